@@ -1,0 +1,123 @@
+/*
+ * Interface: a database's tables → splits → batches, as of one point in time.
+ *
+ * Call order: open (by the concrete constructor), identify, freeze, list, describe*, plan*,
+ * open_split* (from any thread), thaw, free. Everything between freeze and thaw sees one snapshot.
+ */
+#ifndef FIRN_SOURCE_SOURCE_H
+#define FIRN_SOURCE_SOURCE_H
+
+#include "batch/batch.h"
+
+/* What to do with a value that the Iceberg type cannot hold. */
+typedef enum value_policy {
+    POLICY_ERROR, /* the table fails, naming column, key and setting */
+    POLICY_NULL,
+    POLICY_CLAMP, /* nearest value that fits */
+    POLICY_ROUND, /* numeric scale: half away from zero, as PostgreSQL; what still does not fit is an error */
+    POLICY_TEXT,  /* the column becomes string */
+} value_policy;
+
+typedef enum unbounded_numeric_kind { UNBOUNDED_DECIMAL, UNBOUNDED_STRING, UNBOUNDED_DOUBLE } unbounded_numeric_kind;
+
+/* Of one column by name, from `tables: T: types: {column: …}`; later entries win. */
+typedef struct column_rule {
+    const char  *column;
+    bool         excluded;
+    bool         has_policy;
+    value_policy policy;
+} column_rule;
+
+/* How one table is to be read: configuration, borrowed until the source is freed. */
+typedef struct table_rules {
+    value_policy           policy; /* the source's default */
+    unbounded_numeric_kind unbounded_numeric;
+    unsigned               unbounded_precision, unbounded_scale; /* UNBOUNDED_DECIMAL */
+    bool                   time_as_string;
+    const column_rule     *columns;
+    unsigned               column_count;
+    const char *const     *key; /* overrides the database's key; NULL: none */
+    unsigned               key_count;
+    const char            *config_file; /* for hints: "config/sources.yaml" */
+    const char            *source_name;
+} table_rules;
+
+typedef enum table_kind { TABLE_ORDINARY, TABLE_PARTITIONED, TABLE_VIEW, TABLE_MATERIALIZED_VIEW, TABLE_FOREIGN, TABLE_OTHER } table_kind;
+
+typedef struct source_table {
+    const char *name;    /* as the dictionary gives it */
+    table_kind  kind;
+    const char *comment; /* or NULL */
+    uint64_t    row_estimate;
+    uint64_t    size_bytes; /* heap and TOAST, partitions included */
+    bool        readable;   /* SELECT is granted */
+} source_table;
+
+typedef struct source_tables {
+    unsigned      count;
+    source_table *tables; /* in the arena given */
+} source_tables;
+
+typedef enum key_origin { KEY_NONE, KEY_PRIMARY, KEY_UNIQUE_NOT_NULL, KEY_CONFIGURED } key_origin;
+
+/* One table as it will lie in the lake. Immutable after describe; lives in the arena given there. */
+typedef struct source_description {
+    const source_table *table;
+    table_schema       *schema; /* ids assigned, identifier fields set; referenced */
+    key_origin          key_origin;
+    const void         *detail; /* the implementation's: decoders, SELECT list */
+} source_description;
+
+/* One piece of a table; lives in an arena. `text` is opaque outside the implementation. */
+typedef struct source_split {
+    const source_description *description;
+    unsigned                  index;
+    uint64_t                  row_estimate, size_bytes_estimate;
+    const char               *text; /* e.g. relation oid and ctid range, as one JSON value */
+} source_split;
+
+/* What a reader found besides rows. Atomically readable while it runs? No: after the end only. */
+typedef struct split_outcome {
+    uint64_t row_count;     /* counted by the decoder */
+    uint64_t server_count;  /* by the server's command tag */
+    uint64_t byte_count;    /* received */
+    uint64_t coerced_count; /* values treated by a policy other than error */
+} split_outcome;
+
+typedef struct source_point {
+    char identity[128]; /* "postgres:7423…:1" system identifier and timeline: whose position it is */
+    char position[64];  /* "3F/9A01C2D8" */
+    bool exact;         /* a slot's consistent point, not merely the WAL position near the snapshot */
+    char version[64];   /* "PostgreSQL 15.18" */
+} source_point;
+
+typedef struct source source;
+
+typedef struct source_ops {
+    const char *kind; /* "postgres", "oracle" */
+    /* Begins the one point in time. */
+    firn_status (*freeze)(source *src, source_point *ret_point, firn_error *err);
+    /* Ends it, drops what it made for it. */
+    void (*thaw)(source *src);
+    firn_status (*list)(source *src, firn_arena *arena, source_tables *ret_tables, firn_error *err);
+    firn_status (*describe)(source *src, const source_table *table, const table_rules *rules, firn_arena *arena,
+                            source_description **ret_description, firn_error *err);
+    /* Cuts the table into splits that together hold every row once: at most split_count_max, and
+     * one only below large_table_rows estimated rows. */
+    firn_status (*plan)(source *src, const source_description *table, unsigned split_count_max,
+                        uint64_t large_table_rows, firn_arena *arena, source_split **ret_splits,
+                        unsigned *ret_split_count, firn_error *err);
+    /* Own connection per reader, same snapshot. Batches of at most batch_rows rows and about
+     * batch_bytes bytes. `ret_outcome` is filled when the end of data was reached. Thread-safe. */
+    firn_status (*open_split)(source *src, const source_split *split, size_t batch_rows, size_t batch_bytes,
+                              split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err);
+    /* Makes blocked readers return FIRN_CANCELLED. Any thread, async. */
+    void (*cancel)(source *src);
+    void (*free)(source *src);
+} source_ops;
+
+struct source {
+    const source_ops *ops;
+};
+
+#endif

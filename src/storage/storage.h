@@ -1,0 +1,61 @@
+/*
+ * Objects by location: local files now, S3 later. Locations are whole URIs (file:///…) or absolute
+ * paths; what a storage wrote can be read back under the same text. Thread-safe.
+ *
+ * Nothing is visible before a sink's finish; after it, the object is durable. Objects are immutable:
+ * nothing is ever overwritten, except where storage_put says so.
+ */
+#ifndef FIRN_STORAGE_STORAGE_H
+#define FIRN_STORAGE_STORAGE_H
+
+#include "base/sink.h"
+
+typedef struct storage storage;
+
+typedef struct storage_object {
+    const char *location;
+    uint64_t    size_bytes;
+    int64_t     modified_us;
+} storage_object;
+
+/* Called for each object found; not FIRN_OK ends the walk with that status. */
+typedef firn_status (*storage_visit)(void *state, const storage_object *object, firn_error *err);
+
+typedef struct storage_ops {
+    const char *kind; /* "local", "s3" */
+    /* A new object; missing folders are made. The sink outlives no storage. */
+    firn_status (*open_sink)(storage *s, const char *location, firn_sink **ret_sink, firn_error *err);
+    /* Exactly `size` bytes from `offset` appended to `out`; less is FIRN_CORRUPT. */
+    firn_status (*read_range)(storage *s, const char *location, uint64_t offset, size_t size, firn_buffer *out,
+                              firn_error *err);
+    /* FIRN_NOT_FOUND where it is missing (without a message worth printing). */
+    firn_status (*stat)(storage *s, const char *location, storage_object *ret_object, firn_error *err);
+    /* All objects below the prefix, recursively, in no order. A missing prefix is empty. */
+    firn_status (*list)(storage *s, const char *prefix, storage_visit visit, void *state, firn_error *err);
+    /* The names of the direct sub-folders of a prefix; visit gets them as locations. */
+    firn_status (*list_folders)(storage *s, const char *prefix, storage_visit visit, void *state, firn_error *err);
+    /* Durable; FIRN_CONFLICT where the object exists already, which is left as it is. */
+    firn_status (*put_new)(storage *s, const char *location, firn_slice bytes, firn_error *err);
+    /* Durable; replaces (version-hint.text only). */
+    firn_status (*put)(storage *s, const char *location, firn_slice bytes, firn_error *err);
+    /* No error where it is missing. */
+    firn_status (*remove)(storage *s, const char *location, firn_error *err);
+    /* All below the prefix and the folders themselves. */
+    firn_status (*remove_tree)(storage *s, const char *prefix, firn_error *err);
+    void (*free)(storage *s);
+} storage_ops;
+
+struct storage {
+    const storage_ops *ops;
+};
+
+/* Appends the whole object; it may have at most size_bytes_max of `out`. */
+FIRN_MUST_USE firn_status storage_read_all(storage *s, const char *location, firn_buffer *out, firn_error *err);
+static inline void
+storage_free(storage *s)
+{
+    if (s) s->ops->free(s);
+}
+FIRN_DEFINE_FREEP(storage, storage_free)
+
+#endif
