@@ -1,6 +1,6 @@
 /*
- * 64-bit hash for maps and dictionaries. Not for persistence, not against attackers with a seed
- * oracle; firn_hash_stable is the one whose value may be stored (128 bits, little-endian words).
+ * 64-bit hash for maps and dictionaries. Never stored, and no defence against keys that an attacker
+ * chose to collide: what grows by outside keys has a limit of its own.
  */
 #ifndef FIRN_BASE_HASH_H
 #define FIRN_BASE_HASH_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Short keys inline in hot loops. */
+/* No loop up to 16 bytes; hot loops over fixed 8-byte keys take firn_hash_u64. */
 uint64_t firn_hash_bytes(const void *bytes, size_t size);
 
 static inline uint64_t

@@ -19,7 +19,7 @@ typedef struct firn_reader {
 static inline firn_reader
 firn_reader_of(firn_slice bytes)
 {
-    return (firn_reader){bytes.data, bytes.data, bytes.data + bytes.size, false};
+    return (firn_reader){bytes.data, bytes.data, bytes.size ? bytes.data + bytes.size : bytes.data, false};
 }
 
 static inline size_t
