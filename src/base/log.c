@@ -11,7 +11,13 @@
 #include "base/secret.h"
 #include "base/text.h"
 
-enum { OUTPUTS_MAX = 4, MESSAGE_SIZE_MAX = 4096, LINE_SIZE_MAX = 32 * 1024, CORRELATION_ID_SIZE = 128 };
+enum {
+    OUTPUTS_MAX = 4,
+    MESSAGE_SIZE_MAX = 4096,
+    SCRATCH_SIZE = 6144, /* more, so that a secret is taken out before a text is cut */
+    LINE_SIZE_MAX = 32 * 1024,
+    CORRELATION_ID_SIZE = 128,
+};
 
 typedef struct log_destination {
     log_format format;
