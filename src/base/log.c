@@ -131,8 +131,11 @@ redact_and_cut(char text[SCRATCH_SIZE])
 static void
 copy_redacted(const char *text, char out[SCRATCH_SIZE])
 {
-    size_t size = strnlen(text, SCRATCH_SIZE - 1);
+    size_t size = strlen(text);
 
+    if (size >= SCRATCH_SIZE) {
+        size = SCRATCH_SIZE - 1;
+    }
     memcpy(out, text, size);
     out[size] = '\0';
     redact_and_cut(out);
@@ -207,7 +210,7 @@ format_time(char out[CALENDAR_TEXT_MAX])
 void
 log_line(log_level level, const log_field fields[], unsigned field_count, const char *message, ...)
 {
-    char    text[MESSAGE_SIZE_MAX], time[CALENDAR_TEXT_MAX];
+    char    text[SCRATCH_SIZE], time[CALENDAR_TEXT_MAX];
     va_list arguments;
 
     if (!log_wanted(level)) return;
