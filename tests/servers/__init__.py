@@ -1,0 +1,1 @@
+"""Throw-away servers for tests, demo and benchmarks. Standard library only."""
