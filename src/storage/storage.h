@@ -2,7 +2,8 @@
  * Objects by location: local files now, S3 later. Locations are whole URIs (file:///…) or absolute
  * paths; what a storage wrote can be read back under the same text. Thread-safe.
  *
- * Nothing is visible before a sink's finish; after it, the object is durable. Objects are immutable:
+ * Nothing is visible before a sink's finish. After it the bytes are durable, and the name at the latest when a
+ * later put or put_new of the same storage returns (a commit is one; local.h says why). Objects are immutable:
  * nothing is ever overwritten, except where storage_put says so.
  */
 #ifndef FIRN_STORAGE_STORAGE_H
@@ -23,7 +24,8 @@ typedef firn_status (*storage_visit)(void *state, const storage_object *object, 
 
 typedef struct storage_ops {
     const char *kind; /* "local", "s3" */
-    /* A new object; missing folders are made. The sink outlives no storage. */
+    /* A new object; missing folders are made. finish answers FIRN_CONFLICT where it exists. The storage must
+     * live longer than the sink. */
     firn_status (*open_sink)(storage *s, const char *location, firn_sink **ret_sink, firn_error *err);
     /* Exactly `size` bytes from `offset` appended to `out`; less is FIRN_CORRUPT. */
     firn_status (*read_range)(storage *s, const char *location, uint64_t offset, size_t size, firn_buffer *out,
@@ -34,7 +36,8 @@ typedef struct storage_ops {
     firn_status (*list)(storage *s, const char *prefix, storage_visit visit, void *state, firn_error *err);
     /* The names of the direct sub-folders of a prefix; visit gets them as locations. */
     firn_status (*list_folders)(storage *s, const char *prefix, storage_visit visit, void *state, firn_error *err);
-    /* Durable; FIRN_CONFLICT where the object exists already, which is left as it is. */
+    /* Durable; FIRN_CONFLICT where the object exists already, which is left as it is. FIRN_UNKNOWN: it is there,
+     * but may not survive a crash. */
     firn_status (*put_new)(storage *s, const char *location, firn_slice bytes, firn_error *err);
     /* Durable; replaces (version-hint.text only). */
     firn_status (*put)(storage *s, const char *location, firn_slice bytes, firn_error *err);

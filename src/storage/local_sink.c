@@ -1,0 +1,234 @@
+#include "storage/local_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "base/uuid.h"
+
+/* Small writes are gathered; what is at least as large goes to the system as it is. */
+#define GATHER_BYTES ((size_t) 64 << 10)
+/* The disk starts to write after so many bytes, so that the sync at the end finds little left. */
+#define WRITE_BEHIND_BYTES ((uint64_t) 8 << 20)
+#define TEMPORARY_SUFFIX ".tmp"
+
+typedef struct local_sink {
+    firn_sink    base;
+    folder_sync *folders;
+    int          fd;        /* -1: closed */
+    bool         is_placed; /* has its own name */
+    char        *path, *temporary, *folder;
+    size_t       gathered_bytes;
+    uint64_t     passed_bytes, started_bytes; /* given to the system; of these, on their way to the disk */
+    uint8_t      gathered[GATHER_BYTES];
+} local_sink;
+
+bool
+local_sink_is_temporary(const char *name)
+{
+    return name[0] == '.' && text_ends_with(name, TEMPORARY_SUFFIX);
+}
+
+static firn_status
+pass(local_sink *s, const void *bytes, size_t size, firn_error *err)
+{
+    FIRN_TRY(file_write_all(s->fd, bytes, size, s->path, err));
+    s->passed_bytes += size;
+    if (s->passed_bytes - s->started_bytes >= WRITE_BEHIND_BYTES) {
+        // only a wish: errors show at the sync
+        (void) sync_file_range(s->fd, (off_t) s->started_bytes, (off_t) (s->passed_bytes - s->started_bytes),
+                               SYNC_FILE_RANGE_WRITE);
+        s->started_bytes = s->passed_bytes;
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+pass_gathered(local_sink *s, firn_error *err)
+{
+    size_t size = s->gathered_bytes;
+
+    s->gathered_bytes = 0;
+    return size ? pass(s, s->gathered, size, err) : FIRN_OK;
+}
+
+static firn_status
+write_sink(firn_sink *sink, const void *bytes, size_t size, firn_error *err)
+{
+    local_sink *s = (local_sink *) sink;
+
+    if (size > GATHER_BYTES - s->gathered_bytes) FIRN_TRY(pass_gathered(s, err));
+    if (size >= GATHER_BYTES) return pass(s, bytes, size, err);
+    if (size > 0) memcpy(s->gathered + s->gathered_bytes, bytes, size);
+    s->gathered_bytes += size;
+    return FIRN_OK;
+}
+
+static void
+abort_sink(firn_sink *sink)
+{
+    local_sink *s = (local_sink *) sink;
+
+    if (s->fd >= 0) close(s->fd);
+    s->fd = -1;
+    if (!s->is_placed && s->temporary) (void) unlink(s->temporary);
+}
+
+static void
+free_sink(firn_sink *sink)
+{
+    local_sink *s = (local_sink *) sink;
+
+    abort_sink(sink);
+    firn_free(s->path);
+    firn_free(s->temporary);
+    firn_free(s->folder);
+    firn_free(s);
+}
+
+static void
+free_sinkp(local_sink **slot)
+{
+    if (*slot) free_sink(&(*slot)->base);
+}
+
+static firn_status
+sync_bytes(local_sink *s, firn_error *err)
+{
+    FIRN_TRY(pass_gathered(s, err));
+
+    int failed = fdatasync(s->fd) < 0 ? errno : 0;
+
+    if (failed == EINVAL || failed == ENOTSUP) failed = 0; // a file system without anything to sync
+    if (close(s->fd) < 0 && !failed && errno != EINTR) failed = errno;
+    s->fd = -1;
+    if (failed) return firn_fail_errno(err, FIRN_E_STORAGE_IO, failed, "cannot write '%s' to the disk", s->path);
+    return FIRN_OK;
+}
+
+/* For file systems without a rename that spares what is there. Over NFS a link that was made can be reported
+ * as refused, when the answer was lost and the request sent again: the link count knows. */
+static int
+link_into_place(local_sink *s)
+{
+    struct stat facts;
+
+    if (link(s->temporary, s->path) < 0) {
+        int failed = errno;
+        if (stat(s->temporary, &facts) < 0 || facts.st_nlink != 2) return failed;
+    }
+    (void) unlink(s->temporary);
+    return 0;
+}
+
+static int
+rename_into_place(local_sink *s)
+{
+    if (renameat2(AT_FDCWD, s->temporary, AT_FDCWD, s->path, RENAME_NOREPLACE) == 0) return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) return link_into_place(s);
+    return errno;
+}
+
+static firn_status
+place(local_sink *s, bool replace, firn_error *err)
+{
+    FIRN_TRY(sync_bytes(s, err));
+
+    int failed = replace ? (rename(s->temporary, s->path) < 0 ? errno : 0) : rename_into_place(s);
+
+    if (failed == EEXIST) return firn_fail(err, FIRN_E_STORAGE_EXISTS, "'%s' exists already", s->path);
+    if (failed) return firn_fail_errno(err, FIRN_E_STORAGE_IO, failed, "cannot give '%s' its name", s->path);
+    s->is_placed = true;
+    return folder_sync_note(s->folders, s->folder, err);
+}
+
+static firn_status
+finish_sink(firn_sink *sink, firn_error *err)
+{
+    return place((local_sink *) sink, false, err);
+}
+
+firn_status
+local_sink_replace(firn_sink *sink, firn_error *err)
+{
+    return place((local_sink *) sink, true, err);
+}
+
+static const firn_sink_ops local_sink_ops = {write_sink, finish_sink, abort_sink, free_sink};
+
+/* Each new folder's parent has a new entry to be synced. */
+static firn_status
+make_folders(char *path, folder_sync *folders, firn_error *err)
+{
+    char *slash = strrchr(path, '/');
+
+    if (mkdir(path, 0777) < 0) {
+        if (errno == EEXIST) return FIRN_OK; // where it is no folder, the open says so
+        if (errno != ENOENT || !slash || slash == path) {
+            return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot make the folder '%s'", path);
+        }
+        *slash = '\0';
+        firn_status status = make_folders(path, folders, err);
+        *slash = '/';
+        FIRN_TRY(status);
+        if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+            return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot make the folder '%s'", path);
+        }
+    }
+    if (!slash || slash == path) return FIRN_OK;
+    *slash = '\0';
+    firn_status status = folder_sync_note(folders, path, err);
+    *slash = '/';
+    return status;
+}
+
+static firn_status
+name_files(local_sink *s, const char *path, firn_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char        id[UUID_TEXT_SIZE];
+    size_t      folder_size = (size_t) (slash - path);
+    size_t      size;
+
+    uuid_format(uuid_v4(), id);
+    if (!firn_add_size(folder_size, 2 + UUID_TEXT_SIZE + sizeof TEMPORARY_SUFFIX, &size)) {
+        return firn_fail_memory(err, "a file's name");
+    }
+    s->path = firn_strdup(path);
+    s->folder = folder_size ? firn_strndup(path, folder_size) : firn_strdup("/");
+    s->temporary = firn_alloc(size);
+    if (!s->path || !s->folder || !s->temporary) return firn_fail_memory(err, "a file's name");
+    snprintf(s->temporary, size, "%.*s/.%s" TEMPORARY_SUFFIX, (int) folder_size, path, id);
+    return FIRN_OK;
+}
+
+firn_status
+local_sink_open(const char *path, folder_sync *folders, firn_sink **ret_sink, firn_error *err)
+{
+    FIRN_AUTO(free_sinkp) local_sink *s = firn_calloc(1, sizeof *s);
+
+    if (!s) return firn_fail_memory(err, "a file that is written");
+    s->base.ops = &local_sink_ops;
+    s->folders = folders;
+    s->fd = -1;
+    s->is_placed = true; // nothing to remove yet
+    FIRN_TRY(name_files(s, path, err));
+    // A folder can vanish between its making and the open, when another writer drops a table: once more.
+    for (unsigned attempt = 0;; attempt++) {
+        s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (s->fd >= 0) break;
+        if (errno != ENOENT || attempt == 3) {
+            return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot create a file beside '%s'", path);
+        }
+        FIRN_TRY(make_folders(s->folder, folders, err));
+    }
+    s->is_placed = false;
+    *ret_sink = &FIRN_STEAL(s)->base;
+    return FIRN_OK;
+}
