@@ -14,7 +14,7 @@
 enum {
     OUTPUTS_MAX = 4,
     MESSAGE_SIZE_MAX = 4096,
-    SCRATCH_SIZE = 6144, /* more, so that a secret is taken out before a text is cut */
+    SCRATCH_SIZE = 5120, /* more, so that a secret is taken out before a text is cut */
     LINE_SIZE_MAX = 32 * 1024,
     CORRELATION_ID_SIZE = 128,
 };
