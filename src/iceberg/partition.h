@@ -31,13 +31,21 @@ typedef struct partition_spec {
 FIRN_MUST_USE bool partition_field_type(const partition_spec *spec, unsigned index, const table_schema *schema,
                                         data_type *ret_type);
 
-/* The spec of settings as in sources.yaml, for a new table. Names as Java gives them: ID, ID_bucket_16? see
- * partition_spec_of_settings in partition.c. Parts live in the arena. FIRN_USAGE (ICEBERG_SCHEMA): an
- * unknown column (with the nearest name), a transform that does not take the type, the same twice. */
+/* The spec of settings as in sources.yaml, for a new table; names as Java gives them (ID, ID_bucket,
+ * CREATED_month). Parts live in the arena. FIRN_USAGE (ICEBERG_SCHEMA): an unknown column (with the nearest
+ * name), a transform that does not take the type, the same twice. */
 FIRN_MUST_USE firn_status partition_spec_of_settings(const char *const settings[], unsigned setting_count,
                                                      const table_schema *schema, firn_arena *arena,
                                                      partition_spec *ret_spec, firn_error *err);
 
+/* One setting: its transform and column. `what` is for messages: "partition_by", "sort_by". */
+FIRN_MUST_USE firn_status partition_parse_setting(const char *setting, const char *what, const table_schema *schema,
+                                                  transform *ret_transform, const schema_field **ret_source,
+                                                  firn_error *err);
+
+/* "transform" and "source-id" (or v3's "source-ids") of a partition or sort field. */
+FIRN_MUST_USE firn_status partition_read_term(const jdoc *doc, const jvalue *value, int32_t *ret_source_id,
+                                              transform *ret_transform, firn_error *err);
 /* A member of "partition-specs"; `value` is the object. */
 FIRN_MUST_USE firn_status partition_spec_read(const jdoc *doc, const jvalue *value, firn_arena *arena,
                                               partition_spec *ret_spec, firn_error *err);

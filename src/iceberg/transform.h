@@ -10,6 +10,7 @@
 #define FIRN_ICEBERG_TRANSFORM_H
 
 #include "batch/schema.h"
+#include "iceberg/single_value.h"
 
 #define TRANSFORM_TEXT_MAX 32
 
@@ -51,8 +52,11 @@ FIRN_MUST_USE firn_status transform_apply(transform t, const data_type *type, co
 /* The same from a single value (data == NULL: null). */
 FIRN_MUST_USE firn_status transform_apply_value(transform t, const data_type *type, firn_slice value,
                                                 firn_buffer *out, bool *ret_null, firn_error *err);
+/* The same in the machine's form; bytes of the result are a view into the input's. */
+FIRN_MUST_USE firn_status transform_apply_decoded(transform t, const data_type *type, const single_value *value,
+                                                  single_value *ret_value, firn_error *err);
 /* The 32-bit hash under bucket[N]. */
-uint32_t transform_hash(const data_type *type, firn_slice value);
+int32_t transform_hash(const data_type *type, const single_value *value);
 
 /* A partition value as people read it in paths: "2024-01", "2024-01-31-13", base64 for binary, "null". */
 FIRN_MUST_USE firn_status transform_add_human(transform t, const data_type *source, firn_slice value,
