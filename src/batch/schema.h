@@ -88,7 +88,8 @@ struct table_schema {
 };
 
 /* Copies everything below `fields`. With `assign_ids`, ids are given anew as Iceberg does for a new
- * table (top level first, then children, depth by depth); key_ids then are 0-based column indexes. */
+ * table: the fields of a level first, then what is below each of them, in order; key_ids then are 0-based
+ * column indexes. */
 FIRN_MUST_USE firn_status
 schema_new(int32_t schema_id, const schema_field fields[], unsigned field_count, const int32_t key_ids[],
            unsigned key_count, bool assign_ids, table_schema **ret_schema, firn_error *err);
