@@ -66,7 +66,10 @@ typedef struct load_table_result {
     uint64_t    row_count, source_bytes, file_bytes, coerced_count;
     unsigned    file_count;
     int64_t     started_us, ended_us;
-    char        position[64];
+    char        position[64]; /* of this table's rows; an earlier load's where unchanged */
+    unsigned           key_count; /* the key's columns */
+    const char *const *key_names;
+    firn_arena         arena; /* all texts here but `name` */
 } load_table_result;
 
 typedef struct load_result {

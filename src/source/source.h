@@ -58,6 +58,12 @@ typedef struct source_tables {
     source_table *tables; /* in the arena given */
 } source_tables;
 
+/* One term of the order in which a split's rows shall come; text compares by its UTF-8 bytes. */
+typedef struct order_term {
+    const char *column;
+    bool        descending, nulls_last;
+} order_term;
+
 typedef enum key_origin { KEY_NONE, KEY_PRIMARY, KEY_UNIQUE_NOT_NULL, KEY_CONFIGURED } key_origin;
 
 /* One table as it will lie in the lake. Immutable after describe; lives in the arena given there. */
@@ -102,6 +108,9 @@ typedef struct source_ops {
     firn_status (*list)(source *src, firn_arena *arena, source_tables *ret_tables, firn_error *err);
     firn_status (*describe)(source *src, const source_table *table, const table_rules *rules, firn_arena *arena,
                             source_description **ret_description, firn_error *err);
+    /* Between describe and plan: each split's rows shall come in this order. Borrowed until the source is freed. */
+    firn_status (*set_order)(source *src, source_description *table, const order_term terms[], unsigned term_count,
+                             firn_error *err);
     /* Cuts the table into splits that together hold every row once: at most split_count_max, and
      * one only below large_table_rows estimated rows. */
     firn_status (*plan)(source *src, const source_description *table, unsigned split_count_max,

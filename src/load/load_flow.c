@@ -1,0 +1,320 @@
+#include "load/load_flow.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+
+#define LANE_QUEUE_BATCHES 2
+#define RETRY_BACKOFF_MS_MAX 60000
+
+typedef struct lane {
+    struct flow *flow;
+    task_queue  *queue; /* of batch; NULL: batches are written by the reader itself */
+    roll_writer *writer;
+    char         name[16];
+} lane;
+
+typedef struct flow {
+    const load_flow_settings *settings;
+    lane                     *lanes;
+    struct reader            *readers;
+    _Atomic unsigned          next_split;
+    _Atomic bool              stopped; /* someone failed: no new split, no new batch */
+    _Atomic unsigned          readers_left;
+} flow;
+
+typedef struct reader {
+    flow         *flow;
+    lane         *lane;
+    split_outcome total;
+    char          name[16];
+} reader;
+
+static void
+drop_batch(void *item)
+{
+    batch_done(item);
+}
+
+static void
+flow_stop(flow *f)
+{
+    atomic_store(&f->stopped, true);
+    for (unsigned i = 0; i < f->settings->lane_count; i++) {
+        if (f->lanes[i].queue) task_queue_close(f->lanes[i].queue);
+    }
+}
+
+/* ---- lanes ---- */
+
+static firn_status
+lane_write(lane *l, batch *take_batch, firn_error *err)
+{
+    const load_flow_settings *s = l->flow->settings;
+    /* An empty batch is a reader's word for "my split ends here". */
+    firn_status status =
+        take_batch->array.release ? roll_writer_add(l->writer, &take_batch->array, err) : roll_writer_roll(l->writer, err);
+
+    batch_done(take_batch);
+    if (s->lane_count == 1)
+        atomic_store_explicit(&s->progress->file_bytes, roll_writer_file_bytes(l->writer), memory_order_relaxed);
+    return status;
+}
+
+static firn_status
+lane_work(void *state, firn_error *err)
+{
+    lane *l = state;
+    batch b;
+
+    while (task_queue_pop(l->queue, &b)) {
+        if (lane_write(l, &b, err)) {
+            flow_stop(l->flow);
+            return err->status;
+        }
+    }
+    /* Here, not in load_flow_run: the last row groups of the lanes are encoded side by side. */
+    return atomic_load(&l->flow->stopped) ? FIRN_OK : roll_writer_roll(l->writer, err);
+}
+
+/* False: the lane is closed, someone failed; the batch is gone. */
+static firn_status
+lane_put(lane *l, batch *take_batch, bool *ret_open, firn_error *err)
+{
+    *ret_open = true;
+    if (!l->queue) return lane_write(l, take_batch, err);
+    *ret_open = task_queue_push(l->queue, take_batch);
+    return FIRN_OK;
+}
+
+/* ---- readers ---- */
+
+/* Takes `count` rows off the front. */
+static void
+batch_skip(batch *b, int64_t count)
+{
+    b->array.offset += count;
+    b->array.length -= count;
+}
+
+static void
+count_progress(load_table_progress *p, uint64_t rows, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&p->row_count, rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->byte_count, bytes, memory_order_relaxed);
+}
+
+/* One try at a split. `delivered` rows went to the lane in earlier tries. */
+static firn_status
+read_split_once(reader *r, const source_split *split, uint64_t *delivered, split_outcome *ret_outcome, firn_error *err)
+{
+    const load_flow_settings *s = r->flow->settings;
+    FIRN_AUTO(batch_reader_freep) batch_reader *rows = NULL;
+    uint64_t seen = 0;
+
+    FIRN_TRY(s->src->ops->open_split(s->src, split, s->batch_rows, s->batch_bytes, ret_outcome, &rows, err));
+    for (;;) {
+        batch    b = {0};
+        uint64_t row_count;
+        bool     open;
+
+        if (task_cancel_requested(s->cancel)) return firn_fail(err, FIRN_E_CANCELLED, "stopped while reading '%s'", s->table);
+        FIRN_TRY(batch_reader_next(rows, &b, err));
+        row_count = (uint64_t) batch_row_count(&b);
+        if (!row_count) break;
+        seen += row_count;
+        if (seen <= *delivered) {
+            batch_done(&b);
+            continue;
+        }
+        if (seen - row_count < *delivered) batch_skip(&b, (int64_t) (*delivered - (seen - row_count)));
+        count_progress(s->progress, seen - *delivered, batch_size_bytes(&b));
+        *delivered = seen;
+        FIRN_TRY(lane_put(r->lane, &b, &open, err));
+        if (!open || atomic_load(&r->flow->stopped)) return FIRN_OK;
+    }
+    if (seen < *delivered || ret_outcome->row_count != seen || ret_outcome->server_count != seen)
+        return firn_fail(err, FIRN_E_LOAD_ROW_COUNT,
+                         "split %u of '%s' gave %llu rows, the server counted %llu, and %llu had been delivered",
+                         split->index, s->table, (unsigned long long) seen,
+                         (unsigned long long) ret_outcome->server_count, (unsigned long long) *delivered);
+    return FIRN_OK;
+}
+
+static void
+tell_retry(const load_flow_settings *s, const firn_error *err, unsigned attempt, uint64_t delay_ms)
+{
+    load_event event = {
+        .kind = LOAD_EVENT_TABLE_RETRY, .table = s->table, .error = err, .attempt = attempt, .delay_ms = delay_ms};
+
+    if (s->events) s->events->emit(s->events->state, &event);
+}
+
+static firn_status
+read_split(reader *r, const source_split *split, firn_error *err)
+{
+    const load_flow_settings *s = r->flow->settings;
+    task_retry retry = {.attempt_max = s->retry_max,
+                        .backoff_ms = s->retry_backoff_ms,
+                        .backoff_max_ms = RETRY_BACKOFF_MS_MAX};
+    uint64_t delivered = 0, delay_ms = 0;
+
+    for (;;) {
+        split_outcome outcome = {0};
+        firn_status   status = read_split_once(r, split, &delivered, &outcome, err);
+
+        if (!status) {
+            r->total.row_count += outcome.row_count;
+            r->total.server_count += outcome.server_count;
+            r->total.byte_count += outcome.byte_count;
+            r->total.coerced_count += outcome.coerced_count;
+            return FIRN_OK;
+        }
+        /* A failed lane is not mended by reading again. */
+        if (atomic_load(&r->flow->stopped) || status != FIRN_UNAVAILABLE) break;
+        firn_error cause = *err;
+        if (!task_retry_again(&retry, status, s->cancel, &delay_ms)) break;
+        tell_retry(s, &cause, retry.attempt, delay_ms);
+        firn_error_reset(err);
+    }
+    return firn_while(err, "loading '%s', split %u of %u", s->table, split->index + 1, s->split_count);
+}
+
+static firn_status
+read_splits(reader *r, firn_error *err)
+{
+    const load_flow_settings *s = r->flow->settings;
+
+    while (!atomic_load(&r->flow->stopped)) {
+        unsigned index = atomic_fetch_add(&r->flow->next_split, 1);
+        batch    end = {0};
+        bool     open;
+
+        if (index >= s->split_count) break;
+        FIRN_TRY(read_split(r, &s->splits[index], err));
+        if (s->file_per_split) FIRN_TRY(lane_put(r->lane, &end, &open, err));
+        atomic_fetch_add_explicit(&s->progress->split_done_count, 1, memory_order_relaxed);
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+reader_work(void *state, firn_error *err)
+{
+    reader     *r = state;
+    firn_status status = read_splits(r, err);
+
+    if (status) flow_stop(r->flow);
+    /* The last one out closes the lanes: they write what they have and end. */
+    if (atomic_fetch_sub(&r->flow->readers_left, 1) == 1) {
+        for (unsigned i = 0; i < r->flow->settings->lane_count; i++) {
+            if (r->flow->lanes[i].queue) task_queue_close(r->flow->lanes[i].queue);
+        }
+    }
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static void
+flow_done(flow *f)
+{
+    for (unsigned i = 0; f->lanes && i < f->settings->lane_count; i++) {
+        task_queue_free(f->lanes[i].queue);
+        roll_writer_free(f->lanes[i].writer);
+    }
+    firn_free(f->lanes);
+    firn_free(f->readers);
+}
+
+static firn_status
+flow_begin(flow *f, bool threaded, firn_error *err)
+{
+    const load_flow_settings *s = f->settings;
+
+    f->lanes = firn_calloc(s->lane_count, sizeof *f->lanes);
+    f->readers = firn_calloc(s->reader_count, sizeof *f->readers);
+    if (!f->lanes || !f->readers) return firn_fail_memory(err, "the lanes of a load");
+    for (unsigned i = 0; i < s->lane_count; i++) {
+        lane                *l = &f->lanes[i];
+        roll_writer_settings writer = s->writer;
+
+        l->flow = f;
+        writer.lane = i;
+        (void) snprintf(l->name, sizeof l->name, "firn:encode-%u", i % 1000);
+        FIRN_TRY(roll_writer_new(&writer, &l->writer, err));
+        if (!threaded) continue;
+        l->queue = task_queue_new(sizeof(batch), LANE_QUEUE_BATCHES, drop_batch);
+        if (!l->queue) return firn_fail_memory(err, "the lanes of a load");
+    }
+    for (unsigned i = 0; i < s->reader_count; i++) {
+        f->readers[i].flow = f;
+        f->readers[i].lane = &f->lanes[i % s->lane_count];
+        (void) snprintf(f->readers[i].name, sizeof f->readers[i].name, "firn:read-%u", i % 1000);
+    }
+    atomic_store(&f->readers_left, s->reader_count);
+    return FIRN_OK;
+}
+
+static firn_status
+run_threads(flow *f, firn_error *err)
+{
+    const load_flow_settings *s = f->settings;
+    FIRN_AUTO(task_group_freep) task_group *group = task_group_new(NULL);
+    firn_status status = FIRN_OK;
+    unsigned    spawned = 0;
+
+    if (!group) return firn_fail_memory(err, "the threads of a load");
+    for (unsigned i = 0; i < s->lane_count && !status; i++)
+        status = task_group_spawn(group, f->lanes[i].name, lane_work, &f->lanes[i], err);
+    for (; spawned < s->reader_count && !status; spawned++)
+        status = task_group_spawn(group, f->readers[spawned].name, reader_work, &f->readers[spawned], err);
+    if (status) {
+        firn_error ignored = {0};
+        flow_stop(f);
+        (void) !task_group_join(group, &ignored);
+        return status;
+    }
+    return task_group_join(group, err);
+}
+
+static firn_status
+flow_collect(flow *f, data_file_list *files, firn_error *err)
+{
+    for (unsigned i = 0; i < f->settings->lane_count; i++) {
+        FIRN_AUTO(data_file_list_done) data_file_list part = {0};
+
+        firn_status status = roll_writer_finish(f->lanes[i].writer, &part, err);
+        if (!status) status = data_file_list_append(files, &part, err);
+        if (status) {
+            data_file_list_discard(&part, f->settings->writer.files);
+            data_file_list_discard(files, f->settings->writer.files);
+            return status;
+        }
+    }
+    return FIRN_OK;
+}
+
+firn_status
+load_flow_run(const load_flow_settings *settings, data_file_list *ret_files, split_outcome *ret_total, firn_error *err)
+{
+    FIRN_AUTO(flow_done) flow f = {.settings = settings};
+    FIRN_AUTO(data_file_list_done) data_file_list files = {0};
+    bool          threaded = settings->reader_count > 1 || settings->lane_count > 1 ||
+                    settings->splits[0].size_bytes_estimate > LOAD_FLOW_INLINE_BYTES_MAX;
+    split_outcome total = {0};
+
+    FIRN_TRY(flow_begin(&f, threaded, err));
+    FIRN_TRY(threaded ? run_threads(&f, err) : reader_work(&f.readers[0], err));
+    FIRN_TRY(flow_collect(&f, &files, err));
+    for (unsigned i = 0; i < settings->reader_count; i++) {
+        total.row_count += f.readers[i].total.row_count;
+        total.server_count += f.readers[i].total.server_count;
+        total.byte_count += f.readers[i].total.byte_count;
+        total.coerced_count += f.readers[i].total.coerced_count;
+    }
+    *ret_total = total;
+    *ret_files = files;
+    files = (data_file_list){0};
+    return FIRN_OK;
+}

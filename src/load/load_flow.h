@@ -1,0 +1,39 @@
+/*
+ * One table's rows: splits → readers (a connection each) → lanes (an open data file each) → data files.
+ *
+ * A reader that loses its connection opens its split again under the same snapshot and passes over the
+ * rows that its lane has got already; the order of a split's rows is the same each time. A table that
+ * is small enough is read and written in the caller's thread, without any queue.
+ */
+#ifndef FIRN_LOAD_LOAD_FLOW_H
+#define FIRN_LOAD_LOAD_FLOW_H
+
+#include "load/load_events.h"
+#include "source/source.h"
+#include "task/task.h"
+#include "write/roll_writer.h"
+
+/* A single split below this is read and written in the caller's thread. */
+#define LOAD_FLOW_INLINE_BYTES_MAX ((uint64_t) 8 << 20)
+
+typedef struct load_flow_settings {
+    source              *src;
+    const source_split  *splits;
+    unsigned             split_count;
+    unsigned             reader_count, lane_count; /* both at least 1 */
+    bool                 file_per_split;           /* sorted tables: a file holds one sorted run */
+    size_t               batch_rows, batch_bytes;
+    roll_writer_settings writer; /* of each lane; `lane` is set here */
+    unsigned             retry_max;
+    uint64_t             retry_backoff_ms;
+    task_cancel         *cancel;
+    const char          *table;
+    load_table_progress *progress;
+    const load_events   *events; /* or NULL */
+} load_flow_settings;
+
+/* All rows of all splits as data files that no catalog knows yet. On failure nothing is left behind. */
+FIRN_MUST_USE firn_status load_flow_run(const load_flow_settings *settings, data_file_list *ret_files,
+                                        split_outcome *ret_total, firn_error *err);
+
+#endif

@@ -1,0 +1,411 @@
+#include "load/load_job.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "load/load_plan.h"
+#include "load/load_record.h"
+#include "load/status_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RECORD_INTERVAL_MS 3000
+
+typedef struct job {
+    load_context   ctx;
+    load_plan      plan;
+    load_result   *result;
+    load_progress  progress;
+    task_lock     *guard; /* of next_table, workers_left, result->tables, record */
+    load_record   *record;
+    unsigned       next_table, workers_left;
+    firn_arena     arena;
+} job;
+
+const char *
+load_state_name(load_state state)
+{
+    static const char *const names[] = {"pending", "in_progress", "completed", "failed", "skipped"};
+
+    return names[state];
+}
+
+void
+load_result_done(load_result *result)
+{
+    for (unsigned i = 0; i < result->table_count; i++) {
+        firn_free(result->tables[i].error);
+        firn_arena_done(&result->tables[i].arena);
+    }
+    firn_arena_done(&result->arena);
+    *result = (load_result){0};
+}
+
+static void
+job_done(job *j)
+{
+    load_record_free(j->record);
+    task_lock_free(j->guard);
+    firn_free(j->progress.tables);
+    firn_arena_done(&j->arena);
+}
+
+/* ---- one worker ---- */
+
+static void
+set_state(job *j, unsigned index, load_state state)
+{
+    load_table_result   *result = &j->result->tables[index];
+    load_table_progress *progress = &j->progress.tables[index];
+
+    if (state == LOAD_IN_PROGRESS) result->started_us = firn_clock_now_us();
+    else if (!result->unchanged)
+        result->ended_us = firn_clock_now_us();
+    atomic_store(&progress->started_us, result->started_us);
+    atomic_store(&progress->ended_us, result->ended_us);
+    task_lock_hold(j->guard);
+    result->state = state;
+    /* A table that is as it was has its row already, unless a run died before it was written. That a table is
+     * in progress is worth a row only when it takes long: mark_running. */
+    if (state != LOAD_IN_PROGRESS && !(result->unchanged && load_record_is_complete(j->record, index)))
+        load_record_mark(j->record, index);
+    task_lock_release(j->guard);
+    atomic_store(&progress->state, (unsigned) state);
+}
+
+/* What the status table says of a failure: the cause and its hint. */
+static const char *
+failure_text(load_table_result *result, const firn_error *cause)
+{
+    const char *text = cause->hint[0] ? firn_arena_printf(&result->arena, "FIRN-%u: %s; hint: %s", (unsigned) cause->code, cause->cause, cause->hint)
+                                      : firn_arena_printf(&result->arena, "FIRN-%u: %s", (unsigned) cause->code, cause->cause);
+
+    return text ? text : "no memory for the reason";
+}
+
+static void
+keep_failure(job *j, unsigned index, const firn_error *cause)
+{
+    load_table_result *result = &j->result->tables[index];
+
+    result->error = firn_alloc(sizeof *result->error);
+    if (result->error) *result->error = *cause;
+    result->reason = failure_text(result, cause);
+    if (cause->status == FIRN_CANCELLED) {
+        set_state(j, index, LOAD_PENDING);
+        return;
+    }
+    set_state(j, index, LOAD_FAILED);
+    load_tell(&j->ctx, LOAD_EVENT_TABLE_FAILED, result->name, NULL, cause);
+}
+
+static void
+run_table(job *j, unsigned index)
+{
+    const source_table *table = j->plan.tables[index];
+    load_table_result  *result = &j->result->tables[index];
+    load_state          end;
+    firn_error          err = {0};
+
+    set_state(j, index, LOAD_IN_PROGRESS);
+    load_tell(&j->ctx, LOAD_EVENT_TABLE_STARTED, table->name, NULL, NULL);
+    if (load_table(&j->ctx, table, &j->progress.tables[index], result, &err)) {
+        keep_failure(j, index, &err);
+        return;
+    }
+    end = result->state;
+    atomic_store(&j->progress.tables[index].row_count, result->row_count);
+    atomic_store(&j->progress.tables[index].file_bytes, result->file_bytes);
+    set_state(j, index, end);
+}
+
+static firn_status
+table_worker(void *state, firn_error *err)
+{
+    job *j = state;
+
+    (void) err; /* a table's failure is the table's, not the worker's */
+    for (;;) {
+        unsigned index;
+
+        task_lock_hold(j->guard);
+        index = j->next_table < j->plan.table_count && !task_cancel_requested(j->ctx.cancel) ? j->next_table++ : UINT32_MAX;
+        if (index == UINT32_MAX) {
+            j->workers_left--;
+            task_lock_wake_all(j->guard);
+            task_lock_release(j->guard);
+            return FIRN_OK;
+        }
+        task_lock_release(j->guard);
+        run_table(j, index);
+    }
+}
+
+/* ---- the job ---- */
+
+static firn_status
+job_prepare(job *j, firn_error *err)
+{
+    const load_settings *s = j->ctx.settings;
+    load_result         *result = j->result;
+    unsigned             count;
+
+    FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
+    count = j->plan.table_count;
+    j->ctx.table_worker_count = s->parallel_workers < count ? s->parallel_workers : count;
+    if (!j->ctx.table_worker_count) j->ctx.table_worker_count = 1;
+    result->tables = firn_arena_array(&result->arena, count, sizeof *result->tables);
+    j->progress.tables = firn_calloc(count, sizeof *j->progress.tables);
+    j->guard = task_lock_new();
+    if (!result->tables || !j->progress.tables || !j->guard) return firn_fail_memory(err, "the tables of a load");
+    for (unsigned i = 0; i < count; i++) {
+        const source_table *table = j->plan.tables[i];
+        const char         *name = firn_arena_strdup(&result->arena, table->name);
+
+        if (!name) return firn_fail_memory(err, "the tables of a load");
+        result->tables[i].name = name;
+        j->progress.tables[i].name = name;
+        j->progress.tables[i].row_estimate = table->row_estimate;
+        j->progress.tables[i].byte_estimate = table->size_bytes;
+    }
+    result->table_count = count;
+    j->progress.table_count = count;
+    j->progress.started_us = firn_clock_now_us();
+    return load_record_new(&j->ctx, result->tables, count, j->guard, &j->record, err);
+}
+
+/* Tables whose rows are being read. The guard is held. */
+static void
+mark_running(job *j)
+{
+    for (unsigned i = 0; i < j->result->table_count; i++) {
+        if (j->result->tables[i].state == LOAD_IN_PROGRESS && atomic_load(&j->progress.tables[i].split_count))
+            load_record_mark(j->record, i);
+    }
+}
+
+/* Writes the status table now and then until the workers are through. */
+static void
+record_while_running(job *j)
+{
+    task_lock_hold(j->guard);
+    while (j->workers_left) {
+        firn_error err = {0};
+
+        if (task_lock_wait(j->guard, RECORD_INTERVAL_MS)) continue;
+        mark_running(j);
+        task_lock_release(j->guard);
+        if (load_record_flush(j->record, &err)) load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, "the status table was not updated; tried again later", &err);
+        task_lock_hold(j->guard);
+    }
+    task_lock_release(j->guard);
+}
+
+static firn_status
+run_workers(job *j, firn_error *err)
+{
+    FIRN_AUTO(task_group_freep) task_group *group = task_group_new(NULL);
+    firn_status status = FIRN_OK;
+
+    if (!group) return firn_fail_memory(err, "the threads of a load");
+    for (unsigned i = 0; i < j->ctx.table_worker_count && !status; i++) {
+        char name[16];
+
+        (void) snprintf(name, sizeof name, "firn:table-%u", i % 1000);
+        task_lock_hold(j->guard);
+        j->workers_left++;
+        task_lock_release(j->guard);
+        status = task_group_spawn(group, name, table_worker, j, err);
+        if (status) {
+            task_lock_hold(j->guard);
+            j->workers_left--;
+            task_lock_release(j->guard);
+        }
+    }
+    record_while_running(j);
+    firn_error ignored = {0};
+    (void) !task_group_join(group, &ignored);
+    return status;
+}
+
+static void
+count_results(job *j)
+{
+    load_result *result = j->result;
+
+    for (unsigned i = 0; i < result->table_count; i++) {
+        const load_table_result *table = &result->tables[i];
+
+        result->done_count += table->state == LOAD_COMPLETED;
+        result->unchanged_count += table->unchanged;
+        result->failed_count += table->state == LOAD_FAILED;
+        result->skipped_count += table->state == LOAD_SKIPPED;
+        if (table->unchanged || table->state != LOAD_COMPLETED) continue;
+        result->row_count += table->row_count;
+        result->source_bytes += table->source_bytes;
+        result->file_bytes += table->file_bytes;
+    }
+}
+
+static firn_status
+job_verdict(job *j, firn_error *err)
+{
+    const load_result *result = j->result;
+
+    if (task_cancel_requested(j->ctx.cancel)) {
+        (void) firn_fail(err, FIRN_E_CANCELLED, "stopped by a signal");
+        firn_state(err, "%u of %u tables are committed; the same command goes on with the others", result->done_count,
+                   result->table_count);
+        return err->status;
+    }
+    if (!result->failed_count) return FIRN_OK;
+    (void) firn_fail(err, FIRN_E_LOAD_TABLES_FAILED, "%u of %u tables failed", result->failed_count, result->table_count);
+    firn_state(err, "%u tables are complete in the lake, %u are as they were before", result->done_count, result->failed_count);
+    return err->status;
+}
+
+/* ---- starting over ---- */
+
+typedef struct fresh_start {
+    const load_settings *settings;
+    catalog             *lake;
+    firn_buffer         *names;
+    firn_arena           arena;
+} fresh_start;
+
+static void
+fresh_start_done(fresh_start *f)
+{
+    firn_arena_done(&f->arena);
+}
+
+static table_ident
+ident_of(const load_settings *s, const char *name)
+{
+    return (table_ident){.namespace_levels = s->namespace_levels, .level_count = s->namespace_level_count, .name = name};
+}
+
+/* Only what firn made from this schema, and the status table. */
+static firn_status
+fresh_start_visit(void *state, const char *table_name, firn_error *err)
+{
+    fresh_start *f = state;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+    table_ident ident = ident_of(f->settings, table_name);
+    const char *owner;
+    size_t      schema_size = strlen(f->settings->schema_name);
+
+    if (strcmp(table_name, STATUS_TABLE_NAME) != 0) {
+        if (!load_filter_matches(f->settings, table_name)) return FIRN_OK;
+        FIRN_TRY(f->lake->ops->load(f->lake, &ident, &table, err));
+        owner = table_metadata_property(table, "firn.source-table");
+        if (!owner || strncmp(owner, f->settings->schema_name, schema_size) != 0 || owner[schema_size] != '.') return FIRN_OK;
+    } else if (f->settings->table_filter_count) {
+        return FIRN_OK;
+    }
+    return firn_buffer_printf(f->names, err, "%s\n", table_name);
+}
+
+firn_status
+load_fresh_start_list(const load_settings *settings, catalog *lake, firn_buffer *out, firn_error *err)
+{
+    FIRN_AUTO(fresh_start_done) fresh_start f = {.settings = settings, .lake = lake, .names = out};
+    table_ident ident = ident_of(settings, NULL);
+
+    return lake->ops->list(lake, &ident, fresh_start_visit, &f, err);
+}
+
+static firn_status
+drop_tables(const load_settings *settings, catalog *lake, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer names = {0};
+    char *at, *end;
+
+    firn_buffer_init(&names, (size_t) 64 << 20);
+    FIRN_TRY(load_fresh_start_list(settings, lake, &names, err));
+    FIRN_TRY(firn_buffer_add_byte(&names, 0, err));
+    for (at = (char *) names.data; (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        table_ident ident = ident_of(settings, at);
+        if (lake->ops->drop(lake, &ident, err)) return firn_while(err, "dropping '%s' for --fresh-start", at);
+    }
+    return FIRN_OK;
+}
+
+/* ---- entry points ---- */
+
+static firn_status
+run_frozen(job *j, firn_error *err)
+{
+    firn_error  record_error = {0};
+    firn_status status;
+
+    FIRN_TRY(job_prepare(j, err));
+    load_event planned = {.kind = LOAD_EVENT_PLANNED, .progress = &j->progress};
+    if (j->ctx.events) j->ctx.events->emit(j->ctx.events->state, &planned);
+    status = run_workers(j, err);
+    if (load_record_flush(j->record, &record_error))
+        load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, "the status table could not be updated", &record_error);
+    load_tell(&j->ctx, LOAD_EVENT_ENDED, NULL, NULL, NULL);
+    count_results(j);
+    return status ? status : job_verdict(j, err);
+}
+
+firn_status
+load_run(const load_settings *settings, source *src, catalog *lake, const load_events *events, task_cancel *cancel,
+         load_result *ret_result, firn_error *err)
+{
+    FIRN_AUTO(job_done) job j = {
+        .ctx = {.settings = settings, .src = src, .lake = lake, .events = events, .cancel = cancel}, .result = ret_result};
+    uint64_t    started_us = firn_clock_monotonic_us();
+    firn_status status;
+
+    *ret_result = (load_result){0};
+    if (settings->fresh_start) FIRN_TRY(drop_tables(settings, lake, err));
+    if (src->ops->freeze(src, &j.ctx.point, err))
+        return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);
+    ret_result->point = j.ctx.point;
+    status = run_frozen(&j, err);
+    src->ops->thaw(src);
+    ret_result->elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
+    return status;
+}
+
+static firn_status
+preview_table(const load_context *ctx, const source_table *table,
+              firn_status (*visit)(void *state, const load_preview *preview, firn_error *err), void *state,
+              firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    load_preview        preview = {.config = load_config_of(ctx->settings, table->name)};
+    source_description *description = NULL;
+    source_split       *splits;
+    firn_status         status;
+
+    FIRN_TRY(ctx->src->ops->describe(ctx->src, table, &preview.config->rules, &arena, &description, err));
+    status = ctx->src->ops->plan(ctx->src, description, load_split_count_max(ctx->settings, table, false),
+                                 ctx->settings->large_table_rows, &arena, &splits, &preview.split_count, err);
+    preview.description = description;
+    if (!status) status = visit(state, &preview, err);
+    schema_unref(description->schema);
+    return status;
+}
+
+firn_status
+load_dry_run(const load_settings *settings, source *src, source_point *ret_point,
+             firn_status (*visit)(void *state, const load_preview *preview, firn_error *err), void *state,
+             firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    load_context ctx = {.settings = settings, .src = src};
+    load_plan    plan;
+    firn_status  status;
+
+    FIRN_TRY(src->ops->freeze(src, &ctx.point, err));
+    *ret_point = ctx.point;
+    status = load_plan_make(&ctx, &arena, &plan, err);
+    for (unsigned i = 0; !status && i < plan.table_count; i++)
+        status = preview_table(&ctx, plan.tables[i], visit, state, err);
+    src->ops->thaw(src);
+    return status;
+}

@@ -1,0 +1,476 @@
+#include "load/status_table.h"
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "batch/column_builder.h"
+#include "catalog/commit.h"
+#include "iceberg/live_files.h"
+#include "parquet/file_reader.h"
+#include "write/roll_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_FILE_SIZE_MAX ((size_t) 256 << 20)
+#define STATUS_BATCH_ROWS 4096
+#define POSITION_DELETE_PATH_ID 2147483546
+#define POSITION_DELETE_POS_ID 2147483545
+
+enum status_column {
+    COLUMN_TABLE_NAME,
+    COLUMN_LOAD_STATUS,
+    COLUMN_RECORD_COUNT,
+    COLUMN_PRIMARY_KEYS,
+    COLUMN_LOAD_START,
+    COLUMN_LOAD_END,
+    COLUMN_LOAD_POSITION,
+    COLUMN_CDC_POSITION,
+    COLUMN_LAST_EVENT_AT,
+    COLUMN_LAST_COMMIT_AT,
+    COLUMN_EVENTS_APPLIED,
+    COLUMN_ERROR_MESSAGE,
+    COLUMN_CORRELATION_ID,
+    COLUMN_UPDATED_AT,
+    COLUMN_COUNT,
+};
+
+static firn_status
+status_schema_new(table_schema **ret_schema, firn_error *err)
+{
+    static const data_type    text = {.kind = TYPE_STRING};
+    static const data_type    number = {.kind = TYPE_LONG};
+    static const data_type    time = {.kind = TYPE_TIMESTAMPTZ};
+    static const schema_field element = {.name = "element", .type = &text};
+    static const data_type    texts = {.kind = TYPE_LIST, .field_count = 1, .fields = &element};
+    static const schema_field fields[COLUMN_COUNT] = {
+        [COLUMN_TABLE_NAME] = {.name = "table_name", .required = true, .type = &text},
+        [COLUMN_LOAD_STATUS] = {.name = "load_status", .type = &text,
+                                .doc = "pending, in_progress, completed, failed, skipped"},
+        [COLUMN_RECORD_COUNT] = {.name = "record_count", .type = &number, .doc = "rows at the load position"},
+        [COLUMN_PRIMARY_KEYS] = {.name = "primary_keys", .type = &texts},
+        [COLUMN_LOAD_START] = {.name = "initial_load_start", .type = &time},
+        [COLUMN_LOAD_END] = {.name = "initial_load_end", .type = &time},
+        [COLUMN_LOAD_POSITION] = {.name = "load_position", .type = &text,
+                                  .doc = "where in the source's log the loaded rows stand"},
+        [COLUMN_CDC_POSITION] = {.name = "cdc_position", .type = &text},
+        [COLUMN_LAST_EVENT_AT] = {.name = "last_event_at", .type = &time},
+        [COLUMN_LAST_COMMIT_AT] = {.name = "last_commit_at", .type = &time},
+        [COLUMN_EVENTS_APPLIED] = {.name = "events_applied", .type = &number},
+        [COLUMN_ERROR_MESSAGE] = {.name = "error_message", .type = &text},
+        [COLUMN_CORRELATION_ID] = {.name = "correlation_id", .type = &text},
+        [COLUMN_UPDATED_AT] = {.name = "updated_at", .type = &time},
+    };
+    static const int32_t key[] = {COLUMN_TABLE_NAME};
+
+    return schema_new(0, fields, COLUMN_COUNT, key, 1, true, ret_schema, err);
+}
+
+/* ---- reading ---- */
+
+typedef struct row_list {
+    status_row *rows;
+    size_t      count, capacity;
+} row_list;
+
+static void
+row_list_done(row_list *list)
+{
+    firn_free(list->rows);
+}
+
+static firn_status
+row_list_add(row_list *list, const status_row *row, firn_error *err)
+{
+    if (list->count == list->capacity) {
+        size_t      capacity = list->capacity ? list->capacity * 2 : 64;
+        status_row *rows = firn_realloc(list->rows, capacity * sizeof *rows);
+        if (!rows) return firn_fail_memory(err, "the status of the tables");
+        list->rows = rows;
+        list->capacity = capacity;
+    }
+    list->rows[list->count++] = *row;
+    return FIRN_OK;
+}
+
+static bool
+is_null(const struct ArrowArray *column, int64_t row)
+{
+    return column->buffers[0] && !bitmap_get(column->buffers[0], (size_t) (column->offset + row));
+}
+
+static const char *
+text_at(const struct ArrowArray *column, int64_t row, firn_arena *arena)
+{
+    const int32_t *offsets = (const int32_t *) column->buffers[1] + column->offset;
+
+    if (is_null(column, row)) return NULL;
+    return firn_arena_text(arena, firn_slice_of((const uint8_t *) column->buffers[2] + offsets[row],
+                                                (size_t) (offsets[row + 1] - offsets[row])));
+}
+
+static int64_t
+number_at(const struct ArrowArray *column, int64_t row)
+{
+    return is_null(column, row) ? 0 : ((const int64_t *) column->buffers[1])[column->offset + row];
+}
+
+static firn_status
+texts_at(const struct ArrowArray *column, int64_t row, firn_arena *arena, status_row *out, firn_error *err)
+{
+    const int32_t *offsets = (const int32_t *) column->buffers[1] + column->offset;
+    const char   **texts;
+    unsigned       count;
+
+    if (is_null(column, row)) return FIRN_OK;
+    count = (unsigned) (offsets[row + 1] - offsets[row]);
+    texts = firn_arena_array(arena, count + 1, sizeof *texts);
+    if (!texts) return firn_fail_memory(err, "the status of the tables");
+    for (unsigned i = 0; i < count; i++) texts[i] = text_at(column->children[0], offsets[row] + (int64_t) i, arena);
+    out->primary_keys = texts;
+    out->primary_key_count = count;
+    return FIRN_OK;
+}
+
+static firn_status
+row_at(const struct ArrowArray *rows, int64_t row, firn_arena *arena, status_row *out, firn_error *err)
+{
+    struct ArrowArray *const *column = rows->children;
+
+    *out = (status_row){
+        .table_name = text_at(column[COLUMN_TABLE_NAME], row, arena),
+        .load_status = text_at(column[COLUMN_LOAD_STATUS], row, arena),
+        .record_count = number_at(column[COLUMN_RECORD_COUNT], row),
+        .initial_load_start_us = number_at(column[COLUMN_LOAD_START], row),
+        .initial_load_end_us = number_at(column[COLUMN_LOAD_END], row),
+        .load_position = text_at(column[COLUMN_LOAD_POSITION], row, arena),
+        .cdc_position = text_at(column[COLUMN_CDC_POSITION], row, arena),
+        .last_event_at_us = number_at(column[COLUMN_LAST_EVENT_AT], row),
+        .last_commit_at_us = number_at(column[COLUMN_LAST_COMMIT_AT], row),
+        .events_applied = number_at(column[COLUMN_EVENTS_APPLIED], row),
+        .error_message = text_at(column[COLUMN_ERROR_MESSAGE], row, arena),
+        .correlation_id = text_at(column[COLUMN_CORRELATION_ID], row, arena),
+        .updated_at_us = number_at(column[COLUMN_UPDATED_AT], row),
+    };
+    return texts_at(column[COLUMN_PRIMARY_KEYS], row, arena, out, err);
+}
+
+/* A file read whole: status and position delete files are small. */
+typedef struct open_file {
+    firn_buffer    bytes;
+    parquet_source source;
+    batch_reader  *reader;
+} open_file;
+
+static void
+open_file_done(open_file *file)
+{
+    batch_reader_free(file->reader);
+    firn_buffer_done(&file->bytes);
+}
+
+static firn_status
+read_memory(void *state, uint64_t offset, size_t size, firn_buffer *out, firn_error *err)
+{
+    const firn_buffer *bytes = state;
+
+    if (offset > bytes->size || size > bytes->size - offset)
+        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "a read at %llu passes the end of the file",
+                         (unsigned long long) offset);
+    return firn_buffer_add(out, bytes->data + offset, size, err);
+}
+
+static firn_status
+open_file_open(open_file *file, storage *files, const data_file *what, table_schema *wanted, firn_error *err)
+{
+    firn_buffer_init(&file->bytes, STATUS_FILE_SIZE_MAX);
+    FIRN_TRY(storage_read_all(files, what->path, &file->bytes, err));
+    file->source = (parquet_source){
+        .name = what->path, .size_bytes = file->bytes.size, .read = read_memory, .state = &file->bytes};
+    return parquet_reader_open(&file->source, wanted, STATUS_BATCH_ROWS, STATUS_FILE_SIZE_MAX, &file->reader, err);
+}
+
+/* A row that a position delete file takes away. */
+typedef struct deleted_row {
+    const char *path;
+    int64_t     position, sequence_number;
+} deleted_row;
+
+typedef struct deleted_rows {
+    deleted_row *rows;
+    size_t       count, capacity;
+} deleted_rows;
+
+static void
+deleted_rows_done(deleted_rows *list)
+{
+    firn_free(list->rows);
+}
+
+static firn_status
+add_deleted_rows(deleted_rows *list, storage *files, const manifest_entry *entry, firn_arena *arena, firn_error *err)
+{
+    static const data_type    text = {.kind = TYPE_STRING};
+    static const data_type    number = {.kind = TYPE_LONG};
+    static const schema_field fields[] = {
+        {.id = POSITION_DELETE_PATH_ID, .name = "file_path", .required = true, .type = &text},
+        {.id = POSITION_DELETE_POS_ID, .name = "pos", .required = true, .type = &number},
+    };
+    FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
+    FIRN_AUTO(open_file_done) open_file file = {0};
+
+    if (entry->file.content != DATA_FILE_POSITION_DELETES || strcmp(entry->file.format, "PARQUET") != 0)
+        return firn_fail(err, FIRN_E_ICEBERG_UNSUPPORTED,
+                         "the delete file '%s' is neither a Parquet position delete file nor one firn reads here",
+                         entry->file.path);
+    FIRN_TRY(schema_new(0, fields, FIRN_COUNT(fields), NULL, 0, false, &schema, err));
+    FIRN_TRY(open_file_open(&file, files, &entry->file, schema, err));
+    for (;;) {
+        FIRN_AUTO(batch_done) batch b = {0};
+
+        FIRN_TRY(batch_reader_next(file.reader, &b, err));
+        if (!batch_row_count(&b)) return FIRN_OK;
+        for (int64_t i = 0; i < b.array.length; i++) {
+            if (list->count == list->capacity) {
+                size_t       capacity = list->capacity ? list->capacity * 2 : 64;
+                deleted_row *rows = firn_realloc(list->rows, capacity * sizeof *rows);
+                if (!rows) return firn_fail_memory(err, "deleted rows");
+                list->rows = rows;
+                list->capacity = capacity;
+            }
+            list->rows[list->count] = (deleted_row){.path = text_at(b.array.children[0], i, arena),
+                                                    .position = number_at(b.array.children[1], i),
+                                                    .sequence_number = entry->sequence_number};
+            if (!list->rows[list->count].path) return firn_fail_memory(err, "deleted rows");
+            list->count++;
+        }
+    }
+}
+
+static bool
+row_is_deleted(const deleted_rows *deleted, const manifest_entry *data, int64_t position)
+{
+    for (size_t i = 0; i < deleted->count; i++) {
+        const deleted_row *row = &deleted->rows[i];
+        if (row->position == position && row->sequence_number >= data->sequence_number &&
+            strcmp(row->path, data->file.path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static firn_status
+add_file_rows(row_list *list, storage *files, const manifest_entry *entry, table_schema *schema,
+              const deleted_rows *deleted, firn_arena *arena, firn_error *err)
+{
+    FIRN_AUTO(open_file_done) open_file file = {0};
+    int64_t position = 0;
+
+    FIRN_TRY(open_file_open(&file, files, &entry->file, schema, err));
+    for (;;) {
+        FIRN_AUTO(batch_done) batch b = {0};
+
+        FIRN_TRY(batch_reader_next(file.reader, &b, err));
+        if (!batch_row_count(&b)) return FIRN_OK;
+        for (int64_t i = 0; i < b.array.length; i++, position++) {
+            status_row row;
+
+            if (row_is_deleted(deleted, entry, position)) continue;
+            FIRN_TRY(row_at(&b.array, i, arena, &row, err));
+            if (row.table_name) FIRN_TRY(row_list_add(list, &row, err));
+        }
+    }
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+    return strcmp(((const status_row *) a)->table_name, ((const status_row *) b)->table_name);
+}
+
+static firn_status
+read_rows(const table_metadata *table, storage *files, firn_arena *arena, row_list *list, firn_error *err)
+{
+    FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
+    FIRN_AUTO(deleted_rows_done) deleted_rows deleted = {0};
+    live_files live = {0};
+
+    FIRN_TRY(status_schema_new(&schema, err));
+    FIRN_TRY(live_files_read(table, table_metadata_current_snapshot(table), files, arena, &live, err));
+    for (size_t i = 0; i < live.delete_count; i++)
+        FIRN_TRY(add_deleted_rows(&deleted, files, &live.deletes[i], arena, err));
+    for (size_t i = 0; i < live.data_count; i++)
+        FIRN_TRY(add_file_rows(list, files, &live.data[i], schema, &deleted, arena, err));
+    if (list->count) qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
+    return FIRN_OK;
+}
+
+firn_status
+status_table_read(catalog *lake, const char *const *levels, unsigned level_count, firn_arena *arena,
+                  status_rows *ret_rows, firn_error *err)
+{
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+    FIRN_AUTO(row_list_done) row_list list = {0};
+    table_ident ident = {.namespace_levels = levels, .level_count = level_count, .name = STATUS_TABLE_NAME};
+    status_row *rows;
+
+    FIRN_TRY(lake->ops->load(lake, &ident, &table, err));
+    if (read_rows(table, lake->files, arena, &list, err)) return firn_while(err, "reading '%s'", table->location);
+    rows = firn_arena_array(arena, list.count + 1, sizeof *rows);
+    if (!rows) return firn_fail_memory(err, "the status of the tables");
+    if (list.count) memcpy(rows, list.rows, list.count * sizeof *rows);
+    *ret_rows = (status_rows){.count = (unsigned) list.count, .rows = rows};
+    return FIRN_OK;
+}
+
+/* ---- writing ---- */
+
+static firn_status
+add_time(column_builder *b, int64_t us, firn_error *err)
+{
+    return us ? column_add_i64(b, us, err) : column_add_null(b, err);
+}
+
+static firn_status
+add_row(column_builder *const column[], const status_row *row, firn_error *err)
+{
+    column_builder *keys = column[COLUMN_PRIMARY_KEYS];
+
+    FIRN_TRY(column_add_text(column[COLUMN_TABLE_NAME], row->table_name, err));
+    FIRN_TRY(column_add_text(column[COLUMN_LOAD_STATUS], row->load_status, err));
+    FIRN_TRY(column_add_i64(column[COLUMN_RECORD_COUNT], row->record_count, err));
+    for (unsigned i = 0; i < row->primary_key_count; i++)
+        FIRN_TRY(column_add_text(column_child(keys, 0), row->primary_keys[i], err));
+    FIRN_TRY(column_end(keys, err));
+    FIRN_TRY(add_time(column[COLUMN_LOAD_START], row->initial_load_start_us, err));
+    FIRN_TRY(add_time(column[COLUMN_LOAD_END], row->initial_load_end_us, err));
+    FIRN_TRY(column_add_text(column[COLUMN_LOAD_POSITION], row->load_position, err));
+    FIRN_TRY(column_add_text(column[COLUMN_CDC_POSITION], row->cdc_position, err));
+    FIRN_TRY(add_time(column[COLUMN_LAST_EVENT_AT], row->last_event_at_us, err));
+    FIRN_TRY(add_time(column[COLUMN_LAST_COMMIT_AT], row->last_commit_at_us, err));
+    FIRN_TRY(column_add_i64(column[COLUMN_EVENTS_APPLIED], row->events_applied, err));
+    FIRN_TRY(column_add_text(column[COLUMN_ERROR_MESSAGE], row->error_message, err));
+    FIRN_TRY(column_add_text(column[COLUMN_CORRELATION_ID], row->correlation_id, err));
+    return add_time(column[COLUMN_UPDATED_AT], row->updated_at_us, err);
+}
+
+static void
+free_builders(column_builder *(*columns)[COLUMN_COUNT])
+{
+    for (unsigned i = 0; i < COLUMN_COUNT; i++) column_builder_free((*columns)[i]);
+}
+
+static firn_status
+rows_to_batch(table_schema *schema, const row_list *list, batch *ret_batch, firn_error *err)
+{
+    FIRN_AUTO(free_builders) column_builder *columns[COLUMN_COUNT] = {0};
+
+    for (unsigned i = 0; i < COLUMN_COUNT; i++)
+        FIRN_TRY(column_builder_new(schema->fields[i].type, STATUS_FILE_SIZE_MAX, &columns[i], err));
+    for (size_t i = 0; i < list->count; i++) FIRN_TRY(add_row(columns, &list->rows[i], err));
+    return batch_from_builders(schema, columns, ret_batch, err);
+}
+
+typedef struct update {
+    catalog          *lake;
+    const table_ident ident;
+    const status_row *rows;
+    unsigned          count;
+    firn_uuid         commit_id;
+    char              commit_text[UUID_TEXT_SIZE];
+    table_schema     *schema;
+    firn_arena        arena;
+    data_file_list    added;
+    unsigned          attempt;
+} update;
+
+static void
+update_done(update *u)
+{
+    schema_unref(u->schema);
+    data_file_list_done(&u->added);
+    firn_arena_done(&u->arena);
+}
+
+static firn_status
+merge_rows(row_list *list, const status_row rows[], unsigned count, firn_error *err)
+{
+    for (unsigned i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < list->count && strcmp(list->rows[at].table_name, rows[i].table_name) != 0) at++;
+        if (at < list->count) list->rows[at] = rows[i];
+        else
+            FIRN_TRY(row_list_add(list, &rows[i], err));
+    }
+    if (list->count) qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
+    return FIRN_OK;
+}
+
+static firn_status
+write_rows(update *u, const char *data_location, table_schema *schema, const row_list *list, firn_error *err)
+{
+    static const partition_spec unpartitioned = {0};
+    FIRN_AUTO(roll_writer_freep) roll_writer *writer = NULL;
+    FIRN_AUTO(batch_done) batch b = {0};
+    roll_writer_settings settings = {.files = u->lake->files,
+                                     .data_location = data_location,
+                                     .prefix = u->commit_text,
+                                     .lane = u->attempt++,
+                                     .schema = schema,
+                                     .spec = &unpartitioned,
+                                     .options = parquet_options_default,
+                                     .target_file_size_bytes = STATUS_FILE_SIZE_MAX,
+                                     .memory_bytes_max = STATUS_FILE_SIZE_MAX};
+
+    FIRN_TRY(rows_to_batch(schema, list, &b, err));
+    FIRN_TRY(roll_writer_new(&settings, &writer, err));
+    FIRN_TRY(roll_writer_add(writer, &b.array, err));
+    data_file_list_done(&u->added);
+    return roll_writer_finish(writer, &u->added, err);
+}
+
+static firn_status
+decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    update *u = state;
+    FIRN_AUTO(row_list_done) row_list list = {0};
+    const char *location = NULL, *data_location;
+
+    if (base) {
+        location = base->location;
+        FIRN_TRY(read_rows(base, u->lake->files, &u->arena, &list, err));
+    } else {
+        FIRN_TRY(u->lake->ops->location(u->lake, &u->ident, &u->arena, &location, err));
+    }
+    FIRN_TRY(merge_rows(&list, u->rows, u->count, err));
+    data_location = firn_arena_printf(&u->arena, "%s/data", location);
+    if (!data_location) return firn_fail_memory(err, "a location");
+    FIRN_TRY(write_rows(u, data_location, u->schema, &list, err));
+    *ret_change = (table_change){.commit_id = u->commit_id,
+                                 .schema = base ? NULL : u->schema,
+                                 .operation = base ? "overwrite" : "append",
+                                 .added = u->added.files,
+                                 .added_count = u->added.count,
+                                 .replace_all = base != NULL};
+    return FIRN_OK;
+}
+
+firn_status
+status_table_update(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[],
+                    unsigned count, task_cancel *cancel, firn_error *err)
+{
+    FIRN_AUTO(update_done) update u = {
+        .lake = lake,
+        .ident = {.namespace_levels = levels, .level_count = level_count, .name = STATUS_TABLE_NAME},
+        .rows = rows,
+        .count = count,
+        .commit_id = uuid_v7(),
+    };
+
+    uuid_format(u.commit_id, u.commit_text);
+    FIRN_TRY(status_schema_new(&u.schema, err));
+    if (catalog_commit_decided(lake, &u.ident, decide, &u, cancel, NULL, err))
+        return firn_while(err, "updating the status table '%s'", STATUS_TABLE_NAME);
+    return FIRN_OK;
+}

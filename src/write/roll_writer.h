@@ -1,0 +1,58 @@
+/*
+ * Batches of one table → its data files: rows to partitions, files of a target size.
+ *
+ * Calls:   new, add*, (roll | add)*, finish; free without finish, or after a failure, abandons: open files
+ *          leave nothing behind, closed ones are removed (they were never offered to a catalog)
+ * Files:   <data location>/[<partition path>/]<prefix>-<lane>-<number>.parquet
+ * Memory:  open files together stay below memory_bytes_max: past it the biggest is closed early
+ * Threads: one thread per writer
+ */
+#ifndef FIRN_WRITE_ROLL_WRITER_H
+#define FIRN_WRITE_ROLL_WRITER_H
+
+#include "iceberg/data_file.h"
+#include "iceberg/partition.h"
+#include "parquet/file_writer.h"
+#include "storage/storage.h"
+
+/* Data files with everything they point at. */
+typedef struct data_file_list {
+    firn_arena arena;
+    unsigned   count, capacity;
+    data_file *files;
+} data_file_list;
+void data_file_list_done(data_file_list *list);
+/* Deep copies of `from`'s files behind those of `to`. */
+FIRN_MUST_USE firn_status data_file_list_append(data_file_list *to, const data_file_list *from, firn_error *err);
+/* Removes the files themselves: only for what was never offered to a catalog. One that stays is an orphan. */
+void data_file_list_discard(const data_file_list *list, storage *files);
+
+typedef struct roll_writer_settings {
+    storage              *files;         /* borrowed, as all here, until the writer is freed */
+    const char           *data_location; /* without a trailing slash */
+    const char           *prefix;        /* unique: the commit id */
+    unsigned              lane;
+    table_schema         *schema;
+    const partition_spec *spec;
+    int32_t               sort_order_id; /* 0: unsorted */
+    parquet_options       options;
+    uint64_t              target_file_size_bytes;
+    size_t                memory_bytes_max;
+} roll_writer_settings;
+
+typedef struct roll_writer roll_writer;
+
+FIRN_MUST_USE firn_status roll_writer_new(const roll_writer_settings *settings, roll_writer **ret_writer,
+                                          firn_error *err);
+/* `rows`: a struct array with the schema's columns; borrowed. */
+FIRN_MUST_USE firn_status roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err);
+/* Closes the open files: the next row begins new ones. */
+FIRN_MUST_USE firn_status roll_writer_roll(roll_writer *w, firn_error *err);
+/* Bytes of the files so far, the open ones included. */
+uint64_t roll_writer_file_bytes(const roll_writer *w);
+/* Rolls and hands over the files. */
+FIRN_MUST_USE firn_status roll_writer_finish(roll_writer *w, data_file_list *ret_files, firn_error *err);
+void roll_writer_free(roll_writer *w);
+FIRN_DEFINE_FREEP(roll_writer, roll_writer_free)
+
+#endif
