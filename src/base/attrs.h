@@ -12,6 +12,7 @@
 #define FIRN_PRINTF(format_index, first_index) \
     __attribute__((format(printf, format_index, first_index)))
 #define FIRN_NORETURN __attribute__((noreturn))
+#define FIRN_NOINLINE __attribute__((noinline)) /* keeps a large frame out of its caller's */
 #define FIRN_UNUSED __attribute__((unused))
 #define FIRN_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FIRN_UNLIKELY(x) __builtin_expect(!!(x), 0)

@@ -141,7 +141,7 @@ copy_redacted(const char *text, char out[SCRATCH_SIZE])
     redact_and_cut(out);
 }
 
-static firn_status
+FIRN_NOINLINE static firn_status
 add_text_line(firn_buffer *line, const char *time, log_level level, bool color, const char *message,
               const log_field fields[], unsigned field_count, firn_error *err)
 {
@@ -169,7 +169,7 @@ add_text_line(firn_buffer *line, const char *time, log_level level, bool color, 
     return firn_buffer_add_byte(line, ']', err);
 }
 
-static firn_status
+FIRN_NOINLINE static firn_status
 add_json_line(firn_buffer *line, const char *time, log_level level, const char *message, const log_field fields[],
               unsigned field_count, firn_error *err)
 {
