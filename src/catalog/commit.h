@@ -13,7 +13,7 @@
 #include "catalog/catalog.h"
 #include "task/task.h"
 
-/* `base` NULL: creates the table. On success *ret_metadata is the table as it is now; may be NULL. */
+/* `base` NULL: creates the table. `cancel` may be NULL. On success *ret_metadata is the table as it is now; may be NULL. */
 FIRN_MUST_USE firn_status catalog_commit_change(catalog *c, const table_ident *ident, const table_metadata *base,
                                                 const table_change *change, task_cancel *cancel,
                                                 table_metadata **ret_metadata, firn_error *err);

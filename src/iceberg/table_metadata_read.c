@@ -101,10 +101,10 @@ read_head(parse *p)
     }
     FIRN_TRY(jneed_text(p->doc, p->root, "location", &text, p->err));
     FIRN_TRY(keep_text(p, text, &m->location));
-    if (version > 1) FIRN_TRY(need_count(p, p->root, "last-sequence-number", INT64_MAX, &m->last_sequence_number));
+    if (version > 1) FIRN_TRY(need_count(p, p->root, "last-sequence-number", INT64_MAX / 2, &m->last_sequence_number));
     FIRN_TRY(need_count(p, p->root, "last-updated-ms", INT64_MAX, &m->last_updated_ms));
     FIRN_TRY(need_i32(p, "last-column-id", &m->last_column_id));
-    if (version > 2) FIRN_TRY(need_count(p, p->root, "next-row-id", INT64_MAX, &m->next_row_id));
+    if (version > 2) FIRN_TRY(need_count(p, p->root, "next-row-id", INT64_MAX / 2, &m->next_row_id));
     return FIRN_OK;
 }
 
