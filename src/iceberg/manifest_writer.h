@@ -13,6 +13,7 @@
 #ifndef FIRN_ICEBERG_MANIFEST_WRITER_H
 #define FIRN_ICEBERG_MANIFEST_WRITER_H
 
+#include "base/buffer.h"
 #include "iceberg/data_file.h"
 #include "iceberg/manifest_file.h"
 
