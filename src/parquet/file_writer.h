@@ -27,6 +27,7 @@ typedef struct parquet_options {
     parquet_codec codec;
     int           compression_level;
     size_t        page_size_bytes;       /* uncompressed values of a data page */
+    size_t        page_rows_max;         /* rows of a data page */
     size_t        row_group_size_bytes;  /* compressed so far + estimate of open pages */
     uint64_t      row_group_rows_max;
     size_t        dictionary_size_bytes; /* a column gives up its dictionary past this */
