@@ -28,7 +28,7 @@ static int
 drain(const char *conninfo, const char *sql, struct counts *ret_counts)
 {
     PGconn            *connection = PQconnectdb(conninfo);
-    unsigned long long row_count = 0, byte_count = 0;
+    unsigned long long byte_count = 0;
     char              *row = NULL;
     int                size;
 
@@ -37,16 +37,15 @@ drain(const char *conninfo, const char *sql, struct counts *ret_counts)
     if (PQresultStatus(answer) != PGRES_COPY_OUT) return refuse(connection);
     PQclear(answer);
     while ((size = PQgetCopyData(connection, &row, 0)) > 0) {
-        row_count++;
         byte_count += (unsigned long long)size;
         PQfreemem(row);
     }
     if (size != -1) return refuse(connection);
     answer = PQgetResult(connection);
     if (PQresultStatus(answer) != PGRES_COMMAND_OK) return refuse(connection);
+    ret_counts->rows += strtoull(PQcmdTuples(answer), NULL, 10);
     PQclear(answer);
     PQfinish(connection);
-    ret_counts->rows += row_count;
     ret_counts->bytes += byte_count;
     return 0;
 }
