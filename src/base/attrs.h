@@ -33,7 +33,7 @@
     static inline FIRN_UNUSED void type##_freep(type **slot)         \
     {                                                                \
         free_function(*slot);                                        \
-        *slot = NULL;                                                \
+        *slot = (type *) 0;                                           \
     }
 
 /* For hot loops only; assert() stays on in release builds. */
