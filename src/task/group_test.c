@@ -12,6 +12,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
 #include "task/budget.h"
 #include "task/lock.h"
 #include "task/retry.h"
@@ -253,6 +255,52 @@ cancel_ends_retries(void **state)
     assert_int_equal(retry.attempt, 0);
 }
 
+enum { LOGGERS = 4, LINES = 300 };
+
+static unsigned line_count;
+
+static void
+check_line(void *state, log_level level, const char *line, size_t size)
+{
+    (void) state;
+    (void) level;
+    assert_int_equal(line[size - 1], '\n');
+    assert_null(memchr(line, '\n', size - 1));
+    assert_null(strstr(line, "open-sesame"));
+    assert_non_null(strstr(line, "said ***"));
+    line_count++; /* calls do not overlap */
+}
+
+static firn_status
+log_and_keep_secrets(void *state, firn_error *err)
+{
+    (void) state;
+    for (int i = 0; i < LINES; i++) {
+        FIRN_AUTO(firn_secret_freep) firn_secret *other = firn_secret_new("another one");
+        if (!other) return firn_fail_memory(err, "a secret");
+        log_info("somebody said %s", "open-sesame");
+    }
+    return FIRN_OK;
+}
+
+static void
+log_lines_of_many_threads_do_not_mix(void **state)
+{
+    FIRN_AUTO(firn_secret_freep) firn_secret *secret = firn_secret_new("open-sesame");
+    FIRN_AUTO(task_group_freep) task_group   *group = task_group_new(NULL);
+    firn_error                                err = {0};
+    (void) state;
+
+    assert_non_null(secret);
+    log_add_output(LOG_TEXT, LOG_INFO, false, check_line, NULL);
+    for (int i = 0; i < LOGGERS; i++) {
+        assert_int_equal(task_group_spawn(group, "logger", log_and_keep_secrets, NULL, &err), FIRN_OK);
+    }
+    assert_int_equal(task_group_join(group, &err), FIRN_OK);
+    log_reset_outputs();
+    assert_int_equal(line_count, LOGGERS * LINES);
+}
+
 static void
 no_memory_is_reported_or_null(void **state)
 {
@@ -283,6 +331,7 @@ main(void)
         cmocka_unit_test(lock_guards_and_wakes),
         cmocka_unit_test(retries_grow_and_end),
         cmocka_unit_test(cancel_ends_retries),
+        cmocka_unit_test(log_lines_of_many_threads_do_not_mix),
         cmocka_unit_test(no_memory_is_reported_or_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
