@@ -136,6 +136,14 @@ def test_fresh_start(shop):
     assert_table(shop, "added")
 
 
+def test_fresh_start_drops_nothing_when_the_source_cannot_be_read(shop):
+    shop.load("shop")
+    before = shop.lake.files()
+    result = shop.run("load", "--source", "shop", "--fresh-start", "--yes", env={"FIRN_TEST_PASSWORD": "wrong"})
+    assert result.code == 77
+    assert shop.lake.files() == before
+
+
 def test_fresh_start_leaves_other_sources_alone(shop):
     shop.source("second", shop.database, "public", namespace="bronze.second")
     shop.load("shop")
