@@ -23,7 +23,8 @@ typedef struct log_field {
     int64_t     number;
 } log_field;
 
-/* A destination gets each finished line with its newline. */
+/* A destination gets each finished line with its newline, not NUL-terminated. Calls do not overlap, also not
+ * those of different outputs; an output must not log itself. */
 typedef void (*log_output)(void *state, log_level level, const char *line, size_t size);
 
 /* At most 4 outputs; each with its own format and least level. Not thread-safe: at start only. */
