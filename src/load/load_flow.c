@@ -7,25 +7,36 @@
 #define LANE_QUEUE_BATCHES 2
 #define RETRY_BACKOFF_MS_MAX 60000
 
+typedef enum group_state {
+    GROUP_NONE,    /* the next reader takes a group for this lane */
+    GROUP_READING, /* its splits are handed out or being read */
+    GROUP_ENDING,  /* all are read; the end is being put into the queue */
+} group_state;
+
 typedef struct lane {
     struct flow *flow;
-    task_queue  *queue; /* of batch; NULL: batches are written by the reader itself */
+    task_queue  *queue; /* of batch, an empty one ends a group; NULL: the reader writes by itself */
     roll_writer *writer;
     char         name[16];
+    /* Below: guarded by flow->guard. */
+    group_state group;
+    unsigned    next_split, end_split, in_flight;
 } lane;
 
 typedef struct flow {
     const load_flow_settings *settings;
     lane                     *lanes;
     struct reader            *readers;
-    _Atomic unsigned          next_split;
-    _Atomic bool              stopped; /* someone failed: no new split, no new batch */
+    task_lock                *guard;      /* of next_split and the lanes' groups */
+    unsigned                  next_split; /* the first of the next group */
+    _Atomic bool              stopped;    /* someone failed: no new split, no new batch */
     _Atomic unsigned          readers_left;
 } flow;
 
 typedef struct reader {
     flow         *flow;
-    lane         *lane;
+    unsigned      index;
+    lane         *lane; /* of the split at work */
     split_outcome total;
     char          name[16];
 } reader;
@@ -40,6 +51,9 @@ static void
 flow_stop(flow *f)
 {
     atomic_store(&f->stopped, true);
+    task_lock_hold(f->guard);
+    task_lock_wake_all(f->guard);
+    task_lock_release(f->guard);
     for (unsigned i = 0; i < f->settings->lane_count; i++) {
         if (f->lanes[i].queue) task_queue_close(f->lanes[i].queue);
     }
@@ -51,7 +65,7 @@ static firn_status
 lane_write(lane *l, batch *take_batch, firn_error *err)
 {
     const load_flow_settings *s = l->flow->settings;
-    /* An empty batch is a reader's word for "my split ends here". */
+    /* An empty batch ends a group, and so its files. */
     firn_status status =
         take_batch->array.release ? roll_writer_add(l->writer, &take_batch->array, err) : roll_writer_roll(l->writer, err);
 
@@ -180,19 +194,96 @@ read_split(reader *r, const source_split *split, firn_error *err)
     return firn_while(err, "loading '%s', split %u of %u", s->table, split->index + 1, s->split_count);
 }
 
+/* ---- handing out splits ---- */
+
+/* Gives the lane the next group. The guard is held. */
+static bool
+lane_take_group(lane *l)
+{
+    flow    *f = l->flow;
+    unsigned left = f->settings->split_count - f->next_split;
+    unsigned size = f->settings->group_split_count < left ? f->settings->group_split_count : left;
+
+    if (!left) return false;
+    l->next_split = f->next_split;
+    l->end_split = f->next_split += size;
+    l->group = GROUP_READING;
+    return true;
+}
+
+/* A split of the reader's first choice of lanes, or of any other. The guard is held. */
+static bool
+take_split_now(reader *r, unsigned *ret_split)
+{
+    flow    *f = r->flow;
+    unsigned count = f->settings->lane_count;
+
+    for (unsigned i = 0; i < count; i++) {
+        lane *l = &f->lanes[(r->index + i) % count];
+
+        if (l->group == GROUP_NONE && !lane_take_group(l)) continue;
+        if (l->group != GROUP_READING || l->next_split == l->end_split) continue;
+        *ret_split = l->next_split++;
+        l->in_flight++;
+        r->lane = l;
+        return true;
+    }
+    return false;
+}
+
+/* Whether a lane may still get work when its group has ended. The guard is held. */
+static bool
+more_may_come(const flow *f)
+{
+    return f->next_split < f->settings->split_count;
+}
+
+/* False: nothing is left for this reader. */
+static bool
+take_split(reader *r, unsigned *ret_split)
+{
+    flow *f = r->flow;
+    bool  taken = false;
+
+    task_lock_hold(f->guard);
+    while (!atomic_load(&f->stopped) && !(taken = take_split_now(r, ret_split)) && more_may_come(f))
+        (void) task_lock_wait(f->guard, 0);
+    task_lock_release(f->guard);
+    return taken;
+}
+
+/* The split is delivered. Whoever delivers the last of a group ends it. */
+static firn_status
+give_split_back(reader *r, firn_error *err)
+{
+    lane       *l = r->lane;
+    batch       end = {0};
+    bool        last, open;
+    firn_status status = FIRN_OK;
+
+    task_lock_hold(r->flow->guard);
+    last = --l->in_flight == 0 && l->next_split == l->end_split;
+    if (last) l->group = GROUP_ENDING;
+    task_lock_release(r->flow->guard);
+    if (!last) return FIRN_OK;
+
+    status = lane_put(l, &end, &open, err);
+    task_lock_hold(r->flow->guard);
+    l->group = GROUP_NONE;
+    task_lock_wake_all(r->flow->guard);
+    task_lock_release(r->flow->guard);
+    return status;
+}
+
 static firn_status
 read_splits(reader *r, firn_error *err)
 {
     const load_flow_settings *s = r->flow->settings;
+    unsigned                  index;
 
-    while (!atomic_load(&r->flow->stopped)) {
-        unsigned index = atomic_fetch_add(&r->flow->next_split, 1);
-        batch    end = {0};
-        bool     open;
-
-        if (index >= s->split_count) break;
+    while (take_split(r, &index)) {
         FIRN_TRY(read_split(r, &s->splits[index], err));
-        if (s->file_per_split) FIRN_TRY(lane_put(r->lane, &end, &open, err));
+        FIRN_TRY(give_split_back(r, err));
         atomic_fetch_add_explicit(&s->progress->split_done_count, 1, memory_order_relaxed);
     }
     return FIRN_OK;
@@ -225,6 +316,7 @@ flow_done(flow *f)
     }
     firn_free(f->lanes);
     firn_free(f->readers);
+    task_lock_free(f->guard);
 }
 
 static firn_status
@@ -234,7 +326,8 @@ flow_begin(flow *f, bool threaded, firn_error *err)
 
     f->lanes = firn_calloc(s->lane_count, sizeof *f->lanes);
     f->readers = firn_calloc(s->reader_count, sizeof *f->readers);
-    if (!f->lanes || !f->readers) return firn_fail_memory(err, "the lanes of a load");
+    f->guard = task_lock_new();
+    if (!f->lanes || !f->readers || !f->guard) return firn_fail_memory(err, "the lanes of a load");
     for (unsigned i = 0; i < s->lane_count; i++) {
         lane                *l = &f->lanes[i];
         roll_writer_settings writer = s->writer;
@@ -249,7 +342,7 @@ flow_begin(flow *f, bool threaded, firn_error *err)
     }
     for (unsigned i = 0; i < s->reader_count; i++) {
         f->readers[i].flow = f;
-        f->readers[i].lane = &f->lanes[i % s->lane_count];
+        f->readers[i].index = i;
         (void) snprintf(f->readers[i].name, sizeof f->readers[i].name, "firn:read-%u", i % 1000);
     }
     atomic_store(&f->readers_left, s->reader_count);

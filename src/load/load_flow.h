@@ -1,6 +1,10 @@
 /*
  * One table's rows: splits → readers (a connection each) → lanes (an open data file each) → data files.
  *
+ * Splits go to lanes in groups, and a lane begins a new file with each group: a finished group is its files and
+ * its files are that group, nothing more. So what is done can be kept when something else fails. Readers work
+ * on whichever lane has splits left; there are fewer lanes than readers, so that files are few and full.
+ *
  * A reader that loses its connection opens its split again under the same snapshot and passes over the
  * rows that its lane has got already; the order of a split's rows is the same each time. A table that
  * is small enough is read and written in the caller's thread, without any queue.
@@ -21,7 +25,7 @@ typedef struct load_flow_settings {
     const source_split  *splits;
     unsigned             split_count;
     unsigned             reader_count, lane_count; /* both at least 1 */
-    bool                 file_per_split;           /* sorted tables: a file holds one sorted run */
+    unsigned             group_split_count;        /* splits in a group; sorted tables: 1, a file is one sorted run */
     size_t               batch_rows, batch_bytes;
     roll_writer_settings writer; /* of each lane; `lane` is set here */
     unsigned             retry_max;

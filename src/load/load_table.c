@@ -15,6 +15,8 @@
 #define SPLIT_SIZE_BYTES ((uint64_t) 32 << 20)
 #define SORTED_SPLIT_SIZE_BYTES ((uint64_t) 1 << 30)
 #define SPLIT_COUNT_MAX 4096u
+/* Of the heap; its Parquet files have a fifth or so of that. */
+#define GROUP_SIZE_BYTES ((uint64_t) 2 << 30)
 #define LANE_SIZE_BYTES ((uint64_t) 64 << 20)
 #define LANE_COUNT_MAX 8u
 #define BATCH_BYTES ((size_t) 1 << 20)
@@ -284,6 +286,17 @@ row_group_bytes(const load_context *ctx, unsigned reader_count, unsigned lane_co
     return lane < ROW_GROUP_BYTES_MAX ? (size_t) lane : ROW_GROUP_BYTES_MAX;
 }
 
+/* Groups of about GROUP_SIZE_BYTES, as many for each lane. */
+static unsigned
+group_split_count(uint64_t size_bytes, unsigned split_count, unsigned lane_count, bool sorted)
+{
+    uint64_t rounds = size_bytes / lane_count / GROUP_SIZE_BYTES + 1;
+    uint64_t groups = rounds * lane_count;
+
+    if (sorted || groups >= split_count) return 1;
+    return (unsigned) ((split_count + groups - 1) / groups);
+}
+
 static firn_status
 read_rows(table_work *w, const source_table *table, load_table_progress *progress, firn_error *err)
 {
@@ -302,7 +315,7 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
           .split_count = w->split_count,
           .reader_count = readers,
           .lane_count = lanes,
-          .file_per_split = sorted,
+          .group_split_count = group_split_count(table->size_bytes, w->split_count, lanes, sorted),
           .batch_rows = (size_t) s->batch_rows,
           .batch_bytes = BATCH_BYTES,
           .retry_max = s->retry_max,
