@@ -1,0 +1,282 @@
+#include "parquet/record_assembler.h"
+
+#include "base/alloc.h"
+#include "base/bitmap.h"
+#include "base/bytes.h"
+#include "batch/array.h"
+#include "parquet/default_value.h"
+
+typedef struct assembly {
+    column_reader *columns;
+    read_budget   *budget;
+    firn_error    *err;
+} assembly;
+
+static firn_status assemble(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *ret_array);
+
+static firn_status
+no_memory(const assembly *a)
+{
+    return firn_fail_memory(a->err, "a batch of a Parquet file");
+}
+
+static firn_status
+disagree(const assembly *a, const plan_node *node)
+{
+    return firn_fail(a->err, FIRN_E_PARQUET_CORRUPT, "the parts of column '%s' disagree on their number of values",
+                     node->field->name);
+}
+
+/* Where levels begin a slot of the node, and whether it is null. */
+typedef struct slot_levels {
+    const uint8_t *definitions, *repetitions; /* repetitions NULL: all 0 */
+    size_t         count;
+    uint8_t        repetition, slot_definition, definition;
+} slot_levels;
+
+static slot_levels
+levels_of(const assembly *a, const plan_node *node)
+{
+    const column_reader *c = &a->columns[node->column];
+    return (slot_levels){c->definitions.data,
+                         c->leaf->repetition > 0 ? c->repetitions.data : NULL,
+                         (size_t) c->entry_count,
+                         node->file->repetition,
+                         node->file->slot_definition,
+                         node->file->definition};
+}
+
+static inline bool
+is_slot(const slot_levels *l, size_t i)
+{
+    return l->definitions[i] >= l->slot_definition && (!l->repetitions || l->repetitions[i] <= l->repetition);
+}
+
+static size_t
+count_slots(const slot_levels *l)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < l->count; i++) count += is_slot(l, i);
+    return count;
+}
+
+/* Validity of the slots; no bitmap where all are valid. */
+static firn_status
+build_validity(const assembly *a, const slot_levels *l, size_t slot_count, struct ArrowArray *array)
+{
+    array->length = (int64_t) slot_count;
+    if (l->definition == l->slot_definition) return FIRN_OK;
+    uint8_t *bits = firn_alloc_aligned(bitmap_size_bytes(slot_count) + 1);
+    if (!bits) return no_memory(a);
+    memset(bits, 0, bitmap_size_bytes(slot_count) + 1);
+    size_t slot = 0, valid = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (!is_slot(l, i)) continue;
+        if (l->definitions[i] >= l->definition) {
+            bitmap_set(bits, slot);
+            valid++;
+        }
+        slot++;
+    }
+    array->null_count = (int64_t) (slot_count - valid);
+    if (array->null_count > 0) {
+        array->buffers[0] = bits;
+    } else {
+        firn_free(bits);
+    }
+    return FIRN_OK;
+}
+
+/* Offsets of a list or map from the levels of one leaf below it. */
+static firn_status
+build_offsets(const assembly *a, const slot_levels *l, size_t slot_count, int64_t *ret_element_count,
+              struct ArrowArray *array)
+{
+    int32_t *offsets = firn_alloc_aligned((slot_count + 1) * sizeof *offsets);
+    if (!offsets) return no_memory(a);
+    array->buffers[1] = offsets;
+    size_t  slot = 0;
+    int32_t elements = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (is_slot(l, i)) offsets[slot++] = elements;
+        bool in_element = l->definitions[i] > l->definition && (!l->repetitions || l->repetitions[i] <= l->repetition + 1);
+        if (in_element && __builtin_add_overflow(elements, 1, &elements))
+            return firn_fail(a->err, FIRN_E_PARQUET_LIMIT, "a batch of lists would have more than 2^31 elements");
+    }
+    offsets[slot_count] = elements;
+    *ret_element_count  = elements;
+    return FIRN_OK;
+}
+
+static firn_status
+take_buffer(const assembly *a, firn_buffer *from, const void **to)
+{
+    void *data = budget_take(a->budget, from);
+    if (!data) data = firn_alloc_aligned(1);
+    *to = data;
+    return data ? FIRN_OK : no_memory(a);
+}
+
+/* Booleans come as bytes. */
+static firn_status
+pack_booleans(const assembly *a, const column_reader *c, struct ArrowArray *array)
+{
+    size_t   count = (size_t) array->length;
+    uint8_t *bits  = firn_alloc_aligned(bitmap_size_bytes(count) + 1);
+    if (!bits) return no_memory(a);
+    array->buffers[1] = bits;
+    for (size_t i = 0; i < bitmap_size_bytes(count); i++) {
+        unsigned byte = 0;
+        size_t   end  = count - i * 8 < 8 ? count - i * 8 : 8;
+        for (size_t k = 0; k < end; k++) byte |= (unsigned) (c->out.data.data[i * 8 + k] & 1) << k;
+        bits[i] = (uint8_t) byte;
+    }
+    return FIRN_OK;
+}
+
+/* The values lie in their rows: buffers move. */
+static firn_status
+finish_leaf(const assembly *a, column_reader *c, struct ArrowArray *array)
+{
+    if (c->conversion.out_size == 0) {
+        FIRN_TRY(take_buffer(a, &c->out.offsets, &array->buffers[1]));
+        return take_buffer(a, &c->out.data, &array->buffers[2]);
+    }
+    if (c->values.is_boolean) return pack_booleans(a, c, array);
+    return take_buffer(a, &c->out.data, &array->buffers[1]);
+}
+
+static firn_status
+assemble_flat(const assembly *a, column_reader *c, int64_t slot_count, struct ArrowArray *array)
+{
+    array->length     = slot_count;
+    array->null_count = (int64_t) c->null_count;
+    if (c->null_count > 0) FIRN_TRY(take_buffer(a, &c->valid, &array->buffers[0]));
+    return finish_leaf(a, c, array);
+}
+
+/* Dense values to slots, by the bitmap; both have the same size. */
+static void
+scatter(const uint8_t *from, size_t size, const uint8_t *valid, size_t slot_count, uint8_t *to)
+{
+    for (size_t slot = 0; slot < slot_count; slot++, to += size) {
+        if (bitmap_get(valid, slot)) {
+            memcpy(to, from, size);
+            from += size;
+        } else {
+            memset(to, 0, size);
+        }
+    }
+}
+
+static void
+scatter_offsets(const uint8_t *from, const uint8_t *valid, size_t slot_count, uint8_t *to)
+{
+    uint32_t end = load_le32(from);
+    store_le32(to, end);
+    for (size_t slot = 0; slot < slot_count; slot++) {
+        if (bitmap_get(valid, slot)) {
+            from += 4;
+            end = load_le32(from);
+        }
+        store_le32(to + 4 * (slot + 1), end);
+    }
+}
+
+/* Makes room for the null slots among the dense values of the column. */
+static firn_status
+spread_leaf(const assembly *a, column_reader *c, const uint8_t *valid, size_t slot_count)
+{
+    firn_buffer *values = c->conversion.out_size ? &c->out.data : &c->out.offsets;
+    size_t       size   = c->conversion.out_size ? c->conversion.out_size : 4;
+    firn_buffer  out    = {0};
+
+    FIRN_TRY(budget_reserve(a->budget, &out, (slot_count + 1) * size, a->err));
+    if (c->conversion.out_size > 0) {
+        scatter(values->data, size, valid, slot_count, out.data);
+        out.size = slot_count * size;
+    } else {
+        scatter_offsets(values->data, valid, slot_count, out.data);
+        out.size = (slot_count + 1) * size;
+    }
+    budget_release(a->budget, values);
+    *values = out;
+    return FIRN_OK;
+}
+
+static firn_status
+assemble_leaf(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *array)
+{
+    column_reader *c = &a->columns[node->column];
+    if (c->is_flat) return assemble_flat(a, c, slot_count, array);
+
+    slot_levels levels = levels_of(a, node);
+    size_t      slots  = count_slots(&levels);
+    if ((int64_t) slots != slot_count) return disagree(a, node);
+    FIRN_TRY(build_validity(a, &levels, slots, array));
+    FIRN_TRY(leaf_values_reserve(&c->out, &c->conversion, 0, a->budget, a->err));
+    if (c->out.count + (size_t) array->null_count != slots) return disagree(a, node);
+    if (array->null_count > 0) FIRN_TRY(spread_leaf(a, c, array->buffers[0], slots));
+    return finish_leaf(a, c, array);
+}
+
+static firn_status
+assemble_struct(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *array)
+{
+    slot_levels levels = levels_of(a, node);
+    if ((int64_t) count_slots(&levels) != slot_count) return disagree(a, node);
+    FIRN_TRY(build_validity(a, &levels, (size_t) slot_count, array));
+    for (unsigned i = 0; i < node->child_count; i++)
+        FIRN_TRY(assemble(a, &node->children[i], slot_count, array->children[i]));
+    return FIRN_OK;
+}
+
+static firn_status
+assemble_list(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *array)
+{
+    slot_levels levels        = levels_of(a, node);
+    int64_t     element_count = 0;
+    if ((int64_t) count_slots(&levels) != slot_count) return disagree(a, node);
+    FIRN_TRY(build_validity(a, &levels, (size_t) slot_count, array));
+    FIRN_TRY(build_offsets(a, &levels, (size_t) slot_count, &element_count, array));
+    if (node->kind == PLAN_LIST) return assemble(a, &node->children[0], element_count, array->children[0]);
+
+    struct ArrowArray *pairs = array->children[0];
+    if (!array_init(pairs, 1, 2)) return no_memory(a);
+    pairs->length = element_count;
+    FIRN_TRY(assemble(a, &node->children[0], element_count, pairs->children[0]));
+    return assemble(a, &node->children[1], element_count, pairs->children[1]);
+}
+
+/* `ret_array` is zeroed or ours to release, whatever the result. */
+static firn_status
+assemble(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *ret_array)
+{
+    static const int64_t buffer_counts[] = {[PLAN_STRUCT] = 1, [PLAN_LIST] = 2, [PLAN_MAP] = 2};
+
+    if (node->kind == PLAN_MISSING) return default_array(node->field, slot_count, a->budget, ret_array, a->err);
+    int64_t children = node->kind == PLAN_MAP ? 1 : (int64_t) node->child_count;
+    int64_t buffers  = node->kind == PLAN_LEAF ? (a->columns[node->column].conversion.out_size ? 2 : 3)
+                                               : buffer_counts[node->kind];
+    if (!array_init(ret_array, buffers, children)) return no_memory(a);
+    switch (node->kind) {
+    case PLAN_LEAF:
+        return assemble_leaf(a, node, slot_count, ret_array);
+    case PLAN_STRUCT:
+        return assemble_struct(a, node, slot_count, ret_array);
+    case PLAN_LIST:
+    case PLAN_MAP:
+        return assemble_list(a, node, slot_count, ret_array);
+    case PLAN_MISSING:
+        break;
+    }
+    return FIRN_OK;
+}
+
+firn_status
+record_assemble(const plan_node *node, column_reader columns[], int64_t row_count, read_budget *budget,
+                struct ArrowArray *ret_array, firn_error *err)
+{
+    assembly a = {columns, budget, err};
+    return assemble(&a, node, row_count, ret_array);
+}
