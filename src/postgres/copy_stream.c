@@ -14,6 +14,9 @@
 #define STREAM_BUFFER_SIZE ((size_t) 512 << 10)
 #define STREAM_MESSAGE_SIZE_MAX (((size_t) 1 << 30) + ((size_t) 1 << 20))
 #define STREAM_MESSAGE_HEADER 5
+#define STREAM_WAKE_SIZE (192 << 10)
+#define STREAM_WAKE_MS 5
+#define STREAM_WAKE_AFTER (1 << 20) /* short streams would only wait for the time limit */
 
 void
 copy_stream_init(copy_stream *s, postgres_connection *connection, const char *what)
@@ -143,6 +146,23 @@ make_room(copy_stream *s, size_t wanted, firn_error *err)
     return FIRN_OK;
 }
 
+/*
+ * Each wake-up costs more than reading a few rows: let the socket collect STREAM_WAKE_SIZE first. The end
+ * of the stream is shorter than that, hence the time limit.
+ */
+static firn_status
+wait_for_bytes(copy_stream *s, firn_error *err)
+{
+    return postgres_wait(s->connection, false, s->wakes_late ? STREAM_WAKE_MS : 0, err);
+}
+
+/* libpq expects to be woken for each byte: only while the socket is ours. */
+static void
+set_wake_size(copy_stream *s, int size)
+{
+    s->wakes_late = setsockopt(PQsocket(s->connection->pg), SOL_SOCKET, SO_RCVLOWAT, &size, sizeof size) == 0 && size > 1;
+}
+
 /* At least `wanted` bytes from `at` on. */
 static firn_status
 fill(copy_stream *s, size_t wanted, firn_error *err)
@@ -156,9 +176,11 @@ fill(copy_stream *s, size_t wanted, firn_error *err)
         case MOVED:
             s->end += moved;
             s->byte_count += moved;
+            s->statement_bytes += moved;
             break;
         case MOVE_WAIT_READ:
-            FIRN_TRY(postgres_wait(s->connection, false, 0, err));
+            if (!s->tls && !s->wakes_late && s->statement_bytes > STREAM_WAKE_AFTER) set_wake_size(s, STREAM_WAKE_SIZE);
+            FIRN_TRY(wait_for_bytes(s, err));
             break;
         case MOVE_WAIT_WRITE:
             FIRN_TRY(postgres_wait(s->connection, true, 0, err));
@@ -279,6 +301,7 @@ copy_stream_receive(copy_stream *s, firn_slice *ret_message, firn_error *err)
         case 'Z': /* ReadyForQuery */
             if (s->at != s->end) return fail_protocol(s, "PostgreSQL speaks without being asked", err);
             s->ended = true;
+            if (s->wakes_late) set_wake_size(s, 1);
             return FIRN_OK;
         case 'E': /* ErrorResponse */
             return fail_server(s, body, err);
@@ -326,6 +349,7 @@ copy_stream_start(copy_stream *s, const char *sql, firn_error *err)
     s->tls = PQsslInUse(pg) ? PQsslStruct(pg, "OpenSSL") : NULL;
     s->through_libpq = PQgssEncInUse(pg) || (PQsslInUse(pg) && !s->tls);
     s->ended = false;
+    s->statement_bytes = 0;
     s->at = s->end = s->buffer;
     if (s->through_libpq) return start_through_libpq(s, sql, err);
 

@@ -22,12 +22,13 @@ typedef struct copy_stream {
     void                *tls;        /* SSL of libpq, or NULL */
     bool                 through_libpq;
     bool                 ended;
+    bool                 wakes_late; /* poll reports the socket only from many bytes on */
     const char          *what;     /* "reading 'shop.orders'"; borrowed */
     const uint8_t       *at, *end; /* received, not handed out */
     uint8_t             *buffer;
     size_t               capacity;
     char                *libpq_row;
-    uint64_t             byte_count, server_count;
+    uint64_t             byte_count, server_count, statement_bytes;
 } copy_stream;
 
 /* {0} may be done. */
