@@ -117,11 +117,13 @@ zlib_decompress(void *context, firn_slice in, uint8_t *out, size_t capacity)
     }
 }
 
+/* `tail_bytes_max`: what may follow the end; UINT_MAX: only further members, each of them whole. */
 static firn_status
-zlib_decompress_all(void *context, firn_slice in, firn_buffer *out, firn_error *err)
+inflate_all(z_stream *stream, firn_slice in, unsigned tail_bytes_max, firn_buffer *out, firn_error *err)
 {
-    z_stream *stream = context;
-    if (inflateReset(stream) != Z_OK) return firn_fail(err, FIRN_E_BUG, "zlib cannot start a stream");
+    bool has_members = tail_bytes_max == UINT_MAX;
+
+    if (in.size > UINT_MAX || inflateReset(stream) != Z_OK) return firn_fail(err, FIRN_E_BUG, "zlib cannot start a stream");
     stream->next_in = in.data;
     stream->avail_in = (uInt) in.size;
     for (;;) {
@@ -132,12 +134,26 @@ zlib_decompress_all(void *context, firn_slice in, firn_buffer *out, firn_error *
         stream->avail_out = (uInt) room;
         int result = inflate(stream, Z_NO_FLUSH);
         out->size += room - stream->avail_out;
-        if (result == Z_STREAM_END && !next_member(stream)) break;
+        if (result == Z_STREAM_END && !(has_members && next_member(stream))) break;
         if (result != Z_OK && result != Z_STREAM_END)
             return firn_fail(err, FIRN_E_COMPRESSION, "a deflated block is damaged or cut short");
     }
-    if (stream->avail_in) return firn_fail(err, FIRN_E_COMPRESSION, "a deflated block has bytes behind its end");
+    if (stream->avail_in > (has_members ? 0 : tail_bytes_max))
+        return firn_fail(err, FIRN_E_COMPRESSION, "a deflated block has bytes behind its end");
     return FIRN_OK;
+}
+
+static firn_status
+gzip_decompress_all(void *context, firn_slice in, firn_buffer *out, firn_error *err)
+{
+    return inflate_all(context, in, UINT_MAX, out, err);
+}
+
+/* PyIceberg 0.12 makes its raw blocks by cutting zlib's wrapping off, and leaves some of the checksum's four bytes. */
+static firn_status
+deflate_decompress_all(void *context, firn_slice in, firn_buffer *out, firn_error *err)
+{
+    return inflate_all(context, in, 4, out, err);
 }
 
 const codec_ops codec_gzip = {
@@ -149,7 +165,7 @@ const codec_ops codec_gzip = {
     .decompress_new = gzip_decompress_new,
     .decompress_free = zlib_decompress_free,
     .decompress = zlib_decompress,
-    .decompress_all = zlib_decompress_all,
+    .decompress_all = gzip_decompress_all,
 };
 
 const codec_ops codec_deflate = {
@@ -161,5 +177,5 @@ const codec_ops codec_deflate = {
     .decompress_new = deflate_decompress_new,
     .decompress_free = zlib_decompress_free,
     .decompress = zlib_decompress,
-    .decompress_all = zlib_decompress_all,
+    .decompress_all = deflate_decompress_all,
 };

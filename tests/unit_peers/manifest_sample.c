@@ -199,14 +199,14 @@ write_sample(sample *s)
 static void
 write_hex(jwriter *j, firn_slice bytes)
 {
-    char text[2 * 64 + 1];
+    char text[2 * 1024 + 1];
 
     if (!bytes.data) {
         jwrite_null(j);
         return;
     }
-    for (size_t i = 0; i < bytes.size && i < 64; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
-    text[2 * (bytes.size < 64 ? bytes.size : 64)] = '\0';
+    for (size_t i = 0; i < bytes.size && i < 1024; i++) snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
+    text[2 * (bytes.size < 1024 ? bytes.size : 1024)] = '\0';
     jwrite_text(j, text);
 }
 
