@@ -1,0 +1,50 @@
+#include <string.h>
+
+#include "cli/session.h"
+#include "cli/table_print.h"
+#include "cli/version.h"
+#include "codec/json_writer.h"
+
+/* "name version", |-separated, as the build found them. */
+#ifndef FIRN_LIBRARIES
+#define FIRN_LIBRARIES ""
+#endif
+
+static firn_status
+version_json(session *s, firn_error *err)
+{
+    jwriter    w;
+    firn_slice library;
+
+    jwrite_begin(&w, &s->result, true, err);
+    jwrite_object(&w);
+    jwrite_member_text(&w, "firn", FIRN_VERSION);
+    jwrite_key(&w, "libraries");
+    jwrite_object(&w);
+    for (const char *cursor = FIRN_LIBRARIES; option_next_choice(&cursor, &library);) {
+        const uint8_t *space = memchr(library.data, ' ', library.size);
+        size_t         size = space ? (size_t) (space - library.data) : library.size;
+        const char    *name = firn_arena_text(&s->arena, firn_slice_of(library.data, size));
+        if (!name) return firn_fail_memory(err, "the versions");
+        jwrite_key(&w, name);
+        jwrite_text_slice(&w, space ? firn_slice_of(space + 1, library.size - size - 1) : firn_slice_text(""));
+    }
+    jwrite_object_end(&w);
+    jwrite_object_end(&w);
+    FIRN_TRY(jwrite_end(&w));
+    return firn_buffer_add_byte(&s->result, '\n', err);
+}
+
+firn_status
+cmd_version_run(session *s, firn_error *err)
+{
+    const char *format = settings_text(&s->values, OPTION_FORMAT);
+    firn_slice  library;
+
+    if (format && strcmp(format, "json") == 0) return version_json(s, err);
+    FIRN_TRY(firn_buffer_printf(&s->result, err, "firn %s\n", FIRN_VERSION));
+    for (const char *cursor = FIRN_LIBRARIES; option_next_choice(&cursor, &library);) {
+        FIRN_TRY(firn_buffer_printf(&s->result, err, "  %.*s\n", (int) library.size, (const char *) library.data));
+    }
+    return FIRN_OK;
+}
