@@ -223,6 +223,9 @@ local_sink_open(const char *path, folder_sync *folders, firn_sink **ret_sink, fi
     for (unsigned attempt = 0;; attempt++) {
         s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (s->fd >= 0) break;
+        if (errno == ENOTDIR) {
+            return firn_fail(err, FIRN_E_STORAGE_IO, "cannot create '%s': a file stands where a folder should be", path);
+        }
         if (errno != ENOENT || attempt == 3) {
             return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot create a file beside '%s'", path);
         }
