@@ -56,6 +56,7 @@ must_escape(const char *name, size_t index, bool is_utf8)
     uint8_t c = (uint8_t) name[index];
 
     if (c < 0x20 || c == 0x7f || c == '/' || c == '\\') return true;
+    if (c == '"' || c == '?' || c == '#') return true;
     if (c == '.' && index == 0) return true;
     if (c >= 0x80) return !is_utf8;
     return c == '%' && (escape_at(name + index) >= 0 || name[index + 1] == '~');

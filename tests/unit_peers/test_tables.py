@@ -273,6 +273,7 @@ def test_row_ids_of_version_3_are_sparks(lake, spark_new):
 def test_firn_and_spark_commit_at_the_same_time(lake, spark_new):
     """Each of Spark's inserts and of our appends is there in the end."""
     lake.command("create", "RACE", 2, "-", "-")
+    assert lake.show("RACE")["records"] == 0
     name = spark_new.table(lake.folder, "peers.db", "RACE")
     spark_new.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('commit.retry.num-retries'='50')")
     appended = [lake.rows("RACE", 10_000 + i, 1) for i in range(60)]
