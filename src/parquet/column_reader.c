@@ -110,7 +110,7 @@ load_dictionary(column_reader *c, const parquet_page_header *header, firn_error 
         return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "a dictionary in encoding %d is not known", header->encoding);
     FIRN_TRY(page_reader_load(&c->pages, header, &body, err));
     return value_dictionary_load(&c->dictionary, &c->conversion, c->values.is_boolean, body.values, header->value_count,
-                                 &c->context->budget, err);
+                                 &c->pages.page, &c->context->budget, err);
 }
 
 /* Splits the body of a data page and makes its decoders ready. */

@@ -8,6 +8,8 @@
 
 /* One compressed block; the codecs count in int. */
 #define PAGE_SIZE_MAX ((size_t) 1 << 30)
+/* Behind a decompressed page: whoever copies short values may go over its end. */
+#define PAGE_SLACK 16
 
 void
 read_context_done(read_context *context)
@@ -236,7 +238,7 @@ page_reader_load(page_reader *p, const parquet_page_header *header, page_body *r
         return corrupt(err, "the checksum of a page is wrong");
     p->at += size;
     p->page.size = 0;
-    FIRN_TRY(budget_reserve(&p->context->budget, &p->page, plain_size + 1, err));
+    FIRN_TRY(budget_reserve(&p->context->budget, &p->page, plain_size + PAGE_SLACK, err));
     if (header->type == PARQUET_DATA_PAGE_V2) return load_v2(p, header, raw, ret_body, err);
     if (p->codec == PARQUET_CODEC_UNCOMPRESSED) {
         *ret_body = (page_body){.values = raw};

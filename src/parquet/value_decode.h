@@ -45,10 +45,11 @@ typedef struct dictionary_entry {
 /* Bytes behind a buffer that a short copy may read or write. */
 #define VALUE_SLACK 16
 
-/* From the PLAIN values of a dictionary page. */
+/* From the PLAIN values of a dictionary page. Where they are what `page_buffer` holds, strings are not copied:
+ * the buffer is exchanged for another one. */
 FIRN_MUST_USE firn_status value_dictionary_load(value_dictionary *dictionary, const value_conversion *conversion,
-                                                bool is_boolean, firn_slice page, size_t count, read_budget *budget,
-                                                firn_error *err);
+                                                bool is_boolean, firn_slice page, size_t count,
+                                                firn_buffer *page_buffer, read_budget *budget, firn_error *err);
 void value_dictionary_done(value_dictionary *dictionary, read_budget *budget);
 
 typedef struct value_decoder {

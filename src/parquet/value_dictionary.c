@@ -11,11 +11,10 @@ damaged(firn_error *err)
 
 static firn_status
 load_entries(value_dictionary *dictionary, const value_conversion *c, firn_slice page, size_t count,
-             read_budget *budget, firn_error *err)
+             firn_buffer *page_buffer, read_budget *budget, firn_error *err)
 {
     if (page.size > UINT32_MAX) return firn_fail(err, FIRN_E_PARQUET_LIMIT, "a dictionary has more than 4 GiB");
     FIRN_TRY(budget_reserve(budget, &dictionary->entries, count * sizeof(dictionary_entry) + 1, err));
-    FIRN_TRY(budget_reserve(budget, &dictionary->bytes, page.size + VALUE_SLACK, err));
     dictionary_entry *entries = (dictionary_entry *) (void *) dictionary->entries.data;
     size_t            at      = 0;
 
@@ -32,10 +31,17 @@ load_entries(value_dictionary *dictionary, const value_conversion *c, firn_slice
         if (size > dictionary->longest) dictionary->longest = size;
         at += size;
     }
-    if (page.size > 0) memcpy(dictionary->bytes.data, page.data, page.size);
-    memset(dictionary->bytes.data + page.size, 0, VALUE_SLACK);
     dictionary->entries.size = count * sizeof(dictionary_entry);
-    dictionary->bytes.size   = page.size;
+    if (page.data == page_buffer->data && page_buffer->capacity - page.size >= VALUE_SLACK) {
+        firn_buffer emptied = dictionary->bytes;
+        dictionary->bytes   = *page_buffer;
+        *page_buffer        = emptied;
+    } else {
+        FIRN_TRY(budget_reserve(budget, &dictionary->bytes, page.size + VALUE_SLACK, err));
+        if (page.size > 0) memcpy(dictionary->bytes.data, page.data, page.size);
+    }
+    memset(dictionary->bytes.data + page.size, 0, VALUE_SLACK);
+    dictionary->bytes.size = page.size;
     return FIRN_OK;
 }
 
@@ -79,7 +85,7 @@ load_fixed(value_dictionary *dictionary, const value_conversion *c, bool is_bool
 
 firn_status
 value_dictionary_load(value_dictionary *dictionary, const value_conversion *c, bool is_boolean, firn_slice page,
-                      size_t count, read_budget *budget, firn_error *err)
+                      size_t count, firn_buffer *page_buffer, read_budget *budget, firn_error *err)
 {
     /* The least that `count` values can take, before anything is sized by it. */
     size_t least = is_boolean ? bitmap_size_bytes(count) : count * (size_t) (c->in_size ? c->in_size : 4);
@@ -87,7 +93,7 @@ value_dictionary_load(value_dictionary *dictionary, const value_conversion *c, b
 
     dictionary->fixed.size = dictionary->entries.size = dictionary->bytes.size = 0;
     if (c->out_size == 0) {
-        FIRN_TRY(load_entries(dictionary, c, page, count, budget, err));
+        FIRN_TRY(load_entries(dictionary, c, page, count, page_buffer, budget, err));
     } else {
         FIRN_TRY(budget_reserve(budget, &dictionary->fixed, count * c->out_size + VALUE_SLACK, err));
         if (c->convert_bytes) {

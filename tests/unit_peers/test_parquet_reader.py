@@ -20,7 +20,6 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "e2e")]
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -138,7 +137,7 @@ def same(a, b):
     return a == b or (is_nan_text(a) and is_nan_text(b))
 
 
-def assert_same(path, names, rows, expected_names, expected, columns=None):
+def assert_same(path, names, rows, expected_names, expected):
     assert names == expected_names
     assert len(rows) == len(expected), f"{path}: {len(rows)} rows instead of {len(expected)}"
     if rows == expected:
@@ -164,9 +163,6 @@ REFUSED = {
     "rle-dict-uncompressed-corrupt-checksum.parquet": (EX_CORRUPT, "checksum"),
     "int96_from_spark.parquet": (EX_CORRUPT, "does not fit"),  # a value beyond 64 bits of microseconds
 }
-PYARROW_REFUSES = {
-    "nation.dict-malformed.parquet", "fixed_length_byte_array.parquet",
-}
 
 
 def files_of(folder, pattern="*.parquet"):
@@ -190,6 +186,7 @@ def test_good_file(name):
     assert_same(path, names, rows, *expected)
     if rows:
         assert firn_rows(path, "--batch", 3)[1] == rows
+    if 0 < len(rows) <= 1000:
         assert firn_rows(path, "--back")[1] == rows[::-1]
 
 
@@ -235,7 +232,7 @@ def wide_table(seed, count, nulls=0.2):
         return lambda: decimal.Decimal(r.randrange(-10 ** digits + 1, 10 ** digits)).scaleb(-scale, decimal.Context(prec=76))
 
     def micro():
-        return moment + datetime.timedelta(microseconds=r.randrange(-10 ** 17, 10 ** 17))
+        return moment + datetime.timedelta(microseconds=r.randrange(-5 * 10 ** 16, 10 ** 17))
 
     columns = {
         "bool": column(pa.bool_(), lambda: r.random() < 0.5),
@@ -263,7 +260,7 @@ def wide_table(seed, count, nulls=0.2):
         "ts_ms": column(pa.timestamp("ms"), lambda: r.randrange(-10 ** 14, 10 ** 14)),
         "ts_us": column(pa.timestamp("us"), micro),
         "ts_ns": column(pa.timestamp("ns"), lambda: r.randrange(-2 ** 62, 2 ** 62)),
-        "tstz": column(pa.timestamp("us", "UTC"), lambda: r.randrange(-10 ** 17, 10 ** 17)),
+        "tstz": column(pa.timestamp("us", "UTC"), lambda: r.randrange(-5 * 10 ** 16, 10 ** 17)),
         "word": column(pa.string(), lambda: r.choice(words)),
         "text": column(pa.string(), lambda: "".join(r.choice("abcdefä") for _ in range(r.randrange(60)))),
         "bytes": column(pa.binary(), lambda: r.randbytes(r.randrange(30))),
@@ -396,12 +393,12 @@ def test_chosen_columns(tmp_path):
 
 def test_huge_values_stay_in_memory_limit(tmp_path):
     """A batch gets fewer rows where its strings are large."""
-    texts = [bytes([65 + i % 26]) * 1_000_000 for i in range(40)]
-    pq.write_table(pa.table({"t": pa.array(texts * 2, pa.binary()), "n": range(80)}), tmp_path / "big.parquet",
+    texts = [bytes([65 + i]) * 500_000 for i in range(20)]
+    pq.write_table(pa.table({"t": pa.array(texts * 2, pa.binary()), "n": range(40)}), tmp_path / "big.parquet",
                    data_page_size=1 << 20)
-    names, rows = firn_rows(tmp_path / "big.parquet", "--memory", 100_000_000)
-    assert [row[1] for row in rows] == list(range(80))
-    assert all(row[0] == texts[i % 40].hex() for i, row in enumerate(rows))
+    _, rows = firn_rows(tmp_path / "big.parquet", "--memory", 40_000_000)
+    assert [row[1] for row in rows] == list(range(40))
+    assert all(row[0] == texts[i % 20].hex() for i, row in enumerate(rows))
     with pytest.raises(Refused) as refused:
         firn_rows(tmp_path / "big.parquet", "--memory", 1_000_000)
     assert refused.value.code == EX_UNSUPPORTED
@@ -450,8 +447,9 @@ def test_spark(spark_parquet, tmp_path, legacy, compression):
 @pytest.fixture(scope="module")
 def spark_parquet():
     from spark import Spark
-    with Spark(os.environ.get("ICEBERG_JAR", "")) as spark:
-        yield spark.sql
+    session = Spark(str(ROOT / ".cache" / "jars" / "iceberg-spark-runtime-3.5_2.12-1.10.0.jar"))
+    yield session.sql
+    session.stop()
 
 
 # ------------------------------------------------------------------ damage
