@@ -194,10 +194,16 @@ copy_text_value(const copy_field *field, firn_slice value, char *out, size_t siz
     case COPY_JSONB:
     case COPY_CHAR:
     case COPY_INET:
-    case COPY_LIST:
-    case COPY_STRUCT:
-    case COPY_HSTORE:
         text_hex(value, out, size);
+        return;
+    case COPY_LIST:
+        snprintf(out, size, "(array)");
+        return;
+    case COPY_STRUCT:
+        snprintf(out, size, "(composite)");
+        return;
+    case COPY_HSTORE:
+        snprintf(out, size, "(hstore)");
         return;
     }
 }

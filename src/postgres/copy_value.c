@@ -32,7 +32,7 @@ static void
 hint_policy(const copy_row *row, const char *choices, firn_error *err)
 {
     const copy_layout *layout = row->layout;
-    firn_hint(err, "decide in %s: sources.%s.tables.%s.unrepresentable: {%s: null} (or %s)",
+    firn_hint(err, "in %s: sources.%s.tables.%s.types: {%s: null} (or %s)",
               layout->config_file ? layout->config_file : "sources.yaml",
               layout->source_name ? layout->source_name : "SOURCE", layout->table_name, row->column->name, choices);
 }
@@ -79,7 +79,7 @@ copy_value_add_null(copy_row *row, copy_column *column, size_t index, firn_error
     if (FIRN_UNLIKELY(column->field->required)) {
         char key[200];
         copy_text_key(row->layout, row->tuple, key, sizeof key);
-        firn_fail(err, FIRN_E_VALUE_UNREPRESENTABLE, "null in the key column '%s' of table '%s', row %s",
+        firn_fail(err, FIRN_E_VALUE_UNREPRESENTABLE, "null in the required column '%s' of table '%s', row %s",
                   row->column->name, row->layout->qualified_name, key);
         firn_hint(err, "choose key columns that are never null: sources.%s.primary_keys.%s",
                   row->layout->source_name ? row->layout->source_name : "SOURCE", row->layout->table_name);

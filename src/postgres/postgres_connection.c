@@ -114,6 +114,8 @@ hint_for_state(firn_error *err, const char *sqlstate, const char *server_hint)
         firn_hint(err, "set database: in sources.yaml to one that exists; psql -l lists them");
     else if (state_is(sqlstate, "53300"))
         firn_hint(err, "lower --parallel-workers or --parallel-tables, or raise max_connections");
+    else if (strstr(err->cause, "row-level security"))
+        firn_hint(err, "a policy hides rows from this user; ALTER ROLE … BYPASSRLS, or load as the table's owner");
     else if (server_hint && *server_hint)
         firn_hint(err, "%s", server_hint);
 }
@@ -181,7 +183,7 @@ fail_connect(firn_error *err, const postgres_settings *settings, PGconn *pg)
             sqlstate = known[i].sqlstate;
             break;
         }
-    if (strstr(text, "role \"") && strstr(text, "does not exist")) sqlstate = "28000";
+    if (strstr(text, "role \"") && strstr(text, "does not exist")) sqlstate = "28P01";
     if (strstr(text, "database \"") && strstr(text, "does not exist")) sqlstate = "3D000";
 
     char what[256];
