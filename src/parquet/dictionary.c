@@ -90,11 +90,17 @@ hash_of_64(uint64_t key, unsigned bits)
     return (size_t) ((key * multiplier) >> (64 - bits));
 }
 
+static inline uint64_t
+fold(uint64_t a, uint64_t b)
+{
+    uint128 product = (uint128) a * b;
+    return (uint64_t) (product >> 64) ^ (uint64_t) product;
+}
+
 static inline size_t
 hash_of_pair(uint64_t a, uint64_t b, unsigned bits)
 {
-    uint128 product = (uint128) (a ^ multiplier) * (b ^ UINT64_C(0xd6e8feb86659fd93));
-    return (size_t) (((uint64_t) (product >> 64) ^ (uint64_t) product) * multiplier >> (64 - bits));
+    return (size_t) (fold(a ^ multiplier, b ^ UINT64_C(0xd6e8feb86659fd93)) >> (64 - bits));
 }
 
 static inline size_t
@@ -119,15 +125,22 @@ text_of(const uint8_t *value, size_t size, const uint8_t *end)
         text.tail = load_upto8(value + 8, size - 8, end);
         return text;
     }
-    uint64_t digest = size;
-    size_t   at = 8;
-    for (; at + 8 <= size; at += 8) {
-        uint128 product = (uint128) (load_le64(value + at) ^ digest) * multiplier;
-        digest = (uint64_t) (product >> 64) ^ (uint64_t) product;
-    }
-    uint128 product = (uint128) (load_le64(value + size - 8) ^ digest) * multiplier;
-    text.tail = (uint64_t) (product >> 64) ^ (uint64_t) product;
+    /* Two lanes of 16 bytes that overlap at the end; up to 32 bytes there is no loop. */
+    uint64_t digest = fold(load_le64(value + size - 16) ^ multiplier, load_le64(value + size - 8) + size);
+    for (size_t at = 8; at + 16 < size; at += 16)
+        digest = fold(digest ^ load_le64(value + at), load_le64(value + at + 8) ^ multiplier);
+    text.tail = digest;
     return text;
+}
+
+/* The same up to 32 bytes without a call. */
+static inline bool
+bytes_equal(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    if (size > 32) return memcmp(a, b, size) == 0;
+    return ((load_le64(a) ^ load_le64(b)) | (load_le64(a + 8) ^ load_le64(b + 8)) |
+            (load_le64(a + size - 16) ^ load_le64(b + size - 16)) |
+            (load_le64(a + size - 8) ^ load_le64(b + size - 8))) == 0;
 }
 
 /* Where each entry goes in a table of slot_bits, written anew. */
@@ -242,7 +255,7 @@ static inline bool
 text_is(const dictionary *d, const dictionary_text *entry, const dictionary_text *text, const uint8_t *value)
 {
     return entry->head == text->head && entry->tail == text->tail && entry->size == text->size &&
-           (text->size <= 16 || memcmp(d->bytes.data + entry->offset, value, text->size) == 0);
+           (text->size <= 16 || bytes_equal(d->bytes.data + entry->offset, value, text->size));
 }
 
 static firn_status
