@@ -174,6 +174,14 @@ remove_tree(storage *s, const char *prefix, firn_error *err)
     PASS_ON(f, "remove_tree", prefix, err, f->inner->ops->remove_tree(f->inner, prefix, err));
 }
 
+static firn_status
+sync_storage(storage *s, firn_error *err)
+{
+    faulty_storage *f = (faulty_storage *) s;
+
+    PASS_ON(f, "sync", "", err, storage_sync(f->inner, err));
+}
+
 static void
 free_storage(storage *s)
 {
@@ -191,6 +199,7 @@ static const storage_ops faulty_ops = {
     .put = put,
     .remove = remove_object,
     .remove_tree = remove_tree,
+    .sync = sync_storage,
     .free = free_storage,
 };
 

@@ -8,14 +8,14 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
-#include "storage/folder_sync.h"
 #include "storage/local_sink.h"
 #include "storage/local_walk.h"
 #include "storage/location.h"
+#include "storage/pending_sync.h"
 
 typedef struct local_storage {
-    storage      base;
-    folder_sync *folders;
+    storage       base;
+    pending_sync *pending;
 } local_storage;
 
 static firn_status
@@ -24,7 +24,7 @@ open_sink(storage *s, const char *location, firn_sink **ret_sink, firn_error *er
     const char *path;
 
     FIRN_TRY(location_path(location, &path, err));
-    return local_sink_open(path, ((local_storage *) s)->folders, ret_sink, err);
+    return local_sink_open(path, ((local_storage *) s)->pending, ret_sink, err);
 }
 
 static void
@@ -127,16 +127,15 @@ put_new(storage *s, const char *location, firn_slice bytes, firn_error *err)
     if (access(path, F_OK) == 0) {
         return firn_fail(err, FIRN_E_STORAGE_EXISTS, "'%s' exists already", location);
     }
-    FIRN_TRY(local_sink_open(path, l->folders, &sink, err));
+    FIRN_TRY(local_sink_open(path, l->pending, &sink, err));
     FIRN_TRY(firn_sink_write(sink, bytes.data, bytes.size, err));
-    // all that these bytes may refer to comes first
-    FIRN_TRY(folder_sync_flush(l->folders, err));
+    FIRN_TRY(local_sink_sync(sink, err)); // and all that these bytes may refer to
     FIRN_TRY(remove_checksum(path, err));
     FIRN_TRY(firn_sink_finish(sink, err));
 
     firn_error late = {0};
 
-    if (folder_sync_flush(l->folders, &late)) {
+    if (pending_sync_flush(l->pending, -1, &late)) {
         return firn_fail(err, FIRN_E_STORAGE_UNKNOWN, "'%s' is written, but %s", location, late.cause);
     }
     return FIRN_OK;
@@ -150,12 +149,10 @@ put(storage *s, const char *location, firn_slice bytes, firn_error *err)
     const char    *path;
 
     FIRN_TRY(location_path(location, &path, err));
-    FIRN_TRY(local_sink_open(path, l->folders, &sink, err));
+    FIRN_TRY(local_sink_open(path, l->pending, &sink, err));
     FIRN_TRY(firn_sink_write(sink, bytes.data, bytes.size, err));
-    FIRN_TRY(folder_sync_flush(l->folders, err));
     FIRN_TRY(remove_checksum(path, err));
-    FIRN_TRY(local_sink_replace(sink, err));
-    return FIRN_OK;
+    return local_sink_replace(sink, err);
 }
 
 static firn_status
@@ -184,10 +181,16 @@ remove_tree(storage *s, const char *prefix, firn_error *err)
     return local_walk_remove(path, err);
 }
 
+static firn_status
+sync_storage(storage *s, firn_error *err)
+{
+    return pending_sync_flush(((local_storage *) s)->pending, -1, err);
+}
+
 static void
 free_storage(storage *s)
 {
-    folder_sync_free(((local_storage *) s)->folders);
+    pending_sync_free(((local_storage *) s)->pending);
     firn_free(s);
 }
 
@@ -202,6 +205,7 @@ static const storage_ops local_ops = {
     .put = put,
     .remove = remove_object,
     .remove_tree = remove_tree,
+    .sync = sync_storage,
     .free = free_storage,
 };
 
@@ -212,8 +216,8 @@ storage_local_new(storage **ret_storage, firn_error *err)
 
     if (!l) return firn_fail_memory(err, "the storage");
     l->base.ops = &local_ops;
-    l->folders = folder_sync_new();
-    if (!l->folders) {
+    l->pending = pending_sync_new();
+    if (!l->pending) {
         firn_free(l);
         return firn_fail_memory(err, "the storage");
     }

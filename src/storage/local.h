@@ -1,11 +1,10 @@
 /*
  * Objects as files of a local disk.
  *
- * Writing:  under a hidden name (".<uuid>.tmp") in the target's folder, fdatasync, then a rename that replaces
- *           nothing (a hard link where the file system has no such rename); missing folders are made
- * Durable:  bytes when a sink is finished; names of folders and files together with the next put or put_new,
- *           since nothing refers to a file before that: one sync per folder and commit, not per file
- * put:      for version-hint.text: after a crash the old bytes may be there, as the name is synced with the next one
+ * Writing:  under a hidden name (".<uuid>.tmp") in the target's folder, then a rename that replaces nothing (a hard
+ *           link where the file system has no such rename); missing folders are made
+ * Durable:  put_new syncs its bytes, the bytes of all files finished before it and their folders, then takes its
+ *           name, then syncs that: whatever a visible commit refers to survives a crash (pending_sync.h)
  * Checksums: a Hadoop ".name.crc" beside a file that is put is removed: Spark would check the new bytes with it
  * Symlinks: followed at the end of a given path; not below it when walking a tree
  * Threads:  all

@@ -20,9 +20,10 @@
 
 typedef struct local_sink {
     firn_sink    base;
-    folder_sync *folders;
+    pending_sync *pending;
     int          fd;        /* -1: closed */
     bool         is_placed; /* has its own name */
+    bool         is_synced;
     char        *path, *temporary, *folder;
     size_t       gathered_bytes;
     uint64_t     passed_bytes, started_bytes; /* given to the system; of these, on their way to the disk */
@@ -98,20 +99,6 @@ free_sinkp(local_sink **slot)
     if (*slot) free_sink(&(*slot)->base);
 }
 
-static firn_status
-sync_bytes(local_sink *s, firn_error *err)
-{
-    FIRN_TRY(pass_gathered(s, err));
-
-    int failed = fdatasync(s->fd) < 0 ? errno : 0;
-
-    if (failed == EINVAL || failed == ENOTSUP) failed = 0; // a file system without anything to sync
-    if (close(s->fd) < 0 && !failed && errno != EINTR) failed = errno;
-    s->fd = -1;
-    if (failed) return firn_fail_errno(err, FIRN_E_STORAGE_IO, failed, "cannot write '%s' to the disk", s->path);
-    return FIRN_OK;
-}
-
 /* For file systems without a rename that spares what is there. Over NFS a link that was made can be reported
  * as refused, when the answer was lost and the request sent again: the link count knows. */
 static int
@@ -135,36 +122,62 @@ rename_into_place(local_sink *s)
     return errno;
 }
 
-static firn_status
-place(local_sink *s, bool replace, firn_error *err)
+firn_status
+local_sink_sync(firn_sink *sink, firn_error *err)
 {
-    FIRN_TRY(sync_bytes(s, err));
+    local_sink *s = (local_sink *) sink;
 
-    int failed = replace ? (rename(s->temporary, s->path) < 0 ? errno : 0) : rename_into_place(s);
+    FIRN_TRY(pass_gathered(s, err));
+    FIRN_TRY(pending_sync_flush(s->pending, s->fd, err));
+    s->is_synced = true;
+    return FIRN_OK;
+}
 
-    if (failed == EEXIST) return firn_fail(err, FIRN_E_STORAGE_EXISTS, "'%s' exists already", s->path);
-    if (failed) return firn_fail_errno(err, FIRN_E_STORAGE_IO, failed, "cannot give '%s' its name", s->path);
-    s->is_placed = true;
-    return folder_sync_note(s->folders, s->folder, err);
+static firn_status
+hand_over_bytes(local_sink *s, firn_error *err)
+{
+    int fd = s->fd;
+
+    s->fd = -1;
+    if (!s->is_synced) return pending_sync_file(s->pending, fd, s->passed_bytes, s->path, err);
+    close(fd);
+    return FIRN_OK;
 }
 
 static firn_status
 finish_sink(firn_sink *sink, firn_error *err)
 {
-    return place((local_sink *) sink, false, err);
+    local_sink *s = (local_sink *) sink;
+
+    FIRN_TRY(pass_gathered(s, err));
+    FIRN_TRY(hand_over_bytes(s, err));
+
+    int failed = rename_into_place(s);
+
+    if (failed == EEXIST) return firn_fail(err, FIRN_E_STORAGE_EXISTS, "'%s' exists already", s->path);
+    if (failed) return firn_fail_errno(err, FIRN_E_STORAGE_IO, failed, "cannot give '%s' its name", s->path);
+    s->is_placed = true;
+    return pending_sync_folder(s->pending, s->folder, err);
 }
 
 firn_status
 local_sink_replace(firn_sink *sink, firn_error *err)
 {
-    return place((local_sink *) sink, true, err);
+    local_sink *s = (local_sink *) sink;
+
+    FIRN_TRY(pass_gathered(s, err));
+    if (rename(s->temporary, s->path) < 0) {
+        return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot give '%s' its name", s->path);
+    }
+    s->is_placed = true;
+    return FIRN_OK;
 }
 
 static const firn_sink_ops local_sink_ops = {write_sink, finish_sink, abort_sink, free_sink};
 
 /* Each new folder's parent has a new entry to be synced. */
 static firn_status
-make_folders(char *path, folder_sync *folders, firn_error *err)
+make_folders(char *path, pending_sync *pending, firn_error *err)
 {
     char *slash = strrchr(path, '/');
 
@@ -174,7 +187,7 @@ make_folders(char *path, folder_sync *folders, firn_error *err)
             return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot make the folder '%s'", path);
         }
         *slash = '\0';
-        firn_status status = make_folders(path, folders, err);
+        firn_status status = make_folders(path, pending, err);
         *slash = '/';
         FIRN_TRY(status);
         if (mkdir(path, 0777) < 0 && errno != EEXIST) {
@@ -183,7 +196,7 @@ make_folders(char *path, folder_sync *folders, firn_error *err)
     }
     if (!slash || slash == path) return FIRN_OK;
     *slash = '\0';
-    firn_status status = folder_sync_note(folders, path, err);
+    firn_status status = pending_sync_folder(pending, path, err);
     *slash = '/';
     return status;
 }
@@ -209,13 +222,13 @@ name_files(local_sink *s, const char *path, firn_error *err)
 }
 
 firn_status
-local_sink_open(const char *path, folder_sync *folders, firn_sink **ret_sink, firn_error *err)
+local_sink_open(const char *path, pending_sync *pending, firn_sink **ret_sink, firn_error *err)
 {
     FIRN_AUTO(free_sinkp) local_sink *s = firn_calloc(1, sizeof *s);
 
     if (!s) return firn_fail_memory(err, "a file that is written");
     s->base.ops = &local_sink_ops;
-    s->folders = folders;
+    s->pending = pending;
     s->fd = -1;
     s->is_placed = true; // nothing to remove yet
     FIRN_TRY(name_files(s, path, err));
@@ -229,7 +242,7 @@ local_sink_open(const char *path, folder_sync *folders, firn_sink **ret_sink, fi
         if (errno != ENOENT || attempt == 3) {
             return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot create a file beside '%s'", path);
         }
-        FIRN_TRY(make_folders(s->folder, folders, err));
+        FIRN_TRY(make_folders(s->folder, pending, err));
     }
     s->is_placed = false;
     *ret_sink = &FIRN_STEAL(s)->base;

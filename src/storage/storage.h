@@ -2,9 +2,8 @@
  * Objects by location: local files now, S3 later. Locations are whole URIs (file:///…) or absolute
  * paths; what a storage wrote can be read back under the same text. Thread-safe.
  *
- * Nothing is visible before a sink's finish. After it the bytes are durable, and the name at the latest when a
- * later put or put_new of the same storage returns (a commit is one; local.h says why). Objects are immutable:
- * nothing is ever overwritten, except where storage_put says so.
+ * Nothing is visible before a sink's finish; it is visible after it, and durable at the latest when a later put_new
+ * (a commit is one) or storage_sync returns. Objects are immutable: nothing is ever overwritten, except by put.
  */
 #ifndef FIRN_STORAGE_STORAGE_H
 #define FIRN_STORAGE_STORAGE_H
@@ -39,12 +38,15 @@ typedef struct storage_ops {
     /* Durable; FIRN_CONFLICT where the object exists already, which is left as it is. FIRN_UNKNOWN: it is there,
      * but may not survive a crash. */
     firn_status (*put_new)(storage *s, const char *location, firn_slice bytes, firn_error *err);
-    /* Durable; replaces (version-hint.text only). */
+    /* Replaces, at once for readers; not durable: after a crash the old or no object may be there (version-hint.text
+     * only, which may lag). */
     firn_status (*put)(storage *s, const char *location, firn_slice bytes, firn_error *err);
     /* No error where it is missing. */
     firn_status (*remove)(storage *s, const char *location, firn_error *err);
     /* All below the prefix and the folders themselves. */
     firn_status (*remove_tree)(storage *s, const char *prefix, firn_error *err);
+    /* All finished sinks' objects are durable afterwards. May be NULL: they are by themselves. */
+    firn_status (*sync)(storage *s, firn_error *err);
     void (*free)(storage *s);
 } storage_ops;
 
@@ -54,6 +56,12 @@ struct storage {
 
 /* Appends the whole object; it may have at most size_bytes_max of `out`. */
 FIRN_MUST_USE firn_status storage_read_all(storage *s, const char *location, firn_buffer *out, firn_error *err);
+FIRN_MUST_USE static inline firn_status
+storage_sync(storage *s, firn_error *err)
+{
+    return s->ops->sync ? s->ops->sync(s, err) : FIRN_OK;
+}
+
 static inline void
 storage_free(storage *s)
 {
