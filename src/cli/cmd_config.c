@@ -14,9 +14,9 @@ is_shown(const session *s, const option_info *option, bool with_source)
 
     if (option->kind == OPTION_KIND_MAP || (option->flags & OPTION_HIDDEN)) return false;
     if (star && strchr(star + 1, '*')) return false;
-    if (!option->yaml) return settings_has(&s->values, option->id) || (option->commands & COMMAND_SET_CONFIG_READERS);
+    if (!option->yaml) return true;
     if (strncmp(option->yaml, "sources/", 8) == 0) return with_source;
-    return settings_has(&s->values, option->id);
+    return s->values.values[option->id].origin > ORIGIN_DEFAULT;
 }
 
 /* https://user:secret@host: what stands between is not shown. */
@@ -37,6 +37,7 @@ shown_value(session *s, const option_info *option)
     const char    *joined = "";
 
     if (option->kind == OPTION_KIND_SECRET) return value->origin == ORIGIN_NONE ? NULL : "***";
+    if (option->id == OPTION_PROJECT_ROOT) return s->project_root; /* as it is used: absolute */
     for (unsigned i = 0; i < value->item_count && joined; i++) {
         joined = firn_arena_printf(&s->arena, "%s%s%s", joined, i ? ", " : "", value->items[i]);
     }

@@ -3,12 +3,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file_lock.h"
 #include "base/text.h"
 #include "cli/connect.h"
 #include "cli/dry_run.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
 #include "cli/table_print.h"
+#include "source/source_names.h"
 
 #define NAMES_BYTES_MAX ((size_t) 8 << 20)
 #define LINE_BYTES_MAX 1024
@@ -178,9 +180,23 @@ log_summary(const session *s, const load_result *result, const char *line)
     log_line(LOG_INFO, fields, FIRN_COUNT(fields), "%s", line);
 }
 
+/* A value that is not in the lake as it was in the source is told in each form of output. */
+static void
+warn_coerced(const load_result *result)
+{
+    for (unsigned i = 0; i < result->table_count; i++) {
+        const load_table_result *table = &result->tables[i];
+        const log_field          fields[] = {{"table", table->name, 0}, {"coerced_values", NULL, (int64_t) table->coerced_count}};
+        if (table->coerced_count)
+            log_line(LOG_WARNING, fields, FIRN_COUNT(fields), "%llu value%s coerced by the policy `unrepresentable`",
+                     (unsigned long long) table->coerced_count, table->coerced_count == 1 ? "" : "s");
+    }
+}
+
 static firn_status
 summarize(session *s, const load_result *result, firn_error *err)
 {
+    warn_coerced(result);
     const char *format = settings_text(&s->values, OPTION_LOG_FORMAT);
     const char *rows = grouped(s, result->row_count);
     const char *bytes = bytes_text(s, result->source_bytes), *time = duration_text(s, result->elapsed_ms);
@@ -201,21 +217,39 @@ summarize(session *s, const load_result *result, firn_error *err)
 
 /* ---- the job ---- */
 
+/* One job per source and machine. Jobs on other machines are kept apart by the catalog: the second commit finds the
+ * first. */
 static firn_status
-run(session *s, const yaml_node *entry, load_result *result, bool *ret_dry, firn_error *err)
+lock_source(session *s, file_lock **ret_lock, firn_error *err)
+{
+    char        slot[SOURCE_NAME_SIZE];
+    const char *path;
+
+    source_slot_name(settings_text(&s->values, OPTION_SOURCE), slot); /* a name that is also a file's name */
+    const char *name = firn_arena_printf(&s->arena, "checkpoints/%s.lock", slot);
+    if (!name) return firn_fail_memory(err, "a path");
+    FIRN_TRY(session_path(s, name, &path, err));
+    return file_lock_take(path, "firn load", ret_lock, err);
+}
+
+static firn_status
+run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_error *err)
 {
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
     FIRN_AUTO(connect_source_freep) source *src = NULL;
+    FIRN_AUTO(file_lock_freep) file_lock *lock = NULL;
     load_settings settings;
     load_events   events = report_load_events(s->out);
 
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));
     FIRN_TRY(connect_lake(s, &lake, err));
-    *ret_dry = settings_flag(&s->values, OPTION_DRY_RUN);
-    if (!*ret_dry) FIRN_TRY(confirm(s, &settings, lake.lake, err));
+    if (!dry) {
+        FIRN_TRY(lock_source(s, &lock, err));
+        FIRN_TRY(confirm(s, &settings, lake.lake, err));
+    }
     FIRN_TRY(session_catch_signals(s, err));
     FIRN_TRY(connect_source(s, &src, err));
-    if (*ret_dry) return dry_run_print(s, &settings, src, err);
+    if (dry) return dry_run_print(s, &settings, src, err);
     FIRN_TRY(load_run(&settings, src, lake.lake, &events, s->cancel, result, err));
     s->unchanged = result->done_count == result->unchanged_count && !settings.schema_only;
     return FIRN_OK;
@@ -227,14 +261,13 @@ cmd_load_run(session *s, firn_error *err)
     FIRN_AUTO(load_result_done) load_result result = {0};
     const yaml_node *entry = NULL;
     const char      *log_path;
-    bool             dry = false;
     firn_error       record_error = {0};
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
+    if (settings_flag(&s->values, OPTION_DRY_RUN)) return run(s, entry, true, &result, err);
     FIRN_TRY(session_path(s, "logs/direct_load.log", &log_path, err));
     FIRN_TRY(report_open_log(s->out, log_path, err));
-    firn_status status = run(s, entry, &result, &dry, err);
-    if (dry && status == FIRN_OK) return FIRN_OK;
+    firn_status status = run(s, entry, false, &result, err);
     /* What went wrong at the end must not hide how the job ended. */
     if (run_record_write(s, &result, err, &record_error) != FIRN_OK)
         log_warning("the record of this run could not be written: %s", record_error.cause);

@@ -28,7 +28,7 @@ static const command_info commands[] = {
      "completed is not read again. Views and foreign tables are left out. The state of each table is kept in the "
      "Iceberg table _cdc_status of the namespace; `firn status` shows it.",
      {"firn load --source shop", "firn load --source shop --table-filter 'order%' --dry-run"},
-     {"all tables", "what would be done for some, without reading a row"},
+     {"all tables", "what would be done for some"},
      true, cmd_load_run},
     {"status", NULL, COMMAND_SET_STATUS, "", 0, 0, "show each table's state and position",
      "Reads _cdc_status of the source's namespace. Needs the catalog only, not the database.",

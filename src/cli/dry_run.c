@@ -9,6 +9,8 @@
 
 typedef struct dry_run {
     session    *s;
+    source     *src;
+    const char *schema_name;
     jwriter    *json; /* NULL: text */
     unsigned    table_count;
     uint64_t    row_count, byte_count;
@@ -48,6 +50,62 @@ add_column_text(firn_buffer *out, const table_schema *schema, const schema_field
                               is_key(schema, field->id) ? " key" : "");
 }
 
+/* What is worth knowing before the load: values that need a policy, missing keys and privileges. A sample is read. */
+static firn_status
+find_losses(dry_run *d, const load_preview *preview, source_findings *ret_findings, firn_error *err)
+{
+    return postgres_source_check_table(d->src, preview->description->table, &preview->config->rules, &d->s->arena,
+                                       ret_findings, err);
+}
+
+/* "public.orders.amount" → "amount"; the table's own: "". */
+static const char *
+column_of(const dry_run *d, const source_table *table, const source_finding *finding)
+{
+    size_t size = strlen(d->schema_name) + 1 + strlen(table->name);
+
+    return strlen(finding->subject) > size ? finding->subject + size + 1 : "";
+}
+
+static firn_status
+add_losses_text(dry_run *d, const load_preview *preview, firn_error *err)
+{
+    source_findings findings = {0};
+
+    FIRN_TRY(find_losses(d, preview, &findings, err));
+    for (unsigned i = 0; i < findings.count; i++) {
+        const source_finding *finding = &findings.findings[i];
+        const char           *column = column_of(d, preview->description->table, finding);
+        if (finding->level == FINDING_OK) continue;
+        FIRN_TRY(firn_buffer_printf(&d->s->result, err, "  %s %s%s%s\n", finding->level == FINDING_NOTE ? "-" : "!", column,
+                                    *column ? ": " : "", finding->text));
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+add_losses_json(dry_run *d, const load_preview *preview, firn_error *err)
+{
+    source_findings findings = {0};
+    jwriter        *w = d->json;
+
+    FIRN_TRY(find_losses(d, preview, &findings, err));
+    jwrite_key(w, "findings");
+    jwrite_array(w);
+    for (unsigned i = 0; i < findings.count; i++) {
+        const source_finding *finding = &findings.findings[i];
+        const char           *column = column_of(d, preview->description->table, finding);
+        if (finding->level == FINDING_OK) continue;
+        jwrite_object(w);
+        jwrite_member_text(w, "column", *column ? column : NULL);
+        jwrite_member_text(w, "text", finding->text);
+        jwrite_member_text(w, "remedy", finding->remedy);
+        jwrite_object_end(w);
+    }
+    jwrite_array_end(w);
+    return FIRN_OK;
+}
+
 static firn_status
 add_table_text(dry_run *d, const load_preview *preview, firn_error *err)
 {
@@ -64,7 +122,7 @@ add_table_text(dry_run *d, const load_preview *preview, firn_error *err)
     for (unsigned i = 0; i < schema->field_count; i++) {
         FIRN_TRY(add_column_text(out, schema, &schema->fields[i], err));
     }
-    return FIRN_OK;
+    return add_losses_text(d, preview, err);
 }
 
 static firn_status
@@ -95,6 +153,7 @@ add_table_json(dry_run *d, const load_preview *preview, firn_error *err)
         jwrite_object_end(w);
     }
     jwrite_array_end(w);
+    FIRN_TRY(add_losses_json(d, preview, err));
     jwrite_object_end(w);
     return FIRN_OK;
 }
@@ -131,7 +190,7 @@ finish_text(dry_run *d, const source_point *point, firn_error *err)
 firn_status
 dry_run_print(session *s, const load_settings *settings, source *src, firn_error *err)
 {
-    dry_run      d = {.s = s};
+    dry_run      d = {.s = s, .src = src, .schema_name = settings->schema_name};
     source_point point = {0};
     jwriter      w;
 

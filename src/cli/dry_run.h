@@ -1,5 +1,5 @@
 /*
- * `firn load --dry-run`: what a load would do, as text or JSON, without reading a row.
+ * `firn load --dry-run`: what a load would do, as text or JSON, without writing anything. Of each table a sample is read.
  */
 #ifndef FIRN_CLI_DRY_RUN_H
 #define FIRN_CLI_DRY_RUN_H

@@ -55,7 +55,12 @@ typedef enum option_kind {
     OPTION_KIND_MAP,    /* YAML only */
 } option_kind;
 
-typedef enum option_flag { OPTION_PLAIN = 0, OPTION_REQUIRED = 1, OPTION_HIDDEN = 2 } option_flag;
+typedef enum option_flag {
+    OPTION_PLAIN = 0,
+    OPTION_REQUIRED = 1, /* in its YAML map */
+    OPTION_HIDDEN = 2,   /* in no help */
+    OPTION_RARE = 4,     /* not in the short help */
+} option_flag;
 
 typedef struct option_info {
     option_id   id;

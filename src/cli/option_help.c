@@ -57,7 +57,10 @@ add_option(const option_info *option, bool full, firn_buffer *out, firn_error *e
     } else {
         FIRN_TRY(firn_buffer_printf(out, err, "  %-*s", HELP_COLUMN - 2, head));
     }
-    FIRN_TRY(firn_buffer_add_text(&text, option->help, err));
+    /* The short help has the first sentence only. */
+    const char *sentence_end = full ? NULL : strstr(option->help, ". ");
+    size_t      size = sentence_end ? (size_t) (sentence_end - option->help) + 1 : strlen(option->help);
+    FIRN_TRY(firn_buffer_add(&text, option->help, size, err));
     if (option->fallback && option->kind != OPTION_KIND_FLAG)
         FIRN_TRY(firn_buffer_printf(&text, err, " [%s]", option->fallback));
     if (full && (option->kind == OPTION_KIND_NUMBER || option->kind == OPTION_KIND_SIZE ||
@@ -81,12 +84,13 @@ add_options(const command_info *command, bool full, firn_buffer *out, firn_error
         for (option_id id = 0; id < OPTION_ID_COUNT; id++) {
             const option_info *option = option_get(id);
             bool               everywhere = option->commands == COMMAND_SET_ALL;
-            if (option_help_shows(option, command) && everywhere == (common == 1))
+            bool               wanted = full || !(option->flags & OPTION_RARE);
+            if (option_help_shows(option, command) && wanted && everywhere == (common == 1))
                 FIRN_TRY(add_option(option, full, out, err));
         }
     }
     return firn_buffer_printf(out, err, "  %-*s%s\n", HELP_COLUMN - 2, full ? "-h, --help" : "--help",
-                              full ? "The short and the full help." : "All options, also those of every command.");
+                              full ? "The short and the full help." : "All options, and those of every command.");
 }
 
 static firn_status

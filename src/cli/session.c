@@ -83,6 +83,9 @@ read_environment(session *s, firn_error *err)
     unsigned     set = s->line.command ? (unsigned) s->line.command->set : (unsigned) COMMAND_SET_ALL;
     const char  *path;
 
+    /* It shows what other commands would see. */
+    if (set == COMMAND_SET_CONFIG_SHOW) set = COMMAND_SET_ALL;
+
     FIRN_TRY(find_project_root(s, err));
     FIRN_TRY(session_path(s, ".env", &path, err));
     FIRN_TRY(dotenv_read(path, &s->arena, &s->environment, err));

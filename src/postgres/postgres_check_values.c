@@ -136,8 +136,8 @@ report_digits(const value_check *k, const checked_column *column, int64_t decima
     const char *remedy = finding_text(k->list, "set types: {unbounded_numeric: %s or double}, or tables: {%s: {types: {%s: POLICY}}} "
                                       "with round, null, clamp or text", type, k->table->name, column->name);
     return finding_add(k->list, column->policy == POLICY_ERROR ? FINDING_WARNING : FINDING_NOTE, column_subject(k, column),
-                       finding_text(k->list, "%s holds %lld decimals and %lld digits before the point in %s; decimal(%u,%u) holds "
-                                             "%u and %u", column->type, (long long) decimals, (long long) digits, sample,
+                       finding_text(k->list, "%s has up to %lld decimals and %lld digits before the point in %s; decimal(%u,%u) "
+                                             "holds %u and %u", column->type, (long long) decimals, (long long) digits, sample,
                                     rules->unbounded_precision, rules->unbounded_scale, rules->unbounded_scale,
                                     rules->unbounded_precision - rules->unbounded_scale),
                        remedy, err);
