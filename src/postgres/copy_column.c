@@ -87,6 +87,7 @@ copy_column_init(copy_column *column, const copy_field *field, unsigned depth, f
         .field = field,
         .value_size = op_value_size(field->op),
         .has_offsets = op_has_offsets(field->op),
+        .is_text = op_has_offsets(field->op) && field->child_count == 0,
     };
     if (depth > COPY_NESTING_MAX)
         return firn_fail(err, FIRN_E_TYPE_UNSUPPORTED, "column '%s' is nested more than %d levels deep", field->name,
@@ -318,11 +319,10 @@ copy_column_finish(copy_column *column, size_t row_count, struct ArrowArray *ret
 {
     column_owner     *owner;
     struct ArrowArray array;
-    bool              has_data = column->has_offsets && column->child_count == 0;
 
     /* Consumers may read offsets[0] of an array without rows, and never a NULL data pointer. */
     FIRN_TRY(copy_column_reserve(column, 0, err));
-    if (has_data) FIRN_TRY(copy_column_grow_data(column, 1, err));
+    if (column->is_text) FIRN_TRY(copy_column_grow_data(column, 1, err));
     FIRN_TRY(make_array(row_count, column->op == COPY_HSTORE ? 1 : column->child_count, &array, &owner, err));
     if (finish_children(column, row_count, owner, err)) {
         release_array(&array);
@@ -334,7 +334,7 @@ copy_column_finish(copy_column *column, size_t row_count, struct ArrowArray *ret
     if (column->has_offsets) {
         owner->owned[1] = FIRN_STEAL(column->offsets);
         array.n_buffers = 2;
-        if (has_data) {
+        if (column->is_text) {
             owner->owned[2] = FIRN_STEAL(column->data);
             array.n_buffers = 3;
         }

@@ -17,6 +17,7 @@ struct copy_column {
     copy_op           op;
     unsigned          value_size;  /* bytes per row in `values`; 0: bits, or no values */
     bool              has_offsets; /* string, binary, list, map */
+    bool              is_text;     /* string, binary: offsets count bytes of `data` */
     uint8_t          *values;
     uint8_t          *validity; /* NULL until the first null */
     uint8_t          *offsets;  /* int32, one more than rows */

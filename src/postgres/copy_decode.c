@@ -167,6 +167,27 @@ add_fast(copy_column *column, size_t index, const uint8_t *v, size_t size)
     return false;
 }
 
+/* Most columns of wide tables are mostly null. False: nothing was done, take the long way. */
+static inline bool
+add_null_fast(copy_column *column, size_t index)
+{
+    if (FIRN_UNLIKELY(!column->validity || column->field->required)) return false;
+    if (column->is_text) {
+        copy_column_set_offset(column, index + 1, column->data_size);
+    } else if (column->value_size == 8) {
+        store_le64(column->values + 8 * index, 0);
+    } else if (column->value_size == 4) {
+        store_le32(column->values + 4 * index, 0);
+    } else if (column->value_size == 16) {
+        memset(column->values + 16 * index, 0, 16);
+    } else {
+        return false;
+    }
+    bitmap_clear(column->validity, index);
+    column->null_count++;
+    return true;
+}
+
 static firn_status
 fail_truncated(const copy_decoder *d, const char *what, firn_error *err)
 {
@@ -184,12 +205,13 @@ add_row(copy_decoder *d, const uint8_t *at, const uint8_t *end, firn_error *err)
         if (FIRN_UNLIKELY(end - at < 4)) return fail_truncated(d, "a row", err), NULL;
         uint32_t size = load_be32(at);
         at += 4;
-        if (FIRN_UNLIKELY(size > (size_t) (end - at))) {
+        if (size == UINT32_MAX) {
+            if (FIRN_LIKELY(add_null_fast(column, index))) continue;
             d->row.column = column->field;
-            if (size != UINT32_MAX) return fail_truncated(d, "a value", err), NULL;
             if (copy_value_add_null(&d->row, column, index, err)) return NULL;
             continue;
         }
+        if (FIRN_UNLIKELY(size > (size_t) (end - at))) return fail_truncated(d, "a value", err), NULL;
         const uint8_t *value = at;
         at += size;
         if (column->op == COPY_TEXT) {
