@@ -309,30 +309,33 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
                                                    : table->size_bytes / LANE_SIZE_BYTES + 1);
     unsigned             lanes = sorted ? readers : at_most(at_most(by_size, readers), task_cpu_count());
     const char          *data_location = firn_arena_printf(&w->arena, "%s/data", w->location);
-    load_flow_settings   flow = {
-          .src = ctx->src,
-          .splits = w->splits,
-          .split_count = w->split_count,
-          .reader_count = readers,
-          .lane_count = lanes,
-          .group_split_count = group_split_count(table->size_bytes, w->split_count, lanes, sorted),
-          .batch_rows = (size_t) s->batch_rows,
-          .batch_bytes = BATCH_BYTES,
-          .retry_max = s->retry_max,
-          .retry_backoff_ms = s->retry_backoff_ms,
-          .cancel = ctx->cancel,
-          .table = w->ident.name,
-          .progress = progress,
-          .events = ctx->events,
-          .writer = {.files = ctx->lake->files,
-                     .data_location = data_location,
-                     .prefix = w->commit_text,
-                     .schema = w->schema,
-                     .spec = &w->spec,
-                     .sort_order_id = w->order.order_id,
-                     .options = parquet_options_default,
-                     .target_file_size_bytes =
-                         s->target_file_size_bytes ? s->target_file_size_bytes : TARGET_FILE_SIZE_DEFAULT},
+
+    /* A partitioned table that has no partition yet. */
+    if (!w->split_count) return FIRN_OK;
+    load_flow_settings flow = {
+        .src = ctx->src,
+        .splits = w->splits,
+        .split_count = w->split_count,
+        .reader_count = readers,
+        .lane_count = lanes,
+        .group_split_count = group_split_count(table->size_bytes, w->split_count, lanes, sorted),
+        .batch_rows = (size_t) s->batch_rows,
+        .batch_bytes = BATCH_BYTES,
+        .retry_max = s->retry_max,
+        .retry_backoff_ms = s->retry_backoff_ms,
+        .cancel = ctx->cancel,
+        .table = w->ident.name,
+        .progress = progress,
+        .events = ctx->events,
+        .writer = {.files = ctx->lake->files,
+                   .data_location = data_location,
+                   .prefix = w->commit_text,
+                   .schema = w->schema,
+                   .spec = &w->spec,
+                   .sort_order_id = w->order.order_id,
+                   .options = parquet_options_default,
+                   .target_file_size_bytes =
+                       s->target_file_size_bytes ? s->target_file_size_bytes : TARGET_FILE_SIZE_DEFAULT},
     };
 
     if (!data_location) return firn_fail_memory(err, "a location");
