@@ -4,7 +4,8 @@
  *   pg_dump_batches HOST PORT DATABASE USER SCHEMA TABLE [SETTING=VALUE …]
  *
  * First line: the Iceberg schema; then a line per row; last line: counts. Settings: policy=error|null|
- * clamp|round|text, column.NAME=<policy>, numeric=string|double|P,S, time=time, splits=N, order=COLUMN, password=TEXT, count=1 (no rows).
+ * clamp|round|text, column.NAME=<policy>, numeric=string|double|P,S, time=time, splits=N, order=COLUMN, password=TEXT, count=1 (no rows),
+ * pause=1 (after the snapshot, until a line comes).
  */
 #include <inttypes.h>
 #include <math.h>
@@ -26,7 +27,7 @@ typedef struct dump_options {
     column_rule       columns[COLUMN_RULES_MAX];
     postgres_settings settings;
     unsigned          split_count;
-    bool              count_only;
+    bool              count_only, pause;
     const char       *order;
 } dump_options;
 
@@ -246,6 +247,7 @@ read_option(dump_options *o, char *text)
     if (strcmp(text, "splits") == 0) o->split_count = (unsigned) atoi(value);
     if (strcmp(text, "count") == 0) o->count_only = true;
     if (strcmp(text, "order") == 0) o->order = value;
+    if (strcmp(text, "pause") == 0) o->pause = true;
     if (strcmp(text, "slot") == 0) o->settings.slot_name = value;
     if (strcmp(text, "sslmode") == 0) o->settings.sslmode = value;
     if (strcmp(text, "password") == 0) o->settings.password = firn_secret_new(value);
@@ -310,11 +312,11 @@ int
 main(int argc, char **argv)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    firn_error    err = {0};
-    source       *src;
-    source_point  point;
-    source_tables tables;
-    dump_options  o = {.split_count = 1};
+    static firn_error err;
+    source           *src;
+    source_point      point;
+    source_tables     tables;
+    static dump_options o = {.split_count = 1};
 
     if (argc < 7) return 64;
     o.rules = (table_rules){.time_as_string = true, .columns = o.columns, .config_file = "config/sources.yaml", .source_name = "shop"};
@@ -323,6 +325,11 @@ main(int argc, char **argv)
     if (postgres_source_new(&o.settings, NULL, &src, &err)) die(&err);
     if (src->ops->freeze(src, &point, &err)) die(&err);
     if (src->ops->list(src, &arena, &tables, &err)) die(&err);
+    if (o.pause) {
+        printf("paused\n");
+        fflush(stdout);
+        (void) getchar();
+    }
     if (strcmp(argv[6], "--list") == 0) {
         printf("%s %s %s exact=%d\n", point.identity, point.position, point.version, point.exact);
         for (unsigned i = 0; i < tables.count; i++)
