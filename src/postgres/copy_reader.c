@@ -114,8 +114,11 @@ prepare(copy_reader *r, const source_split *split, size_t batch_rows, size_t bat
     r->statement_count = postgres_statement_count(r->table, r->piece_count);
     copy_stream_init(&r->stream, r->connection, r->what);
     FIRN_TRY(copy_decoder_new(&r->table->layout, batch_rows, batch_bytes, &r->decoder, err));
-    /* Else a wide range might be read by a scan of the whole table, once per split. */
-    return postgres_execute(r->connection, wants_block_ranges(r) ? "SET enable_seqscan = off" : "SET enable_seqscan = on",
+    /* A TRUNCATE that waits for the load's lock makes later readers of the table wait for itself: without a
+     * limit, for ever. Without TID range scans, each split might scan the whole table. */
+    return postgres_execute(r->connection,
+                            wants_block_ranges(r) ? "SET lock_timeout = '30s'; SET enable_seqscan = off"
+                                                  : "SET lock_timeout = '30s'; SET enable_seqscan = on",
                             "setting up the session", err);
 }
 

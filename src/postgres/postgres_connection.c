@@ -95,8 +95,8 @@ code_of_state(const char *sqlstate)
     if (state_is(sqlstate, "28") || state_is(sqlstate, "42501")) return FIRN_E_POSTGRES_DENIED;
     if (state_is(sqlstate, "3D000") || state_is(sqlstate, "3F000") || state_is(sqlstate, "42P01"))
         return FIRN_E_POSTGRES_NOT_FOUND;
-    /* Connection lost, too many of them, shut down, crashed, snapshot gone by recovery conflict. */
-    if (state_is(sqlstate, "08") || state_is(sqlstate, "53") || state_is(sqlstate, "57P") || state_is(sqlstate, "40001") ||
+    /* Connection lost, a lock not granted in time, too many connections, shut down, crashed, snapshot gone by recovery conflict. */
+    if (state_is(sqlstate, "08") || state_is(sqlstate, "55P03") || state_is(sqlstate, "53") || state_is(sqlstate, "57P") || state_is(sqlstate, "40001") ||
         state_is(sqlstate, "40P01"))
         return FIRN_E_POSTGRES_UNAVAILABLE;
     if (state_is(sqlstate, "0A")) return FIRN_E_POSTGRES_UNSUPPORTED;
@@ -114,6 +114,9 @@ hint_for_state(firn_error *err, const char *sqlstate, const char *server_hint)
         firn_hint(err, "set database: in sources.yaml to one that exists; psql -l lists them");
     else if (state_is(sqlstate, "53300"))
         firn_hint(err, "lower --parallel-workers or --parallel-tables, or raise max_connections");
+    else if (state_is(sqlstate, "55P03"))
+        firn_hint(err, "another session holds or waits for an exclusive lock (ALTER TABLE, TRUNCATE); let it finish or end "
+                       "it, and run the load again");
     else if (strstr(err->cause, "row-level security"))
         firn_hint(err, "a policy hides rows from this user; ALTER ROLE … BYPASSRLS, or load as the table's owner");
     else if (server_hint && *server_hint)

@@ -147,7 +147,7 @@ postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation, 
     if (!snapshot->holder) return FIRN_OK;
     firn_buffer_init(&sql, STATEMENT_SIZE_MAX);
     /* A failed statement must not end the transaction that holds the snapshot. */
-    FIRN_TRY(postgres_execute(snapshot->holder, "SAVEPOINT firn", "locking a table", err));
+    FIRN_TRY(postgres_execute(snapshot->holder, "SAVEPOINT firn; SET LOCAL lock_timeout = '60s'", "locking a table", err));
     FIRN_TRY(firn_buffer_printf(&sql, err, "LOCK TABLE %s IN ACCESS SHARE MODE", relation));
     FIRN_TRY(firn_buffer_add_byte(&sql, 0, err));
     if (postgres_execute(snapshot->holder, (const char *) sql.data, "locking a table", err)) {
