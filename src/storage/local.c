@@ -162,7 +162,10 @@ remove_object(storage *s, const char *location, firn_error *err)
 
     (void) s;
     FIRN_TRY(location_path(location, &path, err));
-    if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
+    if (unlink(path) < 0) {
+        // a folder's whole list is read only for what is not there under its own name
+        if (errno == ENOENT) return local_sink_remove_unfinished(path, err);
+        if (errno == ENOTDIR) return FIRN_OK;
         return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot remove '%s'", location);
     }
     return remove_checksum(path, err);

@@ -1,7 +1,7 @@
 /*
  * Objects as files of a local disk.
  *
- * Writing:  under a hidden name (".<uuid>.tmp") in the target's folder, then a rename that replaces nothing (a hard
+ * Writing:  under a hidden name (".<name>.<uuid>.tmp") in the target's folder, then a rename that replaces nothing (a hard
  *           link where the file system has no such rename); missing folders are made
  * Durable:  put_new syncs its bytes, the bytes of all files finished before it and their folders, then takes its
  *           name, then syncs that: whatever a visible commit refers to survives a crash (pending_sync.h)

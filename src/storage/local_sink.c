@@ -1,7 +1,9 @@
 #include "storage/local_sink.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,8 @@
 /* The disk starts to write after so many bytes, so that the sync at the end finds little left. */
 #define WRITE_BEHIND_BYTES ((uint64_t) 8 << 20)
 #define TEMPORARY_SUFFIX ".tmp"
+/* Two dots, the id and the suffix. */
+#define TEMPORARY_EXTRA (2 + (size_t) (UUID_TEXT_SIZE - 1) + (sizeof TEMPORARY_SUFFIX - 1))
 
 typedef struct local_sink {
     firn_sink    base;
@@ -201,23 +205,67 @@ make_folders(char *path, pending_sync *pending, firn_error *err)
     return status;
 }
 
+/* ".<name>.<uuid>.tmp": what a process that died left of a file can be told from what others write beside it.
+ * A name that would become too long is left out. */
 static firn_status
 name_files(local_sink *s, const char *path, firn_error *err)
 {
-    const char *slash = strrchr(path, '/');
+    const char *name = strrchr(path, '/') + 1;
     char        id[UUID_TEXT_SIZE];
-    size_t      folder_size = (size_t) (slash - path);
+    size_t      folder_size = (size_t) (name - 1 - path);
+    size_t      name_size = strlen(name);
     size_t      size;
 
     uuid_format(uuid_v4(), id);
-    if (!firn_add_size(folder_size, 2 + UUID_TEXT_SIZE + sizeof TEMPORARY_SUFFIX, &size)) {
-        return firn_fail_memory(err, "a file's name");
-    }
+    if (name_size + TEMPORARY_EXTRA > NAME_MAX) name_size = 0;
+    if (!firn_add_size(folder_size, 2 + name_size + TEMPORARY_EXTRA, &size)) return firn_fail_memory(err, "a file's name");
     s->path = firn_strdup(path);
     s->folder = folder_size ? firn_strndup(path, folder_size) : firn_strdup("/");
     s->temporary = firn_alloc(size);
     if (!s->path || !s->folder || !s->temporary) return firn_fail_memory(err, "a file's name");
-    snprintf(s->temporary, size, "%.*s/.%s" TEMPORARY_SUFFIX, (int) folder_size, path, id);
+    snprintf(s->temporary, size, "%.*s/.%.*s%s%s" TEMPORARY_SUFFIX, (int) folder_size, path, (int) name_size, name,
+             name_size ? "." : "", id);
+    return FIRN_OK;
+}
+
+/* Whether `temporary` is one that name_files made for `name`. */
+static bool
+is_temporary_of(const char *temporary, const char *name)
+{
+    size_t    name_size = strlen(name);
+    firn_uuid id;
+
+    return strlen(temporary) == name_size + TEMPORARY_EXTRA && local_sink_is_temporary(temporary) &&
+           strncmp(temporary + 1, name, name_size) == 0 && temporary[1 + name_size] == '.' &&
+           uuid_parse(firn_slice_of(temporary + 2 + name_size, UUID_TEXT_SIZE - 1), &id);
+}
+
+static void
+close_folder(DIR **slot)
+{
+    if (*slot) (void) closedir(*slot);
+}
+
+firn_status
+local_sink_remove_unfinished(const char *path, firn_error *err)
+{
+    const char *name = strrchr(path, '/') + 1;
+    FIRN_AUTO(firn_freep) char *folder_path = firn_strndup(path, (size_t) (name - path));
+    FIRN_AUTO(close_folder) DIR *folder = NULL;
+    const struct dirent *found;
+
+    if (!folder_path) return firn_fail_memory(err, "a file's name");
+    folder = opendir(folder_path);
+    if (!folder) {
+        if (errno == ENOENT || errno == ENOTDIR) return FIRN_OK;
+        return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot list '%s'", folder_path);
+    }
+    while ((errno = 0, found = readdir(folder))) {
+        if (!is_temporary_of(found->d_name, name)) continue;
+        if (unlinkat(dirfd(folder), found->d_name, 0) < 0 && errno != ENOENT)
+            return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot remove '%s' in '%s'", found->d_name, folder_path);
+    }
+    if (errno) return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot list '%s'", folder_path);
     return FIRN_OK;
 }
 

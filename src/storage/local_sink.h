@@ -14,6 +14,8 @@ FIRN_MUST_USE firn_status local_sink_open(const char *path, pending_sync *pendin
 FIRN_MUST_USE firn_status local_sink_sync(firn_sink *sink, firn_error *err);
 /* finish, but an existing file is replaced, and nothing is synced, now or later. */
 FIRN_MUST_USE firn_status local_sink_replace(firn_sink *sink, firn_error *err);
+/* What processes that died, or still write, have beside `path` under hidden names. */
+FIRN_MUST_USE firn_status local_sink_remove_unfinished(const char *path, firn_error *err);
 /* Whether a file name is one of the hidden ones. */
 bool local_sink_is_temporary(const char *name);
 

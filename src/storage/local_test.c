@@ -1,5 +1,6 @@
 #include "storage/local.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ typedef struct fixture {
     char       folder[64];
     firn_error err;
     char       text[256]; /* of the last location made */
+    char       long_text[NAME_MAX + 96];
 } fixture;
 
 static int
@@ -133,6 +135,46 @@ abandoned_sink_leaves_nothing(void **state)
     firn_sink_free(sink);
 
     assert_int_equal(count_on_disk(f), 0);
+}
+
+/* As a process that was killed while it wrote leaves it. */
+static void
+removing_takes_what_is_unfinished_of_this_object_only(void **state)
+{
+    fixture   *f = *state;
+    firn_sink *sink = NULL, *other = NULL;
+
+    assert_int_equal(f->files->ops->open_sink(f->files, at(f, "x"), &sink, &f->err), FIRN_OK);
+    assert_int_equal(f->files->ops->open_sink(f->files, at(f, "x.y"), &other, &f->err), FIRN_OK);
+    assert_int_equal(count_on_disk(f), 2);
+
+    assert_int_equal(f->files->ops->remove(f->files, at(f, "x"), &f->err), FIRN_OK);
+
+    assert_int_equal(count_on_disk(f), 1);
+    assert_int_equal(firn_sink_finish(other, &f->err), FIRN_OK);
+    assert_int_equal(f->files->ops->remove(f->files, at(f, "none/x"), &f->err), FIRN_OK);
+    assert_int_equal(f->files->ops->remove(f->files, at(f, "x.y/z"), &f->err), FIRN_OK);
+    assert_int_equal(count_on_disk(f), 1);
+    firn_sink_free(sink);
+    firn_sink_free(other);
+}
+
+static void
+the_longest_names_can_be_written(void **state)
+{
+    fixture   *f = *state;
+    firn_sink *sink = NULL;
+    char       name[NAME_MAX + 1];
+
+    for (size_t size = 200; size <= NAME_MAX; size++) {
+        memset(name, 'n', size);
+        name[size] = '\0';
+        snprintf(f->long_text, sizeof f->long_text, "%s/%s", f->folder, name);
+        assert_int_equal(f->files->ops->open_sink(f->files, f->long_text, &sink, &f->err), FIRN_OK);
+        assert_int_equal(firn_sink_finish(sink, &f->err), FIRN_OK);
+        firn_sink_free(sink);
+    }
+    assert_int_equal(count_on_disk(f), NAME_MAX - 199);
 }
 
 static void
@@ -448,6 +490,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(sink_shows_nothing_before_finish),
         TEST(abandoned_sink_leaves_nothing),
+        TEST(removing_takes_what_is_unfinished_of_this_object_only),
+        TEST(the_longest_names_can_be_written),
         TEST(large_and_small_writes_keep_their_order),
         TEST(nothing_is_overwritten),
         TEST(put_replaces_and_drops_the_old_checksum),

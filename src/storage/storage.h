@@ -41,7 +41,7 @@ typedef struct storage_ops {
     /* Replaces, at once for readers; not durable: after a crash the old or no object may be there (version-hint.text
      * only, which may lag). */
     firn_status (*put)(storage *s, const char *location, firn_slice bytes, firn_error *err);
-    /* No error where it is missing. */
+    /* No error where it is missing; then what writers that died, or still write, have of it goes. */
     firn_status (*remove)(storage *s, const char *location, firn_error *err);
     /* All below the prefix and the folders themselves. */
     firn_status (*remove_tree)(storage *s, const char *prefix, firn_error *err);
