@@ -348,6 +348,16 @@ publish(hadoop_table *t, const table_metadata *base, const table_change *change,
     return FIRN_OK;
 }
 
+/* A folder that was copied still names its first place: a commit would write there. */
+static firn_status
+check_location(const hadoop_table *t, const table_metadata *base, firn_error *err)
+{
+    if (!base || location_equal(base->location, t->location)) return FIRN_OK;
+    (void) firn_fail(err, FIRN_E_STORAGE_LOCATION, "the table at '%s' says that it lies at '%s'", t->location, base->location);
+    firn_hint(err, "use the warehouse path under which the table was made; a table that was moved is read, but not written");
+    return err->status;
+}
+
 static firn_status
 hadoop_commit(catalog *c, const table_ident *ident, const table_metadata *base, const table_change *change,
               table_metadata **ret_metadata, firn_error *err)
@@ -357,6 +367,7 @@ hadoop_commit(catalog *c, const table_ident *ident, const table_metadata *base, 
     firn_status status;
 
     FIRN_TRY(open_table(c, ident, &t, err));
+    FIRN_TRY(check_location(&t, base, err));
     firn_buffer_init(&json, TABLE_METADATA_SIZE_MAX);
     status = snapshot_produce(change, base, t.location, t.files, &json, err);
     if (status == FIRN_OK) status = publish(&t, base, change, &json, ret_metadata, err);

@@ -406,6 +406,25 @@ gzip_metadata_is_read_and_written(void **state)
     assert_int_equal(read->snapshot_count, 1);
 }
 
+static void
+a_copied_table_is_read_but_not_written(void **state)
+{
+    world *w = *state;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *made = NULL;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *copy = NULL;
+    const char  *base = firn_arena_printf(&w->arena, "%s/lake/bronze/shop", w->folder);
+    table_change change = {.removed_properties = NULL};
+
+    create(w, 2, &made);
+    assert_int_equal(rename(firn_arena_printf(&w->arena, "%s/ORDERS", base), firn_arena_printf(&w->arena, "%s/MOVED", base)), 0);
+    w->ident.name = "MOVED";
+    copy = load(w);
+    assert_int_equal(copy->snapshot_count, 1);
+    assert_int_equal(catalog_commit_change(w->c, &w->ident, copy, &change, NULL, NULL, &w->err), FIRN_USAGE);
+    assert_int_equal(w->err.code, FIRN_E_STORAGE_LOCATION);
+    firn_error_reset(&w->err);
+}
+
 /* ---- names, drop, list ---- */
 
 typedef struct names {
@@ -487,6 +506,7 @@ main(void)
         TEST(logs_of_metadata_are_bounded),
         TEST(the_hint_may_lag_lie_or_be_missing),
         TEST(gzip_metadata_is_read_and_written),
+        TEST(a_copied_table_is_read_but_not_written),
         TEST(tables_are_listed_and_dropped),
         TEST(a_drop_spares_tables_below),
     };
