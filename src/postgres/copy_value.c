@@ -68,7 +68,12 @@ settle(copy_row *row, const copy_field *field, remedy possible, firn_slice value
     copy_text_value(field, value, text, sizeof text);
     firn_fail(err, FIRN_E_VALUE_UNREPRESENTABLE, "value %s in column '%s' of table '%s', row %s: %s", text,
               row->column->name, row->layout->qualified_name, key, problem);
-    hint_policy(row, possible == REMEDY_CLAMP_OR_ROUND ? "clamp, round, text" : possible == REMEDY_CLAMP ? "clamp, text" : "text",
+    bool is_text = field->type->kind == TYPE_STRING; /* it cannot become what it is */
+    hint_policy(row,
+                possible == REMEDY_CLAMP_OR_ROUND ? "clamp, round, text"
+                : is_text                         ? "clamp"
+                : possible == REMEDY_CLAMP        ? "clamp, text"
+                                                  : "text",
                 err);
     return err->status;
 }

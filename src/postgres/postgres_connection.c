@@ -282,6 +282,11 @@ prepare_session(postgres_connection *c, firn_error *err)
                               "SET search_path = 'pg_catalog'; SET row_security = off;"
                               "SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off",
                               "setting up the session", err));
+    /* Such a database knows no encoding: asked for UTF-8, the server refuses rows that are not, as a whole. We
+     * look at the bytes value by value instead. */
+    const char *encoding = PQparameterStatus(c->pg, "server_encoding");
+    if (encoding && strcmp(encoding, "SQL_ASCII") == 0)
+        FIRN_TRY(postgres_execute(c, "SET client_encoding = 'SQL_ASCII'", "setting up the session", err));
     if (c->server_version >= 110000) FIRN_TRY(postgres_execute(c, "SET jit = off", "setting up the session", err));
     if (c->server_version >= 140000)
         FIRN_TRY(postgres_execute(c, "SET idle_session_timeout = 0", "setting up the session", err));

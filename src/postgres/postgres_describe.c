@@ -183,6 +183,8 @@ add_column(description_draft *d, const PGresult *rows, int row, unsigned *index,
     const char      *comment = postgres_cell(rows, row, 5);
     if (!name) return firn_fail_memory(err, "a column");
     if (column_is_excluded(d->rules, name)) return FIRN_OK;
+    if (!text_is_utf8((const uint8_t *) name, strlen(name)))
+        return firn_fail(err, FIRN_E_TYPE_UNSUPPORTED, "a column's name is not valid UTF-8");
 
     postgres_column column = {
         .name = name,
