@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "catalog/hadoop_catalog.h"
 #include "iceberg/live_files.h"
@@ -17,7 +18,7 @@
 static const data_type type_long = {.kind = TYPE_LONG};
 
 typedef struct world {
-    char          folder[64], warehouse[80];
+    char          folder[200], warehouse[220];
     storage      *local, *files; /* files: the faulty double over local */
     catalog      *c, *other;     /* other: without faults */
     table_schema *schema;
@@ -31,8 +32,9 @@ set_up(void **state)
 {
     const schema_field field = {.id = 1, .name = "ID", .required = true, .type = &type_long};
     world             *w = calloc(1, sizeof *w);
+    const char        *temporary = firn_environment("TMPDIR");
 
-    strcpy(w->folder, "/tmp/firn-commit-XXXXXX");
+    snprintf(w->folder, sizeof w->folder, "%s/firn-commit-XXXXXX", temporary ? temporary : P_tmpdir);
     assert_non_null(mkdtemp(w->folder));
     snprintf(w->warehouse, sizeof w->warehouse, "file://%s", w->folder);
     assert_int_equal(storage_local_new(&w->local, &w->err), FIRN_OK);

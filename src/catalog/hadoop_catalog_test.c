@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "catalog/commit.h"
 #include "codec/compressor.h"
@@ -19,7 +20,7 @@ static const data_type type_long = {.kind = TYPE_LONG}, type_text = {.kind = TYP
 
 /* A warehouse in a folder of its own. */
 typedef struct world {
-    char        folder[64], warehouse[80];
+    char        folder[200], warehouse[220];
     storage    *local, *files; /* files: the faulty double over local */
     catalog    *c;
     firn_arena  arena;
@@ -31,9 +32,10 @@ typedef struct world {
 static int
 set_up(void **state)
 {
-    world *w = calloc(1, sizeof *w);
+    world      *w = calloc(1, sizeof *w);
+    const char *temporary = firn_environment("TMPDIR");
 
-    strcpy(w->folder, "/tmp/firn-catalog-XXXXXX");
+    snprintf(w->folder, sizeof w->folder, "%s/firn-catalog-XXXXXX", temporary ? temporary : P_tmpdir);
     assert_non_null(mkdtemp(w->folder));
     snprintf(w->warehouse, sizeof w->warehouse, "file://%s/lake", w->folder);
     assert_int_equal(storage_local_new(&w->local, &w->err), FIRN_OK);
@@ -439,7 +441,7 @@ visit_name(void *state, const char *table_name, firn_error *err)
 
     (void) err;
     n->count++;
-    strcat(strcat(n->text, table_name), "|");
+    snprintf(n->text + strlen(n->text), sizeof n->text - strlen(n->text), "%s|", table_name);
     return FIRN_OK;
 }
 

@@ -238,15 +238,14 @@ parse_parameters(const char *text, char open, char close, unsigned count, unsign
     text += strspn(text, " ");
     if (*text++ != open) return false;
     for (unsigned i = 0; i < count; i++) {
-        char         *end;
-        unsigned long value;
+        size_t   size;
+        uint64_t value;
 
         text += strspn(text, " ");
-        if (*text < '0' || *text > '9') return false;
-        value = strtoul(text, &end, 10);
-        if (end - text > 9) return false; // also keeps it in range
+        size = strspn(text, "0123456789");
+        if (size > 9 || !text_parse_u64(firn_slice_of(text, size), &value)) return false;
         ret_values[i] = (unsigned) value;
-        text = end + strspn(end, " ");
+        text += size + strspn(text + size, " ");
         if (*text++ != (i + 1 < count ? ',' : close)) return false;
     }
     return text[strspn(text, " ")] == '\0';
