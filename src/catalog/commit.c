@@ -98,7 +98,8 @@ reload_surely(commit_job *job, firn_error *err)
         }
         if (!task_retry_again(&patience, FIRN_UNAVAILABLE, job->cancel, NULL)) {
             (void) firn_while(err, "reading '%s' again: %s", job->ident->name, local.cause);
-            firn_state(err, "it is not known whether the commit to '%s' was applied; no file was removed", job->ident->name);
+            firn_state(err, "it is not known whether the commit to '%s' was applied; no file was removed",
+                       job->ident->name);
             return err->status;
         }
     }
@@ -181,7 +182,8 @@ recover(commit_job *job, bool *ret_applied, firn_error *err)
         return err->status;
     }
     if (task_cancel_requested(job->cancel)) return fail_cancelled(err);
-    if (!task_retry_again(&job->retry, failed.status == FIRN_UNKNOWN ? FIRN_UNAVAILABLE : failed.status, job->cancel, NULL)) {
+    if (!task_retry_again(&job->retry, failed.status == FIRN_UNKNOWN ? FIRN_UNAVAILABLE : failed.status, job->cancel,
+                          NULL)) {
         if (task_cancel_requested(job->cancel)) return fail_cancelled(err);
         err->retried = true;
         return err->status;
@@ -203,7 +205,8 @@ run(commit_job *job, table_metadata **ret_metadata, firn_error *err)
         if (attempt(job, &made, err) != FIRN_OK) {
             if (recover(job, &applied, err) != FIRN_OK) {
                 if (err->status != FIRN_UNKNOWN)
-                    firn_state(err, "nothing was committed to '%s'; what was written for it is not referred to", job->ident->name);
+                    firn_state(err, "nothing was committed to '%s'; what was written for it is not referred to",
+                               job->ident->name);
                 return err->status;
             }
             if (!applied) continue;

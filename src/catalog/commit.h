@@ -13,7 +13,8 @@
 #include "catalog/catalog.h"
 #include "task/task.h"
 
-/* `base` NULL: creates the table. `cancel` may be NULL. On success *ret_metadata is the table as it is now; may be NULL. */
+/* `base` NULL: creates the table. `cancel` may be NULL. On success *ret_metadata is the table as it is now; may be
+ * NULL. */
 FIRN_MUST_USE firn_status catalog_commit_change(catalog *c, const table_ident *ident, const table_metadata *base,
                                                 const table_change *change, task_cancel *cancel,
                                                 table_metadata **ret_metadata, firn_error *err);
@@ -21,7 +22,8 @@ FIRN_MUST_USE firn_status catalog_commit_change(catalog *c, const table_ident *i
 /* Asked for the change on what is there (NULL: no table yet, so the change creates it). Asked again on each
  * new base; what *ret_change points to must live until the next call or the end. An all-zero commit_id is
  * filled in, the same for all attempts. */
-typedef firn_status (*commit_decide)(void *state, const table_metadata *base, table_change *ret_change, firn_error *err);
+typedef firn_status (*commit_decide)(void *state, const table_metadata *base, table_change *ret_change,
+                                     firn_error *err);
 
 /* Read, decide, commit. */
 FIRN_MUST_USE firn_status catalog_commit_decided(catalog *c, const table_ident *ident, commit_decide decide,

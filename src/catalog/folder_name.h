@@ -5,8 +5,8 @@
  * system or a reader cannot take is percent-encoded: '/', '\', control characters, a dot at the start (so "." and
  * ".." too: no name leads out of the warehouse), bytes that are not UTF-8, and a '%' that would read
  * as one of these escapes; further '"', which DuckDB 1.4.4 cannot have in a path, and '?' and '#', at which PyIceberg
- * 0.12 cuts a location as if it were a URL. A name too long for a folder keeps its start, followed by "%~" and its hash; that one
- * cannot be decoded and stands for itself.
+ * 0.12 cuts a location as if it were a URL. A name too long for a folder keeps its start, followed by "%~" and its
+ * hash; that one cannot be decoded and stands for itself.
  */
 #ifndef FIRN_CATALOG_FOLDER_NAME_H
 #define FIRN_CATALOG_FOLDER_NAME_H

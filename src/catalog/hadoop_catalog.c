@@ -118,7 +118,8 @@ read_hint(hadoop_table *t)
     firn_buffer_init(&text, HINT_SIZE_MAX);
     if (!location || storage_read_all(t->files, location, &text, &local) != FIRN_OK) return -1;
     digits = firn_buffer_slice(&text);
-    while (digits.size > 0 && (digits.data[digits.size - 1] == '\n' || digits.data[digits.size - 1] == '\r')) digits.size--;
+    while (digits.size > 0 && (digits.data[digits.size - 1] == '\n' || digits.data[digits.size - 1] == '\r'))
+        digits.size--;
     return text_parse_i64(digits, &version) && version > 0 && version < INT32_MAX ? version : -1;
 }
 
@@ -237,7 +238,8 @@ holds(hadoop_table *t, const char *location, firn_slice bytes, bool *ret_there, 
     status = storage_read_all(t->files, location, &found, &local);
     if (status != FIRN_OK && status != FIRN_NOT_FOUND) {
         firn_error_reset(err);
-        return firn_fail(err, FIRN_E_CATALOG_UNKNOWN, "it is not known whether '%s' was written: %s", location, local.cause);
+        return firn_fail(err, FIRN_E_CATALOG_UNKNOWN, "it is not known whether '%s' was written: %s", location,
+                         local.cause);
     }
     *ret_there = status == FIRN_OK;
     *ret_same = status == FIRN_OK && firn_slice_equal(firn_buffer_slice(&found), bytes);
@@ -265,7 +267,8 @@ claim(hadoop_table *t, const char *location, int64_t version, firn_slice bytes, 
         return firn_fail(err, FIRN_E_CATALOG_CONFLICT, "version %" PRId64 " of '%s' was committed by another writer",
                          version, t->location);
     }
-    return status == FIRN_CONFLICT ? FIRN_CONFLICT : firn_while(err, "committing version %" PRId64 " of '%s'", version, t->location);
+    return status == FIRN_CONFLICT ? FIRN_CONFLICT
+                                   : firn_while(err, "committing version %" PRId64 " of '%s'", version, t->location);
 }
 
 /* Best effort: readers look forward from what the hint says. */
@@ -290,7 +293,8 @@ encode(const table_metadata *base, const table_change *change, const firn_buffer
     const char *codec = base ? table_metadata_property(base, "write.metadata.compression-codec") : NULL;
 
     for (unsigned i = 0; i < change->property_count; i++) {
-        if (strcmp(change->properties[i].key, "write.metadata.compression-codec") == 0) codec = change->properties[i].value;
+        if (strcmp(change->properties[i].key, "write.metadata.compression-codec") == 0)
+            codec = change->properties[i].value;
     }
     *ret_bytes = firn_buffer_slice(json);
     *ret_suffix = ".metadata.json";
@@ -312,7 +316,8 @@ check_base(hadoop_table *t, const table_metadata *base, firn_error *err)
 
     FIRN_TRY(find_newest(t, &version, &location, err));
     if (!base)
-        return location ? firn_fail(err, FIRN_E_CATALOG_EXISTS, "there is a table at '%s' already", t->location) : FIRN_OK;
+        return location ? firn_fail(err, FIRN_E_CATALOG_EXISTS, "there is a table at '%s' already", t->location)
+                        : FIRN_OK;
     if (!location)
         return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "the table at '%s' was dropped meanwhile", t->location);
     if (version == base->version) return FIRN_OK;
@@ -353,8 +358,10 @@ static firn_status
 check_location(const hadoop_table *t, const table_metadata *base, firn_error *err)
 {
     if (!base || location_equal(base->location, t->location)) return FIRN_OK;
-    (void) firn_fail(err, FIRN_E_STORAGE_LOCATION, "the table at '%s' says that it lies at '%s'", t->location, base->location);
-    firn_hint(err, "use the warehouse path under which the table was made; a table that was moved is read, but not written");
+    (void) firn_fail(err, FIRN_E_STORAGE_LOCATION, "the table at '%s' says that it lies at '%s'", t->location,
+                     base->location);
+    firn_hint(err,
+              "use the warehouse path under which the table was made; a table that was moved is read, but not written");
     return err->status;
 }
 

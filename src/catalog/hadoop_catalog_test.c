@@ -221,8 +221,8 @@ another_catalogs_table_is_left_alone(void **state)
     FIRN_AUTO(schema_unrefp) table_schema *schema = make_schema(false);
     table_change change = {.schema = schema};
 
-    assert_int_equal(file_make_folders(firn_arena_printf(&w->arena, "%s/lake/bronze/shop/ORDERS/metadata", w->folder), 0755,
-                                       &w->err),
+    assert_int_equal(file_make_folders(firn_arena_printf(&w->arena, "%s/lake/bronze/shop/ORDERS/metadata", w->folder),
+                                       0755, &w->err),
                      FIRN_OK);
     put_text(w, "00003-8a1b2c3d-0000-4000-8000-000000000000.metadata.json", "{}");
     assert_int_equal(catalog_commit_change(w->c, &w->ident, NULL, &change, NULL, NULL, &w->err), FIRN_UNSUPPORTED);
@@ -418,7 +418,8 @@ a_copied_table_is_read_but_not_written(void **state)
     table_change change = {.removed_properties = NULL};
 
     create(w, 2, &made);
-    assert_int_equal(rename(firn_arena_printf(&w->arena, "%s/ORDERS", base), firn_arena_printf(&w->arena, "%s/MOVED", base)), 0);
+    assert_int_equal(
+        rename(firn_arena_printf(&w->arena, "%s/ORDERS", base), firn_arena_printf(&w->arena, "%s/MOVED", base)), 0);
     w->ident.name = "MOVED";
     copy = load(w);
     assert_int_equal(copy->snapshot_count, 1);

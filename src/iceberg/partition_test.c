@@ -85,9 +85,9 @@ bad_settings_say_what_is_wrong(void **state)
         firn_error     err = {0};
         partition_spec spec;
 
-        assert_int_equal(partition_spec_of_settings(cases[i].settings, cases[i].settings[1] ? 2 : 1, schema, &arena, &spec,
-                                                    &err),
-                         FIRN_USAGE);
+        assert_int_equal(
+            partition_spec_of_settings(cases[i].settings, cases[i].settings[1] ? 2 : 1, schema, &arena, &spec, &err),
+            FIRN_USAGE);
         assert_int_equal(err.code, FIRN_E_ICEBERG_SCHEMA);
         assert_non_null(strstr(err.cause, cases[i].cause));
         assert_non_null(strstr(err.hint, cases[i].hint));
@@ -107,8 +107,9 @@ read_text(const char *json, partition_spec *spec, firn_arena *arena, firn_status
 static void
 specs_of_others_are_kept(void **state)
 {
-    static const char json[] = "{\"spec-id\":7,\"fields\":[{\"name\":\"a\",\"transform\":\"zorder[2]\",\"source-ids\":[1,2],"
-                               "\"field-id\":1009,\"note\":1},{\"name\":\"b\",\"transform\":\"void\",\"source-id\":2}]}";
+    static const char json[] =
+        "{\"spec-id\":7,\"fields\":[{\"name\":\"a\",\"transform\":\"zorder[2]\",\"source-ids\":[1,2],"
+        "\"field-id\":1009,\"note\":1},{\"name\":\"b\",\"transform\":\"void\",\"source-id\":2}]}";
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     partition_spec spec;
     char           text[1000];
@@ -125,8 +126,8 @@ specs_of_others_are_kept(void **state)
 
     read_text("{\"spec-id\":-1,\"fields\":[]}", &spec, &arena, FIRN_CORRUPT);
     read_text("{\"spec-id\":0}", &spec, &arena, FIRN_CORRUPT);
-    read_text("{\"spec-id\":0,\"fields\":[{\"name\":\"b\",\"transform\":\"bucket[0]\",\"source-id\":2}]}", &spec, &arena,
-              FIRN_CORRUPT);
+    read_text("{\"spec-id\":0,\"fields\":[{\"name\":\"b\",\"transform\":\"bucket[0]\",\"source-id\":2}]}", &spec,
+              &arena, FIRN_CORRUPT);
     read_text("{\"spec-id\":0,\"fields\":[{\"name\":\"b\",\"transform\":\"void\",\"source-id\":99999999999}]}", &spec,
               &arena, FIRN_CORRUPT);
 }
@@ -164,8 +165,8 @@ paths_are_encoded(void **state)
 static void
 sort_settings_become_an_order(void **state)
 {
-    static const char *const settings[] = {"ID", "NAME desc", "month(CREATED) DESC nulls first", "CREATED asc Nulls Last",
-                                           "x desc", "\"x desc\" desc"};
+    static const char *const settings[] = {
+        "ID", "NAME desc", "month(CREATED) DESC nulls first", "CREATED asc Nulls Last", "x desc", "\"x desc\" desc"};
     FIRN_AUTO(schema_unrefp) table_schema *schema = make_schema();
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
@@ -173,7 +174,7 @@ sort_settings_become_an_order(void **state)
     firn_error err = {0};
     sort_order order, back;
     jwriter    w;
-    bool       descending[] = {false, true, true, false, false, true}, nulls_last[] = {false, true, false, true, false, true};
+    bool descending[] = {false, true, true, false, false, true}, nulls_last[] = {false, true, false, true, false, true};
 
     (void) state;
     assert_int_equal(sort_order_of_settings(settings, 6, schema, &arena, &order, &err), FIRN_OK);
@@ -193,7 +194,8 @@ sort_settings_become_an_order(void **state)
     }
     assert_int_equal(back.fields[2].transform.kind, TRANSFORM_MONTH);
     assert_int_equal(back.fields[4].source_id, 5);
-    assert_int_equal(sort_order_of_settings((const char *const[]){"NOPE desc"}, 1, schema, &arena, &order, &err), FIRN_USAGE);
+    assert_int_equal(sort_order_of_settings((const char *const[]){"NOPE desc"}, 1, schema, &arena, &order, &err),
+                     FIRN_USAGE);
 }
 
 int

@@ -19,7 +19,8 @@ void data_type_to_json(const data_type *type, jwriter *w);
 
 /* FIRN_CORRUPT where it is not a schema; FIRN_UNSUPPORTED for types that firn has not (v3's variant, geometry,
  * nanoseconds). A missing schema-id is 0 (v1). */
-FIRN_MUST_USE firn_status schema_from_json(const jdoc *doc, const jvalue *value, table_schema **ret_schema, firn_error *err);
+FIRN_MUST_USE firn_status schema_from_json(const jdoc *doc, const jvalue *value, table_schema **ret_schema,
+                                           firn_error *err);
 /* A type's value in JSON, as in a field's "type". Parts live in the arena. */
 FIRN_MUST_USE firn_status data_type_from_json(const jdoc *doc, const jvalue *value, firn_arena *arena,
                                               data_type *ret_type, firn_error *err);

@@ -24,8 +24,10 @@ static const char all_types[] =
     "{\"id\":14,\"name\":\"bi\",\"required\":false,\"type\":\"binary\"},"
     "{\"id\":15,\"name\":\"l\",\"required\":false,\"type\":{\"type\":\"list\",\"element-id\":18,\"element\":\"int\","
     "\"element-required\":true}},"
-    "{\"id\":16,\"name\":\"m\",\"required\":false,\"type\":{\"type\":\"map\",\"key-id\":19,\"key\":\"string\",\"value-id\":20,"
-    "\"value\":{\"type\":\"struct\",\"fields\":[{\"id\":21,\"name\":\"\xc3\xa4 \\\"q\\\"\",\"required\":false,\"type\":\"int\"}]},"
+    "{\"id\":16,\"name\":\"m\",\"required\":false,\"type\":{\"type\":\"map\",\"key-id\":19,\"key\":\"string\",\"value-"
+    "id\":20,"
+    "\"value\":{\"type\":\"struct\",\"fields\":[{\"id\":21,\"name\":\"\xc3\xa4 "
+    "\\\"q\\\"\",\"required\":false,\"type\":\"int\"}]},"
     "\"value-required\":false}},"
     "{\"id\":17,\"name\":\"st\",\"required\":true,\"type\":{\"type\":\"struct\",\"fields\":[]}}]}";
 
@@ -98,10 +100,17 @@ what_is_no_schema_is_refused(void **state)
         const char *type;
         firn_status status;
     } cases[] = {
-        {"\"decimal(39, 2)\"", FIRN_CORRUPT}, {"\"decimal(9)\"", FIRN_CORRUPT},       {"\"decimal(4, 5)\"", FIRN_CORRUPT},
-        {"\"fixed[0]\"", FIRN_CORRUPT},       {"\"fixed[9999999999]\"", FIRN_CORRUPT}, {"\"variant\"", FIRN_UNSUPPORTED},
-        {"\"timestamp_ns\"", FIRN_UNSUPPORTED}, {"7", FIRN_CORRUPT},                  {"{\"type\":\"list\"}", FIRN_CORRUPT},
-        {"{\"type\":\"list\",\"element-id\":1,\"element\":\"int\",\"element-required\":true}", FIRN_CORRUPT}, // id twice
+        {"\"decimal(39, 2)\"", FIRN_CORRUPT},
+        {"\"decimal(9)\"", FIRN_CORRUPT},
+        {"\"decimal(4, 5)\"", FIRN_CORRUPT},
+        {"\"fixed[0]\"", FIRN_CORRUPT},
+        {"\"fixed[9999999999]\"", FIRN_CORRUPT},
+        {"\"variant\"", FIRN_UNSUPPORTED},
+        {"\"timestamp_ns\"", FIRN_UNSUPPORTED},
+        {"7", FIRN_CORRUPT},
+        {"{\"type\":\"list\"}", FIRN_CORRUPT},
+        {"{\"type\":\"list\",\"element-id\":1,\"element\":\"int\",\"element-required\":true}",
+         FIRN_CORRUPT}, // id twice
     };
     char json[1000];
 
@@ -110,7 +119,8 @@ what_is_no_schema_is_refused(void **state)
         table_schema *schema = NULL;
         firn_error    err = {0};
 
-        snprintf(json, sizeof json, "{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":%s}]}", cases[i].type);
+        snprintf(json, sizeof json, "{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":%s}]}",
+                 cases[i].type);
         assert_int_equal(read(json, &schema, &err), cases[i].status);
         assert_null(schema);
     }
@@ -125,9 +135,14 @@ depth_is_limited(void **state)
 
     (void) state;
     firn_buffer_init(&json, 1 << 20);
-    assert_int_equal(firn_buffer_add_text(&json, "{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":", &err), FIRN_OK);
+    assert_int_equal(
+        firn_buffer_add_text(&json, "{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":", &err),
+        FIRN_OK);
     for (int i = 0; i < 70; i++)
-        assert_int_equal(firn_buffer_printf(&json, &err, "{\"type\":\"list\",\"element-id\":%d,\"element-required\":true,\"element\":", i + 2), FIRN_OK);
+        assert_int_equal(
+            firn_buffer_printf(&json, &err,
+                               "{\"type\":\"list\",\"element-id\":%d,\"element-required\":true,\"element\":", i + 2),
+            FIRN_OK);
     assert_int_equal(firn_buffer_add_text(&json, "\"int\"", &err), FIRN_OK);
     for (int i = 0; i < 70; i++) assert_int_equal(firn_buffer_add_byte(&json, '}', &err), FIRN_OK);
     assert_int_equal(firn_buffer_add(&json, "}]}", 4, &err), FIRN_OK);

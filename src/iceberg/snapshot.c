@@ -35,7 +35,8 @@ read_summary(const jvalue *value, firn_arena *arena, snapshot *s, firn_error *er
     size_t          count = jkind_of(map) == JOBJECT ? jcount(map) : 0;
     table_property *entries;
 
-    if (count > SUMMARY_MAX) return firn_fail(err, FIRN_E_ICEBERG_METADATA, "a snapshot's summary has too many entries");
+    if (count > SUMMARY_MAX)
+        return firn_fail(err, FIRN_E_ICEBERG_METADATA, "a snapshot's summary has too many entries");
     entries = firn_arena_array(arena, count + 1, sizeof *entries);
     if (!entries) return firn_fail_memory(err, "a snapshot");
     s->summary = entries;

@@ -141,8 +141,9 @@ carry_manifest(snapshot_files *s, const manifest_file *manifest, firn_error *err
     if (!has_live_files(manifest)) return FIRN_OK;
     if (!s->change->replace_all && s->change->removed_path_count == 0) return add_manifest(s, manifest, err);
     if (!spec)
-        return firn_fail(err, FIRN_E_ICEBERG_METADATA, "manifest '%s' has the partition spec %d, which the table has not",
-                         manifest->path, manifest->spec_id);
+        return firn_fail(err, FIRN_E_ICEBERG_METADATA,
+                         "manifest '%s' has the partition spec %d, which the table has not", manifest->path,
+                         manifest->spec_id);
     FIRN_TRY(read_entries(s, manifest, spec, &arena, &entries, &count, err));
     for (size_t i = 0; i < count; i++) leaving += goes(s, &entries[i].file);
     if (leaving == 0) return count > 0 ? add_manifest(s, manifest, err) : FIRN_OK;
@@ -164,7 +165,8 @@ check_removed(snapshot_files *s, firn_error *err)
 {
     for (unsigned i = 0; i < s->change->removed_path_count; i++) {
         if (firn_map_get(s->removed, firn_slice_text(s->change->removed_paths[i])) == &found) continue;
-        return firn_fail(err, FIRN_E_CATALOG_FILE_GONE, "file '%s' is no longer in the table", s->change->removed_paths[i]);
+        return firn_fail(err, FIRN_E_CATALOG_FILE_GONE, "file '%s' is no longer in the table",
+                         s->change->removed_paths[i]);
     }
     return FIRN_OK;
 }
@@ -191,11 +193,12 @@ static firn_status
 check_new_file(const data_file *file, const partition_spec *spec, firn_error *err)
 {
     if (!spec || spec->field_count != file->partition_count)
-        return firn_fail(err, FIRN_E_BUG, "file '%s' was written for another partition spec than the table's", file->path);
+        return firn_fail(err, FIRN_E_BUG, "file '%s' was written for another partition spec than the table's",
+                         file->path);
     for (unsigned i = 0; i < spec->field_count; i++) {
         if (spec->fields[i].transform.kind == TRANSFORM_UNKNOWN)
-            return firn_fail(err, FIRN_E_ICEBERG_UNSUPPORTED, "the partition field '%s' has a transform that firn does not know",
-                             spec->fields[i].name);
+            return firn_fail(err, FIRN_E_ICEBERG_UNSUPPORTED,
+                             "the partition field '%s' has a transform that firn does not know", spec->fields[i].name);
     }
     return FIRN_OK;
 }

@@ -116,7 +116,8 @@ check_sources(const table_metadata *draft, firn_error *err)
 
         if (kind == TRANSFORM_VOID || kind == TRANSFORM_UNKNOWN) continue;
         if (!partition_field_type(spec, i, draft->schema, &type))
-            return firn_fail(err, FIRN_E_ICEBERG_SCHEMA, "the table is partitioned by '%s', whose column would go or change its type",
+            return firn_fail(err, FIRN_E_ICEBERG_SCHEMA,
+                             "the table is partitioned by '%s', whose column would go or change its type",
                              spec->fields[i].name);
     }
     for (unsigned i = 0; i < order->field_count; i++) {
@@ -161,8 +162,8 @@ set_layout(producer *p, firn_error *err)
     spec = firn_arena_alloc(&p->arena, sizeof *spec);
     order = firn_arena_alloc(&p->arena, sizeof *order);
     if (!spec || !order) return firn_fail_memory(err, "table metadata");
-    FIRN_TRY(partition_spec_of_settings(change->partition_by, change->partition_by_count, draft->schema, &p->arena, spec,
-                                        err));
+    FIRN_TRY(partition_spec_of_settings(change->partition_by, change->partition_by_count, draft->schema, &p->arena,
+                                        spec, err));
     FIRN_TRY(sort_order_of_settings(change->sort_by, change->sort_by_count, draft->schema, &p->arena, order, err));
     draft->specs = draft->default_spec = spec;
     draft->spec_count = 1;
@@ -209,8 +210,8 @@ set_properties(producer *p, firn_error *err)
     const table_change *change = p->change;
     table_metadata     *draft = &p->draft;
     unsigned            count = draft->property_count;
-    table_property     *properties =
-        firn_arena_array(&p->arena, (size_t) count + change->property_count + FIRN_COUNT(defaults) + 1, sizeof *properties);
+    table_property     *properties = firn_arena_array(
+            &p->arena, (size_t) count + change->property_count + FIRN_COUNT(defaults) + 1, sizeof *properties);
     char *id = firn_arena_alloc(&p->arena, UUID_TEXT_SIZE);
 
     if (!properties || !id) return firn_fail_memory(err, "table properties");
@@ -313,7 +314,8 @@ write_snapshot(producer *p, snapshot_files *made, firn_error *err)
     s.manifest_list = file_name_manifest_list(&p->arena, draft->location, s.snapshot_id, p->attempt);
     if (!s.manifest_list) return firn_fail_memory(err, "a manifest list's name");
     if (draft->format_version >= 3) s.first_row_id = draft->next_row_id;
-    list = (manifest_list_options){draft->format_version, s.snapshot_id, s.parent_id, s.sequence_number, s.first_row_id};
+    list =
+        (manifest_list_options){draft->format_version, s.snapshot_id, s.parent_id, s.sequence_number, s.first_row_id};
     FIRN_TRY(manifest_list_write(p->files, s.manifest_list, &list, made->manifests, made->manifest_count, &next_row_id,
                                  err));
     if (draft->format_version >= 3) {

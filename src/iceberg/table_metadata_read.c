@@ -196,8 +196,9 @@ read_specs(parse *p)
                 m->last_partition_id = specs[i].fields[k].field_id;
         }
     }
-    return has(p, "last-partition-id") || m->format_version > 1 ? need_i32(p, "last-partition-id", &m->last_partition_id)
-                                                                : FIRN_OK;
+    return has(p, "last-partition-id") || m->format_version > 1
+               ? need_i32(p, "last-partition-id", &m->last_partition_id)
+               : FIRN_OK;
 }
 
 static firn_status
@@ -239,7 +240,8 @@ read_properties(parse *p)
 
     if (!has(p, "properties")) return FIRN_OK;
     FIRN_TRY(jneed_object(p->doc, p->root, "properties", &map, p->err));
-    if (jcount(map) > PROPERTIES_MAX) return firn_fail(p->err, FIRN_E_ICEBERG_METADATA, "there are too many properties");
+    if (jcount(map) > PROPERTIES_MAX)
+        return firn_fail(p->err, FIRN_E_ICEBERG_METADATA, "there are too many properties");
     properties = firn_arena_array(&m->arena, jcount(map) + 1, sizeof *properties);
     if (!properties) return no_memory(p);
     for (size_t i = 0; i < jcount(map); i++) {

@@ -140,7 +140,8 @@ a_rewrite_keeps_what_others_wrote(void **state)
     for (size_t i = 0; i < FIRN_COUNT(names); i++) {
         FIRN_AUTO(table_metadata_unrefp) table_metadata *m = NULL;
         FIRN_AUTO(firn_freep) char *text = read_fixture(names[i]);
-        FIRN_AUTO(firn_freep) char *strange = replace(text, "{", "{\"from-the-future\":{\"a\":[1,null,2.5,\"\xc3\xa4\"]},");
+        FIRN_AUTO(firn_freep)
+        char *strange = replace(text, "{", "{\"from-the-future\":{\"a\":[1,null,2.5,\"\xc3\xa4\"]},");
         FIRN_AUTO(firn_buffer_done) firn_buffer again = {0};
         FIRN_AUTO(jdoc_freep) jdoc *before = NULL;
         FIRN_AUTO(jdoc_freep) jdoc *after = NULL;
@@ -161,7 +162,8 @@ a_rewrite_keeps_what_others_wrote(void **state)
             assert_int_equal(jvalue_add_text(jvalue_at(jdoc_root(before), k), &a, &err), FIRN_OK);
             assert_int_equal(jvalue_add_text(jget(jdoc_root(after), key), &b, &err), FIRN_OK);
             if (!firn_slice_equal(firn_buffer_slice(&a), firn_buffer_slice(&b)))
-                fail_msg("%s: %s became\n%.*s\n%.*s", names[i], key, (int) a.size, (char *) a.data, (int) b.size, (char *) b.data);
+                fail_msg("%s: %s became\n%.*s\n%.*s", names[i], key, (int) a.size, (char *) a.data, (int) b.size,
+                         (char *) b.data);
         }
     }
 }
@@ -228,8 +230,10 @@ damage_is_named(void **state)
         firn_error      err = {0};
         firn_status     status = read_text(bad, &m, &err);
 
-        if (status != cases[i].status) fail_msg("%s → %s: %s (%s)", cases[i].find, cases[i].by, firn_status_name(status), err.cause);
-        if (status != FIRN_OK && err.code == FIRN_E_ICEBERG_METADATA) assert_non_null(strstr(err.frame[err.frame_count - 1], "test.metadata.json"));
+        if (status != cases[i].status)
+            fail_msg("%s → %s: %s (%s)", cases[i].find, cases[i].by, firn_status_name(status), err.cause);
+        if (status != FIRN_OK && err.code == FIRN_E_ICEBERG_METADATA)
+            assert_non_null(strstr(err.frame[err.frame_count - 1], "test.metadata.json"));
         table_metadata_unref(m);
         free(bad);
     }

@@ -103,7 +103,8 @@ table_metadata_write(const table_metadata *m, firn_buffer *out, firn_error *err)
     write_specs_and_orders(m, &w);
     jwrite_key(&w, "properties");
     jwrite_object(&w);
-    for (unsigned i = 0; i < m->property_count; i++) jwrite_member_text(&w, m->properties[i].key, m->properties[i].value);
+    for (unsigned i = 0; i < m->property_count; i++)
+        jwrite_member_text(&w, m->properties[i].key, m->properties[i].value);
     jwrite_object_end(&w);
     write_snapshots(m, &w);
     write_logs(m, &w);

@@ -38,7 +38,8 @@ transform_hash(const data_type *type, const single_value *value)
     case TYPE_DATE:
     case TYPE_TIME:
     case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMPTZ: return (int32_t) hash_i64(value->integer); // int as long, so that a promotion keeps the bucket
+    case TYPE_TIMESTAMPTZ:
+        return (int32_t) hash_i64(value->integer); // int as long, so that a promotion keeps the bucket
     case TYPE_FLOAT:
     case TYPE_DOUBLE: return (int32_t) hash_double(value->real);
     case TYPE_DECIMAL:

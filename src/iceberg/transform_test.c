@@ -35,8 +35,9 @@ hashes_are_those_of_the_spec(void **state)
     assert_int_equal(hash_of(TYPE_INT, (single_value){.integer = 34}), 2017239379);
     assert_int_equal(hash_of(TYPE_LONG, (single_value){.integer = 34}), 2017239379);
     assert_int_equal(hash_of(TYPE_DECIMAL, (single_value){.decimal = 1420}), -500754589);
-    assert_int_equal(hash_of(TYPE_DATE, (single_value){.integer = calendar_days_of_date((calendar_date){2017, 11, 16})}),
-                     -653330422);
+    assert_int_equal(
+        hash_of(TYPE_DATE, (single_value){.integer = calendar_days_of_date((calendar_date){2017, 11, 16})}),
+        -653330422);
     assert_int_equal(hash_of(TYPE_TIME, (single_value){.integer = INT64_C(81068000000)}), -662762989);
     assert_true(calendar_parse_timestamp(firn_slice_text("2017-11-16T22:31:08"), &us));
     assert_int_equal(hash_of(TYPE_TIMESTAMP, (single_value){.integer = us}), -2047944441);
@@ -55,7 +56,8 @@ static void
 texts_are_parsed_and_formatted(void **state)
 {
     static const char *const good[] = {"identity", "bucket[16]", "truncate[4]", "year", "month", "day", "hour", "void"};
-    static const char *const bad[] = {"bucket[0]", "bucket[-1]", "bucket[x]", "truncate[]", "bucket[16", "bucket[99999999999]"};
+    static const char *const bad[] = {"bucket[0]",  "bucket[-1]", "bucket[x]",
+                                      "truncate[]", "bucket[16",  "bucket[99999999999]"};
     transform                t;
     char                     text[TRANSFORM_TEXT_MAX];
 
@@ -211,11 +213,13 @@ rows_of_columns_are_transformed(void **state)
 
     (void) state;
     firn_buffer_init(&out, 100);
-    assert_int_equal(transform_apply((transform){TRANSFORM_TRUNCATE, 2}, &type, &text, 0, &out, &is_null, &err), FIRN_OK);
+    assert_int_equal(transform_apply((transform){TRANSFORM_TRUNCATE, 2}, &type, &text, 0, &out, &is_null, &err),
+                     FIRN_OK);
     assert_false(is_null);
     assert_int_equal(out.size, 2);
     assert_memory_equal(out.data, "bc", 2);
-    assert_int_equal(transform_apply((transform){TRANSFORM_TRUNCATE, 2}, &type, &text, 1, &out, &is_null, &err), FIRN_OK);
+    assert_int_equal(transform_apply((transform){TRANSFORM_TRUNCATE, 2}, &type, &text, 1, &out, &is_null, &err),
+                     FIRN_OK);
     assert_true(is_null);
     firn_buffer_reset(&out);
     assert_int_equal(transform_apply((transform){TRANSFORM_IDENTITY, 0}, &decimal, &column, 1, &out, &is_null, &err),

@@ -98,7 +98,8 @@ add_files(maker *m, unsigned first_word, unsigned partition_count, table_change 
 {
     data_file *files = firn_arena_array(&m->arena, WORDS_MAX, sizeof *files);
 
-    for (unsigned i = first_word; i < m->word_count; i++) files[change->added_count++] = read_file(m, m->words[i], partition_count);
+    for (unsigned i = first_word; i < m->word_count; i++)
+        files[change->added_count++] = read_file(m, m->words[i], partition_count);
     change->added = files;
 }
 
@@ -155,7 +156,8 @@ show(maker *m, const table_ident *ident)
 
     FIRN_TRY(m->c->ops->load(m->c, ident, &t, m->err));
     FIRN_TRY(live_files_read(t, t->current_snapshot, m->files, &m->arena, &live, m->err));
-    printf("{\"version\":%" PRId64 ",\"records\":%" PRId64 ",\"snapshots\":%u,\"columns\":%u,\"data\":%zu,\"deletes\":%zu,"
+    printf("{\"version\":%" PRId64 ",\"records\":%" PRId64
+           ",\"snapshots\":%u,\"columns\":%u,\"data\":%zu,\"deletes\":%zu,"
            "\"next_row_id\":%" PRId64 "}\n",
            t->version, table_metadata_record_count(t), t->snapshot_count, t->schema->field_count, live.data_count,
            live.delete_count, t->next_row_id);
