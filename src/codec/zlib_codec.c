@@ -48,7 +48,8 @@ zlib_compress_free(void *context)
 static size_t
 zlib_bound(void *context, size_t size)
 {
-    return deflateBound(context, size);
+    /* A finished stream has forgotten that it has a gzip header: its bound would be too small. */
+    return deflateReset(context) == Z_OK ? deflateBound(context, size) : SIZE_MAX;
 }
 
 static size_t
