@@ -257,7 +257,7 @@ set_progress(report *r, const load_progress *progress)
     task_lock_release(r->job);
 }
 
-static void
+__attribute__((noinline)) static void
 begin_progress(report *r, const load_progress *progress)
 {
     firn_error ignored = {0};
@@ -299,7 +299,8 @@ report_print_now(report *r)
 
 /* ---- events ---- */
 
-static void
+/* Not inlined into emit, as the next ones: its buffers and error would stand on the stack of every event. */
+__attribute__((noinline)) static void
 log_committed(const load_event *event)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};

@@ -245,19 +245,20 @@ run_without_command(session *s, bool *ret_ran, firn_error *err)
     return FIRN_OK;
 }
 
-static firn_status
+/* Not inlined: each keeps an error of its own, and the caller's stack would hold them all at once. */
+__attribute__((noinline)) static firn_status
 begin(session *s, int argc, char *argv[], firn_error *err)
 {
-    firn_error  line_error = {0};
-    firn_status line_status = command_line_parse(argc, argv, &s->values, &s->line, &line_error);
+    firn_error  report_error = {0};
+    firn_status status = command_line_parse(argc, argv, &s->values, &s->line, err);
 
-    if (line_status == FIRN_OK) FIRN_TRY(read_environment(s, err));
+    if (status == FIRN_OK) status = read_environment(s, err);
     report_settings settings = choose_report(s);
-    FIRN_TRY(report_new(&settings, &s->out, err));
-    if (line_status != FIRN_OK) {
-        *err = line_error;
-        return line_status;
+    if (report_new(&settings, &s->out, &report_error) != FIRN_OK && status == FIRN_OK) {
+        *err = report_error;
+        return err->status;
     }
+    FIRN_TRY(status);
     choose_correlation_id(s);
     warn_environment(s);
     s->cancel = task_cancel_new();
@@ -292,7 +293,7 @@ session_exit_code(const session *s, firn_status status)
     return firn_status_exit_code(status);
 }
 
-static int
+__attribute__((noinline)) static int
 end(session *s, firn_error *err)
 {
     int exit_code = session_exit_code(s, write_result(s, err));
@@ -308,7 +309,7 @@ end(session *s, firn_error *err)
 }
 
 /* `firn` alone: the short help, on stderr. */
-static int
+__attribute__((noinline)) static int
 end_with_help(session *s)
 {
     firn_error err = {0};
