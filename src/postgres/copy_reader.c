@@ -74,6 +74,7 @@ reader_next(batch_reader *base, batch *ret_batch, firn_error *err)
 {
     copy_reader *r = (copy_reader *) base;
     *ret_batch = (batch){0};
+    FIRN_TRY(postgres_check_cancel(r->connection, err));
     while (!copy_decoder_full(r->decoder)) {
         firn_slice message;
         if (FIRN_UNLIKELY(!r->reading)) {

@@ -218,6 +218,12 @@ fail_cancelled(firn_error *err)
     return firn_fail(err, FIRN_E_CANCELLED, "stopped while talking to PostgreSQL");
 }
 
+firn_status
+postgres_check_cancel(const postgres_connection *c, firn_error *err)
+{
+    return is_cancelled(c) ? fail_cancelled(err) : FIRN_OK;
+}
+
 /* ret_ready: whether the socket is; false when the time passed. */
 static firn_status
 wait_for_events(postgres_connection *c, int events, unsigned timeout_ms, bool *ret_ready, firn_error *err)
