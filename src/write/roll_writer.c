@@ -129,6 +129,7 @@ slot_open_file(roll_writer *w, partition_slot *slot, firn_error *err)
     FIRN_TRY(firn_buffer_printf(&path, err, "%s-%03u-%05u.parquet", s->prefix, s->lane, ++w->file_number));
     slot->path = firn_arena_text(&w->files.arena, firn_buffer_slice(&path));
     if (!slot->path) return firn_fail_memory(err, "a file name");
+    if (s->pending) FIRN_TRY(pending_files_add(s->pending, s->table, s->data_location, s->prefix, slot->path, err));
 
     FIRN_TRY(s->files->ops->open_sink(s->files, slot->path, &sink, err));
     if (parquet_writer_open(s->schema, &s->options, sink, &slot->writer, err))

@@ -14,6 +14,7 @@
 #include "iceberg/partition.h"
 #include "parquet/file_writer.h"
 #include "storage/storage.h"
+#include "write/pending_files.h"
 
 /* Data files with everything they point at. */
 typedef struct data_file_list {
@@ -31,6 +32,8 @@ typedef struct roll_writer_settings {
     storage              *files;         /* borrowed, as all here, until the writer is freed */
     const char           *data_location; /* without a trailing slash */
     const char           *prefix;        /* unique: the commit id */
+    pending_files        *pending;       /* where each file is noted before it is begun; NULL: nowhere */
+    const char           *table;         /* the name it is noted with */
     unsigned              lane;
     table_schema         *schema;
     const partition_spec *spec;
