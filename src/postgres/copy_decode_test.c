@@ -49,13 +49,18 @@ static const char golden[] =
 #define GOLDEN_HEADER_SIZE 19
 #define GOLDEN_FIRST_ROW_END 234
 
+static uint8_t
+nibble(char c)
+{
+    return (uint8_t) (c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 static size_t
 hex_decode(const char *hex, uint8_t *out)
 {
     size_t size = strlen(hex) / 2;
     for (size_t i = 0; i < size; i++) {
-        char pair[3] = {hex[2 * i], hex[2 * i + 1], 0};
-        out[i] = (uint8_t) strtoul(pair, NULL, 16);
+        out[i] = (uint8_t) (nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
     }
     return size;
 }

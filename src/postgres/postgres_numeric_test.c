@@ -10,6 +10,12 @@
 
 #include <cmocka.h>
 
+static uint8_t
+nibble(char c)
+{
+    return (uint8_t) (c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 /* Bytes from hex; the caller frees. Exactly as large as the value, so that a sanitizer sees each byte too far. */
 static firn_slice
 bytes_of(const char *hex)
@@ -18,8 +24,7 @@ bytes_of(const char *hex)
     uint8_t *bytes = malloc(size ? size : 1);
     assert_non_null(bytes);
     for (size_t i = 0; i < size; i++) {
-        char pair[3] = {hex[2 * i], hex[2 * i + 1], 0};
-        bytes[i] = (uint8_t) strtoul(pair, NULL, 16);
+        bytes[i] = (uint8_t) (nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
     }
     return firn_slice_of(bytes, size);
 }
