@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -235,6 +236,7 @@ bad_schemas_are_refused(void **state)
 {
     fixture *f = *state;
     char     deep[4000] = "";
+    size_t   used = 0;
 
     refuse_schema(f, "");
     refuse_schema(f, "5");
@@ -249,10 +251,11 @@ bad_schemas_are_refused(void **state)
     refuse_schema(f, RECORD("{\"name\":\"a\"}"));
     refuse_schema(f, RECORD("{\"type\":\"int\"}"));
     refuse_schema(f, "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[1]}");
-    for (int i = 0; i < 100; i++) strcat(deep, "{\"type\":\"array\",\"items\":");
+    for (int i = 0; i < 100; i++) used += (size_t) snprintf(deep + used, sizeof deep - used, "{\"type\":\"array\",\"items\":");
     refuse_schema(f, deep);
-    strcat(deep, "\"int\"");
-    for (int i = 0; i < 100; i++) strcat(deep, "}");
+    used += (size_t) snprintf(deep + used, sizeof deep - used, "\"int\"");
+    memset(deep + used, '}', 100);
+    deep[used + 100] = '\0';
     refuse_schema(f, deep);
 }
 

@@ -45,7 +45,7 @@ set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
 
-    strcpy(f->folder, "/tmp/firn-manifest-XXXXXX");
+    snprintf(f->folder, sizeof f->folder, P_tmpdir "/firn-manifest-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     assert_int_equal(storage_local_new(&f->files, &f->err), FIRN_OK);
     assert_int_equal(schema_new(2, columns, 3, NULL, 0, false, &f->schema, &f->err), FIRN_OK);

@@ -32,7 +32,7 @@ set_up(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
 
-    strcpy(f->folder, "/tmp/firn-local-XXXXXX");
+    snprintf(f->folder, sizeof f->folder, P_tmpdir "/firn-local-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     assert_int_equal(storage_local_new(&f->files, &f->err), FIRN_OK);
     *state = f;
