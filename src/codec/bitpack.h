@@ -1,5 +1,6 @@
 /*
- * Bit-packing, least significant bit first: the inner form of Parquet's RLE / bit-packing hybrid.
+ * Bit-packing, least significant bit first: the inner form of Parquet's RLE / bit-packing hybrid. Out only: the
+ * reader's side is parquet/bit_unpack.h, which must bear hostile bytes.
  *
  * Spec:  parquet-format, Encodings.md, "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)", item 1
  * Shape: groups of 8 values, bit_width bytes each; the last group is filled up with zeros
@@ -28,7 +29,5 @@ bitpack_width(uint32_t value_max)
 
 /* Each value < 2^bit_width. Writes exactly bitpack_size_bytes. */
 void bitpack_pack(const uint32_t values[], size_t value_count, unsigned bit_width, uint8_t *out);
-/* Reads exactly bitpack_size_bytes(value_count, bit_width) bytes. */
-void bitpack_unpack(const uint8_t *in, size_t value_count, unsigned bit_width, uint32_t out[]);
 
 #endif
