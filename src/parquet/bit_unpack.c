@@ -76,6 +76,64 @@ bit_unpack_u32(const uint8_t *in, const uint8_t *end, unsigned bit_width, size_t
     unpack_slow(in, end, bit_width, first + groups * 8, count - groups * 8, out + groups * 8);
 }
 
+/* Eight values of up to eight bits are one word in and one word out. */
+static inline __attribute__((always_inline)) uint64_t
+spread_group(uint64_t packed, unsigned bit_width)
+{
+    uint64_t mask = (UINT64_C(1) << bit_width) - 1, bytes = 0;
+    for (unsigned k = 0; k < 8; k++) bytes |= (packed >> (k * bit_width) & mask) << (8 * k);
+    return bytes;
+}
+
+#define SPREAD_CASE(W)                                                                                        \
+    case W:                                                                                                   \
+        for (size_t g = 0; g < group_count; g++) store_le64(out + g * 8, spread_group(load_le64(in + g * W), W)); \
+        break;
+
+static void
+spread_groups(const uint8_t *in, unsigned bit_width, size_t group_count, uint8_t *restrict out)
+{
+    switch (bit_width) {
+        SPREAD_CASE(1) SPREAD_CASE(2) SPREAD_CASE(3) SPREAD_CASE(4) SPREAD_CASE(5) SPREAD_CASE(6) SPREAD_CASE(7)
+        SPREAD_CASE(8)
+    default:
+        break;
+    }
+}
+
+static void
+unpack_slow_u8(const uint8_t *in, const uint8_t *end, unsigned bit_width, size_t first, size_t count, uint8_t *out)
+{
+    uint64_t mask = (UINT64_C(1) << bit_width) - 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t bit = (first + i) * bit_width;
+        out[i]     = (uint8_t) ((load_before(in + (bit >> 3), end) >> (bit & 7)) & mask);
+    }
+}
+
+void
+bit_unpack_u8(const uint8_t *in, const uint8_t *end, unsigned bit_width, size_t first, size_t count, uint8_t *out)
+{
+    if (bit_width == 0) {
+        memset(out, 0, count);
+        return;
+    }
+    size_t lead = (8 - (first & 7)) & 7;
+    if (lead > count) lead = count;
+    unpack_slow_u8(in, end, bit_width, first, lead, out);
+    first += lead;
+    out += lead;
+    count -= lead;
+
+    const uint8_t *at     = in + (first / 8) * bit_width;
+    size_t         groups = count / 8;
+    size_t         room   = at < end ? (size_t) (end - at) : 0;
+    size_t         safe   = room >= 8 ? (room - 8) / bit_width + 1 : 0;
+    if (groups > safe) groups = safe;
+    spread_groups(at, bit_width, groups, out);
+    unpack_slow_u8(in, end, bit_width, first + groups * 8, count - groups * 8, out + groups * 8);
+}
+
 void
 bit_unpack_u64(const uint8_t *in, const uint8_t *end, unsigned bit_width, size_t first, size_t count, uint64_t *out)
 {

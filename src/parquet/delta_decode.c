@@ -83,10 +83,10 @@ next_piece(delta_decoder *d, size_t count, uint64_t out[PIECE])
     if (count > d->left) count = (size_t) d->left;
     if (d->bit_width <= 32) {
         uint32_t narrow[PIECE];
-        bit_unpack_u32(d->packed, d->at, d->bit_width, d->packed_next, count, narrow);
+        bit_unpack_u32(d->packed, d->end, d->bit_width, d->packed_next, count, narrow);
         for (size_t i = 0; i < count; i++) out[i] = narrow[i];
     } else {
-        bit_unpack_u64(d->packed, d->at, d->bit_width, d->packed_next, count, out);
+        bit_unpack_u64(d->packed, d->end, d->bit_width, d->packed_next, count, out);
     }
     uint64_t last = d->last, min_delta = d->min_delta;
     for (size_t i = 0; i < count; i++) {

@@ -38,26 +38,65 @@ static slot_levels
 levels_of(const assembly *a, const plan_node *node)
 {
     const column_reader *c = &a->columns[node->column];
+    /* Below no further list than the node's own context every entry begins a slot. */
     return (slot_levels){c->definitions.data,
-                         c->leaf->repetition > 0 ? c->repetitions.data : NULL,
+                         c->leaf->repetition > node->file->repetition ? c->repetitions.data : NULL,
                          (size_t) c->entry_count,
                          node->file->repetition,
                          node->file->slot_definition,
                          node->file->definition};
 }
 
-static inline bool
-is_slot(const slot_levels *l, size_t i)
+/* The loops below have no branches on data; `has_repetitions` is a constant in each. */
+
+static inline __attribute__((always_inline)) bool
+is_slot(const slot_levels *l, size_t i, bool has_repetitions)
 {
-    return l->definitions[i] >= l->slot_definition && (!l->repetitions || l->repetitions[i] <= l->repetition);
+    bool is_there = l->definitions[i] >= l->slot_definition;
+    return has_repetitions ? is_there & (l->repetitions[i] <= l->repetition) : is_there;
 }
 
 static size_t
 count_slots(const slot_levels *l)
 {
     size_t count = 0;
-    for (size_t i = 0; i < l->count; i++) count += is_slot(l, i);
+    if (l->slot_definition == 0 && !l->repetitions) return l->count;
+    if (l->repetitions) {
+        for (size_t i = 0; i < l->count; i++) count += is_slot(l, i, true);
+    } else {
+        for (size_t i = 0; i < l->count; i++) count += is_slot(l, i, false);
+    }
     return count;
+}
+
+/* Sets the bits of the slots that are not null, and counts them. */
+static inline __attribute__((always_inline)) size_t
+fill_validity(const slot_levels *l, uint8_t *restrict bits, bool has_repetitions)
+{
+    size_t slot = 0, valid_count = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        bool     slot_here = is_slot(l, i, has_repetitions);
+        unsigned valid     = slot_here & (l->definitions[i] >= l->definition);
+        bits[slot >> 3]    = (uint8_t) (bits[slot >> 3] | valid << (slot & 7));
+        slot += slot_here;
+        valid_count += valid;
+    }
+    return valid_count;
+}
+
+/* Writes where the elements of each slot begin; returns their number. */
+static inline __attribute__((always_inline)) uint64_t
+fill_offsets(const slot_levels *l, int32_t *restrict offsets, bool has_repetitions)
+{
+    size_t   slot     = 0;
+    uint64_t elements = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        offsets[slot] = (int32_t) (uint32_t) elements;
+        slot += is_slot(l, i, has_repetitions);
+        bool in_element = l->definitions[i] > l->definition;
+        elements += has_repetitions ? in_element & (l->repetitions[i] <= l->repetition + 1) : in_element;
+    }
+    return elements;
 }
 
 /* Validity of the slots; no bitmap where all are valid. */
@@ -66,18 +105,11 @@ build_validity(const assembly *a, const slot_levels *l, size_t slot_count, struc
 {
     array->length = (int64_t) slot_count;
     if (l->definition == l->slot_definition) return FIRN_OK;
+    /* One byte more: the last entry may not begin a slot. */
     uint8_t *bits = firn_alloc_aligned(bitmap_size_bytes(slot_count) + 1);
     if (!bits) return no_memory(a);
     memset(bits, 0, bitmap_size_bytes(slot_count) + 1);
-    size_t slot = 0, valid = 0;
-    for (size_t i = 0; i < l->count; i++) {
-        if (!is_slot(l, i)) continue;
-        if (l->definitions[i] >= l->definition) {
-            bitmap_set(bits, slot);
-            valid++;
-        }
-        slot++;
-    }
+    size_t valid      = l->repetitions ? fill_validity(l, bits, true) : fill_validity(l, bits, false);
     array->null_count = (int64_t) (slot_count - valid);
     if (array->null_count > 0) {
         array->buffers[0] = bits;
@@ -95,16 +127,14 @@ build_offsets(const assembly *a, const slot_levels *l, size_t slot_count, int64_
     int32_t *offsets = firn_alloc_aligned((slot_count + 1) * sizeof *offsets);
     if (!offsets) return no_memory(a);
     array->buffers[1] = offsets;
-    size_t  slot = 0;
-    int32_t elements = 0;
-    for (size_t i = 0; i < l->count; i++) {
-        if (is_slot(l, i)) offsets[slot++] = elements;
-        bool in_element = l->definitions[i] > l->definition && (!l->repetitions || l->repetitions[i] <= l->repetition + 1);
-        if (in_element && __builtin_add_overflow(elements, 1, &elements))
-            return firn_fail(a->err, FIRN_E_PARQUET_LIMIT, "a batch of lists would have more than 2^31 elements");
-    }
-    offsets[slot_count] = elements;
-    *ret_element_count  = elements;
+    uint64_t elements = l->repetitions ? fill_offsets(l, offsets, true) : fill_offsets(l, offsets, false);
+    if (elements > INT32_MAX)
+        return firn_fail(a->err, FIRN_E_PARQUET_LIMIT, "a batch of lists would have more than 2^31 elements");
+    offsets[slot_count] = (int32_t) elements;
+    /* Levels that go on with a list that has not begun. */
+    if (offsets[0] != 0)
+        return firn_fail(a->err, FIRN_E_PARQUET_CORRUPT, "a column has elements outside of its lists");
+    *ret_element_count = (int64_t) elements;
     return FIRN_OK;
 }
 
@@ -155,10 +185,33 @@ assemble_flat(const assembly *a, column_reader *c, int64_t slot_count, struct Ar
     return finish_leaf(a, c, array);
 }
 
-/* Dense values to slots, by the bitmap; both have the same size. */
+/* Dense values to slots, by the bitmap; a null slot holds the value that follows, which costs no branch. Reads
+ * one value behind the last: the slack. */
+#define DEFINE_SCATTER(size_)                                                                                   \
+    static void scatter_##size_(const uint8_t *restrict from, const uint8_t *valid, size_t slot_count,          \
+                                uint8_t *restrict to)                                                           \
+    {                                                                                                           \
+        for (size_t slot = 0; slot < slot_count; slot++) {                                                      \
+            memcpy(to + slot * (size_), from, (size_));                                                         \
+            from += bitmap_get(valid, slot) ? (size_) : 0;                                                      \
+        }                                                                                                       \
+    }
+
+DEFINE_SCATTER(1)
+DEFINE_SCATTER(4)
+DEFINE_SCATTER(8)
+DEFINE_SCATTER(16)
+
 static void
 scatter(const uint8_t *from, size_t size, const uint8_t *valid, size_t slot_count, uint8_t *to)
 {
+    switch (size) {
+    case 1: scatter_1(from, valid, slot_count, to); return;
+    case 4: scatter_4(from, valid, slot_count, to); return;
+    case 8: scatter_8(from, valid, slot_count, to); return;
+    case 16: scatter_16(from, valid, slot_count, to); return;
+    default: break;
+    }
     for (size_t slot = 0; slot < slot_count; slot++, to += size) {
         if (bitmap_get(valid, slot)) {
             memcpy(to, from, size);
@@ -193,6 +246,7 @@ spread_leaf(const assembly *a, column_reader *c, const uint8_t *valid, size_t sl
 
     FIRN_TRY(budget_reserve(a->budget, &out, (slot_count + 1) * size, a->err));
     if (c->conversion.out_size > 0) {
+        memset(values->data + values->size, 0, VALUE_SLACK);
         scatter(values->data, size, valid, slot_count, out.data);
         out.size = slot_count * size;
     } else {

@@ -53,7 +53,7 @@ rle_next(rle_decoder *d, size_t count_max, uint32_t out[RLE_SEGMENT_MAX], rle_se
     size_t count = count_max < d->left ? count_max : (size_t) d->left;
     if (!d->is_run) {
         if (count > RLE_SEGMENT_MAX) count = RLE_SEGMENT_MAX;
-        bit_unpack_u32(d->packed, d->at, d->bit_width, d->packed_next, count, out);
+        bit_unpack_u32(d->packed, d->end, d->bit_width, d->packed_next, count, out);
         d->packed_next += count;
     }
     d->left -= count;
@@ -64,17 +64,18 @@ rle_next(rle_decoder *d, size_t count_max, uint32_t out[RLE_SEGMENT_MAX], rle_se
 bool
 rle_decode_u8(rle_decoder *d, size_t count, uint8_t *out)
 {
-    uint32_t    scratch[RLE_SEGMENT_MAX];
-    rle_segment segment;
     while (count > 0) {
-        if (!rle_next(d, count, scratch, &segment)) return false;
-        if (segment.is_run) {
-            memset(out, (int) segment.value, segment.count);
+        if (d->left == 0 && !next_run(d)) return false;
+        size_t take = count < d->left ? count : (size_t) d->left;
+        if (d->is_run) {
+            memset(out, (int) d->value, take);
         } else {
-            for (size_t i = 0; i < segment.count; i++) out[i] = (uint8_t) scratch[i];
+            bit_unpack_u8(d->packed, d->end, d->bit_width, d->packed_next, take, out);
+            d->packed_next += take;
         }
-        out += segment.count;
-        count -= segment.count;
+        d->left -= take;
+        out += take;
+        count -= take;
     }
     return true;
 }
