@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "codec/json_writer.h"
 #include "task/lock.h"
@@ -21,10 +22,11 @@
 
 struct pending_files {
     char      *path;
-    task_lock *guard; /* of the file: a line is written as a whole */
+    task_lock *guard; /* of all below: a line is written as a whole */
     int        fd;
     uint64_t   size_bytes; /* the lines that are whole */
     bool       broken;     /* half a line could not be taken back */
+    firn_map  *commits;    /* by id: not NULL while it has not ended */
 };
 
 /* ---- a run's own list ---- */
@@ -73,7 +75,8 @@ pending_files_open(const char *folder, const char *run_id, pending_files **ret_p
     if (!is_run_id(run_id)) return firn_fail(err, FIRN_E_BUG, "'%s' cannot be part of a file's name", run_id);
     p->path = join_path(folder, NAME_PREFIX, run_id);
     p->guard = task_lock_new();
-    if (!p->path || !p->guard) return firn_fail_memory(err, "a list of pending files");
+    p->commits = firn_map_new();
+    if (!p->path || !p->guard || !p->commits) return firn_fail_memory(err, "a list of pending files");
     FIRN_TRY(file_make_folders(folder, 0700, err));
     p->fd = open(p->path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (p->fd < 0) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot create '%s'", p->path);
@@ -88,13 +91,26 @@ pending_files_free(pending_files *p)
     if (!p) return;
     close_fd(&p->fd);
     task_lock_free(p->guard);
+    firn_map_free(p->commits);
     firn_free(p->path);
     firn_free(p);
+}
+
+static bool
+has_open_commit(pending_files *p)
+{
+    bool open = false;
+
+    task_lock_hold(p->guard);
+    for (size_t i = 0; i < firn_map_count(p->commits); i++) open = open || firn_map_value(p->commits, i);
+    task_lock_release(p->guard);
+    return open;
 }
 
 firn_status
 pending_files_close(pending_files *p, firn_error *err)
 {
+    if (has_open_commit(p)) return FIRN_OK;
     if (unlink(p->path) != 0 && errno != ENOENT)
         return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot remove '%s'", p->path);
     return FIRN_OK;
@@ -114,16 +130,20 @@ append_guarded(pending_files *p, const firn_buffer *line, firn_error *err)
     return FIRN_OK;
 }
 
+/* What a line says of its commit. */
+typedef enum line_kind { LINE_FILE, LINE_OFFERED, LINE_DONE } line_kind;
+
 static firn_status
-append_line(pending_files *p, const firn_buffer *line, bool durable, firn_error *err)
+append_line(pending_files *p, const char *commit_id, line_kind kind, const firn_buffer *line, firn_error *err)
 {
     firn_status status;
 
     task_lock_hold(p->guard);
     status = append_guarded(p, line, err);
+    if (!status) status = firn_map_put(p->commits, firn_slice_text(commit_id), kind == LINE_DONE ? NULL : p, err);
     task_lock_release(p->guard);
     FIRN_TRY(status);
-    if (durable && fdatasync(p->fd) != 0 && errno != EINVAL)
+    if (kind == LINE_OFFERED && fdatasync(p->fd) != 0 && errno != EINVAL)
         return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot write '%s' to the disk", p->path);
     return FIRN_OK;
 }
@@ -145,29 +165,30 @@ pending_files_add(pending_files *p, const char *table, const char *data_location
     jwrite_object_end(&w);
     FIRN_TRY(jwrite_end(&w));
     FIRN_TRY(firn_buffer_add_byte(&line, '\n', err));
-    return append_line(p, &line, false, err);
+    return append_line(p, commit_id, LINE_FILE, &line, err);
 }
 
 static firn_status
-append_mark(pending_files *p, const char *commit_id, const char *mark, bool durable, firn_error *err)
+append_mark(pending_files *p, const char *commit_id, line_kind kind, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer line = {0};
 
     firn_buffer_init(&line, LINE_BYTES_MAX);
-    FIRN_TRY(firn_buffer_printf(&line, err, "{\"commit\":\"%s\",\"%s\":true}\n", commit_id, mark));
-    return append_line(p, &line, durable, err);
+    FIRN_TRY(firn_buffer_printf(&line, err, "{\"commit\":\"%s\",\"%s\":true}\n", commit_id,
+                                kind == LINE_DONE ? "done" : "offered"));
+    return append_line(p, commit_id, kind, &line, err);
 }
 
 firn_status
 pending_files_offer(pending_files *p, const char *commit_id, firn_error *err)
 {
-    return append_mark(p, commit_id, "offered", true, err);
+    return append_mark(p, commit_id, LINE_OFFERED, err);
 }
 
 firn_status
 pending_files_end(pending_files *p, const char *commit_id, firn_error *err)
 {
-    return append_mark(p, commit_id, "done", false, err);
+    return append_mark(p, commit_id, LINE_DONE, err);
 }
 
 /* ---- what other runs left ---- */
@@ -179,6 +200,20 @@ typedef struct recovery {
     void             *state;
     pending_recovery *counts;
 } recovery;
+
+/* A file that is not there may have been removed by the run itself, or not have got its name: it is not counted. */
+static firn_status
+remove_file(recovery *r, const char *path, firn_error *err)
+{
+    storage_object object;
+    firn_status    status = r->files->ops->stat(r->files, path, &object, err);
+
+    if (status && status != FIRN_NOT_FOUND) return status;
+    firn_error_reset(err);
+    FIRN_TRY(r->files->ops->remove(r->files, path, err));
+    r->counts->removed_file_count += status == FIRN_OK;
+    return FIRN_OK;
+}
 
 static firn_status
 settle(recovery *r, const pending_entry *entry, bool *ret_left, firn_error *err)
@@ -195,10 +230,7 @@ settle(recovery *r, const pending_entry *entry, bool *ret_left, firn_error *err)
         *ret_left = true;
         break;
     case PENDING_REMOVE:
-        for (const pending_path *item = entry->paths; item; item = item->next) {
-            FIRN_TRY(r->files->ops->remove(r->files, item->path, err));
-            r->counts->removed_file_count++;
-        }
+        for (const pending_path *item = entry->paths; item; item = item->next) FIRN_TRY(remove_file(r, item->path, err));
         break;
     }
     return FIRN_OK;

@@ -6,7 +6,7 @@
  *            {"table":…,"location":…,"commit":<uuid>,"file":<path>}  before a data file is begun
  *            {"commit":<uuid>,"offered":true}                        before a catalog is asked; on the disk by then
  *            {"commit":<uuid>,"done":true}                           applied, or cleaned up by the run itself
- *          A run that ends by itself removes the file.
+ *          A run that ends by itself, and all its commits with it, removes the file.
  * Reading: a last line without its end is one that was being written: what it announces was not begun. A bad line
  *          elsewhere means that the disk lost something: every commit of that list then counts as offered.
  * Removal: only files whose name begins with the commit's id, below the data location that the line names; whoever
@@ -27,7 +27,7 @@ FIRN_MUST_USE firn_status pending_files_add(pending_files *p, const char *table,
                                             const char *commit_id, const char *path, firn_error *err);
 FIRN_MUST_USE firn_status pending_files_offer(pending_files *p, const char *commit_id, firn_error *err);
 FIRN_MUST_USE firn_status pending_files_end(pending_files *p, const char *commit_id, firn_error *err);
-/* The list goes: nothing that it names is for another run to remove. */
+/* The list goes, unless a commit in it has not ended: the next run then looks after that. */
 FIRN_MUST_USE firn_status pending_files_close(pending_files *p, firn_error *err);
 /* Without close: the list stays, as after a crash. */
 void pending_files_free(pending_files *p);
