@@ -43,16 +43,16 @@ FIRN_MUST_USE firn_status command_line_parse(int argc, char *const argv[], setti
                                              firn_error *err);
 
 /* Each command's own file defines its run function. */
-firn_status cmd_init_run(session *s, firn_error *err);
-firn_status cmd_check_run(session *s, firn_error *err);
-firn_status cmd_load_run(session *s, firn_error *err);
-firn_status cmd_status_run(session *s, firn_error *err);
-firn_status cmd_connector_run(session *s, firn_error *err);
-firn_status cmd_config_show_run(session *s, firn_error *err);
-firn_status cmd_config_schema_run(session *s, firn_error *err);
-firn_status cmd_explain_run(session *s, firn_error *err);
-firn_status cmd_completion_run(session *s, firn_error *err);
-firn_status cmd_help_run(session *s, firn_error *err);
-firn_status cmd_version_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_init_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_check_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_load_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_status_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_connector_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_config_show_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_config_schema_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_explain_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_completion_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_help_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_version_run(session *s, firn_error *err);
 
 #endif

@@ -42,11 +42,13 @@ world_freep(world **slot)
 static firn_status
 parse(world *w, const char *text)
 {
-    char *argv[ARGUMENTS_MAX] = {firn_arena_strdup(&w->arena, "firn")}, *copy = firn_arena_strdup(&w->arena, text);
+    char *argv[ARGUMENTS_MAX] = {firn_arena_strdup(&w->arena, "firn")};
     int   argc = 1;
 
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
-        argv[argc++] = word;
+    while (*text) {
+        size_t size = strcspn(text, " ");
+        argv[argc++] = firn_arena_text(&w->arena, firn_slice_of(text, size));
+        text += size + (text[size] == ' ' ? 1 : 0);
     }
     return command_line_parse(argc, argv, &w->values, &w->line, &w->err);
 }

@@ -106,7 +106,7 @@ static void
 reference_to_a_file_loses_its_newline(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
-    char        path[] = "/tmp/dotenv_test_XXXXXX", reference[64];
+    char        path[] = "dotenv_test_XXXXXX", reference[64];
     const char *text = NULL;
     int         fd = mkstemp(path);
 
@@ -149,7 +149,7 @@ loose_file_is_noticed(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
     FIRN_AUTO(world_done) world missing = {0};
-    char path[] = "/tmp/dotenv_test_XXXXXX";
+    char path[] = "dotenv_test_XXXXXX";
     int  fd = mkstemp(path);
 
     assert_int_equal(write(fd, "A=1\n", 4), 4);

@@ -393,7 +393,7 @@ report_load_events(report *r)
 
 /* ---- lines and errors ---- */
 
-static void
+__attribute__((noinline)) static void
 print_text(report *r, firn_buffer *text)
 {
     firn_error ignored = {0};

@@ -7,6 +7,7 @@
 #define FILE_BYTES_MAX ((size_t) 4 << 20)
 #define NODES_MAX 100000
 #define DEPTH_MAX 12
+#define MEMBERS_MAX 10000 /* of one collection: keys are compared with each other */
 #define ALIASES_MAX 100
 #define ANCHORS_MAX 100
 
@@ -205,6 +206,7 @@ read_collection(tree_parser *p, unsigned depth, const yaml_node **ret_node)
     FIRN_TRY(new_node(p, map ? YAML_MAP : YAML_LIST, &node));
     FIRN_TRY(parser_next(p));
     while (p->event.type != end) {
+        if (node->count == MEMBERS_MAX) return fail_here(p, "too many values in one list or map");
         member_chain *link = firn_arena_alloc(p->arena, sizeof *link);
         if (!link) return firn_fail_memory(p->err, "a configuration file");
         link->member.key_line = event_line(p);

@@ -2,8 +2,8 @@
  * A YAML file as a tree that remembers its lines, over libyaml (seen only here).
  *
  * Shape:   one document; scalars keep their text and the type that YAML 1.2's core schema gives a plain one
- * Limits:  4 MiB, 100,000 nodes, depth 12, 100 aliases; an anchored node may not hold an alias itself, so that
- *          the tree cannot grow beyond what the file holds times that
+ * Limits:  4 MiB, 100,000 nodes, 10,000 in one list or map, depth 12, 100 aliases; an anchored node may not hold an
+ *          alias itself, so that the tree cannot grow beyond what the file holds times that
  * Refused: duplicate keys, keys that are not scalars, tags, merge keys, several documents
  * Errors:  CONFIG_SYNTAX, each with file and line
  */
