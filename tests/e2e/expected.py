@@ -49,7 +49,7 @@ SIMPLE = {
     "timestamp": Kind("timestamp"), "timestamptz": Kind("timestamptz"),
     "money": Kind("decimal", 19, 2, source="money"), "hstore": Kind("map"),
     "geometry": Kind("binary", source="geometry"), "geography": Kind("binary", source="geometry"),
-    "oid": Kind("long"),
+    "oid": Kind("long"), "xid": Kind("long"), "cid": Kind("long"),
 }
 
 

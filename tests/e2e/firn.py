@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("FIRN_BIN", str(ROOT / "build" / "firn"))
 LOADER, LOADER_PASSWORD = "firn_loader", "canary-9f3c1d7e-password"
 SUMMARY = re.compile(r"firn load: (?P<done>[\d,]+) tables? done, (?P<failed>[\d,]+) failed, (?P<skipped>[\d,]+) skipped; "
-                     r"(?P<rows>[\d,]+) rows?, (?P<bytes>\S+ \S+) in (?P<time>\S+)(?:; position (?P<position>\S+))?")
+                     r"(?P<rows>[\d,]+) rows?, (?P<bytes>\S+ \S+) in (?P<time>[^;\s]+)(?:; position (?P<position>\S+))?")
 
 
 @dataclass

@@ -4,10 +4,12 @@ Every reader hands over Arrow data; one function brings it into the canonical fo
 string, offsets in slices, 64-bit lists) are known in one place.
 """
 import collections
+import dataclasses
 import glob
 import json
 import os
 import re
+import urllib.parse
 import uuid
 
 import duckdb
@@ -36,12 +38,15 @@ class Lake:
         folder = self.namespace_folder(namespace)
         if not os.path.isdir(folder):
             return []
-        return sorted(os.path.relpath(os.path.dirname(path), folder)
+        return sorted(urllib.parse.unquote(os.path.relpath(os.path.dirname(path), folder))
                       for path, folders, _ in os.walk(folder) if os.path.basename(path) == "metadata"
                       and glob.glob(os.path.join(glob.escape(path), "*.metadata.json")))
 
     def folder(self, namespace, table):
-        return os.path.join(self.namespace_folder(namespace), table)
+        """The table's folder: its name, or with the characters escaped that paths and URIs cannot carry."""
+        folder = self.namespace_folder(namespace)
+        escaped = (name for name in os.listdir(folder) if urllib.parse.unquote(name) == table) if os.path.isdir(folder) else ()
+        return os.path.join(folder, next(escaped, table))
 
     def versions(self, namespace, table):
         """Metadata files by version number."""
@@ -188,9 +193,18 @@ _CONVERTERS = {
 }
 
 
-def canonical_rows(expected, arrow_table):
+def _fold_case(names):
+    """DuckDB's names are case-insensitive: it numbers the twins."""
+    seen, folded = collections.Counter(), []
+    for name in names:
+        folded.append(f"{name}_{seen[name.lower()]}" if seen[name.lower()] else name)
+        seen[name.lower()] += 1
+    return folded
+
+
+def canonical_rows(expected, arrow_table, folds_case=False):
     names = [name for name, _ in expected.columns]
-    if list(arrow_table.column_names) != names:
+    if list(arrow_table.column_names) != (_fold_case(names) if folds_case else names):
         raise WrongType(f"columns are {arrow_table.column_names}, expected {names}")
     columns = [canonical_column(kind, arrow_table.column(index), name)
                for index, (name, kind) in enumerate(expected.columns)]
@@ -267,9 +281,39 @@ def _multiset_differences(wanted, got):
     return found + [f"{count} × row {_cut(row)} too much" for row, count in (got - wanted).items()]
 
 
+def _has_list_of_structs(kind):
+    if kind.name == "list":
+        return kind.element.name == "struct" or _has_list_of_structs(kind.element)
+    return any(_has_list_of_structs(member) for _, member in kind.fields)
+
+
+def _lists_without_null(kind, value):
+    """PyIceberg 0.12 rebuilds a list of structs without its validity: a null list arrives as an empty one."""
+    if kind.name == "list":
+        return () if value is None else tuple(_lists_without_null(kind.element, item) for item in value)
+    if kind.name == "struct" and value is not None:
+        return tuple(_lists_without_null(member, item) for (_, member), item in zip(kind.fields, value))
+    return value
+
+
+def _forgive_pyiceberg(expected, rows):
+    """Both sides without what PyIceberg cannot show; DuckDB and Spark judge the rest."""
+    places = [index for index, (_, kind) in enumerate(expected.columns) if _has_list_of_structs(kind)]
+    if not places:
+        return expected, rows
+
+    def forgive(row):
+        return tuple(_lists_without_null(expected.columns[index][1], value) if index in places else value
+                     for index, value in enumerate(row))
+    return dataclasses.replace(expected, rows=[forgive(row) for row in expected.rows]), [forgive(row) for row in rows]
+
+
 def assert_equal(expected, arrow_table, reader):
     """Fails with the first differences when what the reader gives is not the source's table."""
-    found = differences(expected, canonical_rows(expected, arrow_table))
+    rows = canonical_rows(expected, arrow_table, folds_case=reader.startswith("DuckDB"))
+    if reader.startswith("PyIceberg"):
+        expected, rows = _forgive_pyiceberg(expected, rows)
+    found = differences(expected, rows)
     if found:
         shown = "\n  ".join(found[:DIFFERENCES_SHOWN])
         raise AssertionError(f"{reader} on {expected.schema}.{expected.name}: {len(found)} differences\n  {shown}")

@@ -126,9 +126,9 @@ def test_unwritable_warehouse(shop):
     shop.warehouse.mkdir()
     for folder in (shop.folder, shop.folder / "config"):
         os.chmod(folder, 0o755)
-    logs = shop.folder / "logs"
-    logs.mkdir()
-    os.chmod(logs, 0o777)
+    for name in ("logs", "checkpoints"):
+        (shop.folder / name).mkdir()
+        os.chmod(shop.folder / name, 0o777)
     binary = os.path.join(scratch_folder("binary"), "firn")
     shutil.copy(BINARY, binary)
     done = subprocess.run([binary, "load", "--source", "shop"], cwd=shop.folder, env=shop.full_environment(), text=True,

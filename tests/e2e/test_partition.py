@@ -1,10 +1,13 @@
 """partition_by and sort_by: every transform, pruning as PyIceberg plans it, and the inspect tables."""
 import datetime
+import os
+import uuid
 
+import pyarrow.parquet as pq
 import pytest
 
 import expected
-from judges import assert_equal, read_pyiceberg
+from judges import assert_equal, canonical_column, read_pyiceberg
 
 EVENTS = """
 CREATE TABLE events (id int PRIMARY KEY, kind text, at timestamp, zoned timestamptz, day date, big bigint, amount numeric(12,3),
@@ -42,12 +45,12 @@ TRANSFORMS = [
     ("bucket(4, kind)", "bucket[4]", "kind"), ("bucket(4, code)", "bucket[4]", "code"), ("bucket(4, raw)", "bucket[4]", "raw"),
     ("bucket(4, day)", "bucket[4]", "day"), ("bucket(4, at)", "bucket[4]", "at"), ("bucket(4, zoned)", "bucket[4]", "zoned"),
     ("bucket(4, amount)", "bucket[4]", "amount"), ("truncate(100, id)", "truncate[100]", "id"),
-    ("truncate(1000000000000, big)", None, None), ("truncate(2, kind)", "truncate[2]", "kind"), ("truncate(50, amount)", "truncate[50]", "amount"),
+("truncate(2, kind)", "truncate[2]", "kind"), ("truncate(50, amount)", "truncate[50]", "amount"),
     ("truncate(1, raw)", "truncate[1]", "raw"),
 ]
 
 
-@pytest.mark.parametrize("text,transform,column", [row for row in TRANSFORMS if row[1]])
+@pytest.mark.parametrize("text,transform,column", TRANSFORMS)
 def test_each_transform(events, duck, text, transform, column):
     """The rows are all there, and every file holds exactly the partition that its manifest says: PyIceberg computes it anew."""
     project = events(partition_by=[text])
@@ -55,19 +58,17 @@ def test_each_transform(events, duck, text, transform, column):
     assert_equal(project.want, read_pyiceberg(project.lake, NAMESPACE, "events"), "PyIceberg")
     assert_equal(project.want, duck.read(project.lake, NAMESPACE, "events"), "DuckDB")
     field = project.table.spec().fields[0]
-    compute = field.transform.pyarrow_transform(project.table.schema().find_type(field.source_id)) \
-        if not transform.startswith("bucket") else None
-    import pyarrow.parquet as pq
+    compute = field.transform.transform(project.table.schema().find_type(field.source_id))
+    kind = dict(project.want.columns)[column]
     partitions = set()
     for task in project.table.scan().plan_files():
-        value = task.file.partition[0]
-        assert value not in partitions, f"partition {value} has more than one file"
-        partitions.add(value)
-        if compute is not None:
-            column_values = pq.read_table(task.file.file_path.removeprefix("file://"), columns=[column])[column]
-            got = {item.as_py() for item in compute(column_values.combine_chunks())}
-            assert len(got) == 1, (text, value, got)
+        stored = task.file.partition[0]
+        partitions.add(stored)
+        content = pq.read_table(task.file.file_path.removeprefix("file://"), columns=[column])
+        for value in set(canonical_column(kind, content.column(0), column)):
+            assert compute(uuid.UUID(value) if kind.name == "uuid" and value else value) == stored, (text, value, stored)
     assert len(partitions) > 1
+    assert len(list(project.table.scan().plan_files())) == len(partitions), "a partition has more than one file"
 
 
 def test_spark_agrees_on_buckets_and_prunes(events, spark_old):
@@ -121,7 +122,7 @@ def test_transform_that_does_not_fit_the_type(project, new_database):
 
 
 def test_inspect_tables(events):
-    project = events(partition_by=["month(at)"])
+    project = events(partition_by=["month(at)"], exclude_columns=["code"])  # PyIceberg cannot inspect a uuid
     table = project.table
     snapshots = table.inspect.snapshots().to_pylist()
     assert len(snapshots) >= 1 and snapshots[-1]["operation"] in ("append", "overwrite")
@@ -151,9 +152,7 @@ def test_inspect_tables(events):
 
 def test_file_sizes_and_paths_are_true(events):
     """Offsets, sizes and paths of the manifests are those of the files."""
-    import os
-    import pyarrow.parquet as pq
-    project = events(partition_by=["kind"])
+    project = events(partition_by=["kind"], exclude_columns=["code"])
     for item in project.table.inspect.files().to_pylist():
         path = item["file_path"].removeprefix("file://")
         assert os.path.getsize(path) == item["file_size_in_bytes"]

@@ -31,9 +31,9 @@ def coerced(project, table):
 def test_error_is_the_default_and_says_what_to_write(edge, project, table, column, key):
     result = load(project, table, code=1)
     assert "FIRN-2101" in result.err
-    message = result.err[result.err.index("FIRN-2101") - 600:]
-    for part in (table, column, f"id={key}", "sources.yaml"):
-        assert part in message.replace("id = ", "id=").replace('"', "").replace("'", ""), f"{part!r} is not in the message\n{result}"
+    message = next(line for line in result.err.splitlines() if "FIRN-2101" in line)
+    for part in (table, f"'{column}'", f"id={key}", "sources.yaml", f"sources.p.tables.{table}.types"):
+        assert part in message, f"{part!r} is not in the message\n{result}"
     assert project.lake.tables("bronze.p") in ([], ["_cdc_status"]), "a failed table must not be visible"
 
 
@@ -78,7 +78,7 @@ def test_clamp_of_infinity(edge, project):
     import pyarrow as pa
     load(project, "date_infinity", "clamp")
     days = values(project, "date_infinity").cast(pa.int32()).to_pylist()
-    assert days[1] > expected.parse_days("9999-12-31") and days[2] < expected.parse_days("4000-01-01 BC")
+    assert days[1:] == [expected.parse_days("9999-12-31"), expected.parse_days("0001-01-01")]
     assert coerced(project, "date_infinity") == 2
 
 
