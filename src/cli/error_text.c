@@ -66,7 +66,8 @@ error_text_add(const firn_error *error, int exit_code, bool color, firn_buffer *
 }
 
 firn_status
-error_text_add_exit(const firn_error *error, int exit_code, firn_buffer *out, firn_error *err)
+error_text_add_exit(const firn_error *error, int exit_code, const char *correlation_id, firn_buffer *out,
+                    firn_error *err)
 {
     jwriter w;
     char    code[16];
@@ -75,6 +76,7 @@ error_text_add_exit(const firn_error *error, int exit_code, firn_buffer *out, fi
     jwrite_object(&w);
     jwrite_member_text(&w, "type", "exit");
     jwrite_member_i64(&w, "code", exit_code);
+    if (correlation_id) jwrite_member_text(&w, "correlation_id", correlation_id);
     if (error && error->status != FIRN_OK) {
         snprintf(code, sizeof code, "FIRN-%04u", (unsigned) error->code % 10000);
         jwrite_member_text(&w, "error", code);

@@ -429,12 +429,12 @@ report_error(report *r, const firn_error *error, int exit_code)
 }
 
 void
-report_exit(report *r, const firn_error *error, int exit_code)
+report_exit(report *r, const firn_error *error, int exit_code, const char *correlation_id)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
     firn_error                              ignored = {0};
 
     if (r->settings.format != LOG_JSON) return;
     firn_buffer_init(&text, TEXT_BYTES_MAX);
-    if (error_text_add_exit(error, exit_code, &text, &ignored) == FIRN_OK) print_text(r, &text);
+    if (error_text_add_exit(error, exit_code, correlation_id, &text, &ignored) == FIRN_OK) print_text(r, &text);
 }

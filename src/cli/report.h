@@ -42,6 +42,6 @@ void report_line(report *r, const char *text);
 /* The error in full, then the last line: `retried` says what firn did about it. */
 void report_error(report *r, const firn_error *error, int exit_code);
 /* The last JSON line of a run; nothing in text format. */
-void report_exit(report *r, const firn_error *error, int exit_code);
+void report_exit(report *r, const firn_error *error, int exit_code, const char *correlation_id);
 
 #endif

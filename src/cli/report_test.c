@@ -72,10 +72,10 @@ exit_line_says_whether_to_try_again(void **state FIRN_UNUSED)
     (void) firn_fail(&error, FIRN_E_POSTGRES_UNAVAILABLE, "no answer from \"h\"");
     firn_hint(&error, "wait");
 
-    assert_int_equal(error_text_add_exit(&error, 75, &out, &err), FIRN_OK);
-    assert_int_equal(error_text_add_exit(NULL, 0, &well, &err), FIRN_OK);
+    assert_int_equal(error_text_add_exit(&error, 75, "run-1", &out, &err), FIRN_OK);
+    assert_int_equal(error_text_add_exit(NULL, 0, NULL, &well, &err), FIRN_OK);
 
-    expect_text(&out, "{\"type\":\"exit\",\"code\":75,\"error\":\"FIRN-2001\",\"status\":\"unavailable\",\"message\":\"no answer from "
+    expect_text(&out, "{\"type\":\"exit\",\"code\":75,\"correlation_id\":\"run-1\",\"error\":\"FIRN-2001\",\"status\":\"unavailable\",\"message\":\"no answer from "
                       "\\\"h\\\"\",\"while\":[],\"hint\":\"wait\",\"state\":\"nothing was committed\",\"retried\":false,"
                       "\"retryable\":true}\n");
     expect_text(&well, "{\"type\":\"exit\",\"code\":0}\n");

@@ -304,7 +304,7 @@ end(session *s, firn_error *err)
     }
     if (err->status != FIRN_OK) report_error(s->out, err, exit_code);
     if (s->last_line) report_line(s->out, s->last_line);
-    report_exit(s->out, err, exit_code);
+    report_exit(s->out, err, exit_code, s->correlation_id);
     return exit_code;
 }
 

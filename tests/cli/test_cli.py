@@ -481,10 +481,29 @@ def test_no_escape_sequence_where_stderr_is_no_terminal(project):
     assert "\x1b" not in project.run("load", "--color", "never", "--source", "x").stderr
 
 
-def test_tables_have_a_json_form(project):
+def valid(document, kind):
+    """Whether it is what docs/output.schema.json says."""
+    schema = json.loads((ROOT / "docs" / "output.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{kind}"}).validate(document)
+
+
+@pytest.mark.parametrize("kind, arguments", [("config_show", ("config", "show", "--source", "shop")), ("explain_all", ("explain",)),
+                                             ("explain", ("explain", "1001")), ("version", ("version",)), ("init", ("init",))])
+def test_json_output_is_as_documented(project, kind, arguments):
     project.sources()
-    for arguments in (("config", "show"), ("explain",), ("version",), ("init",)):
-        json.loads(project.run(*arguments, "--format", "json").stdout)
+    valid(json.loads(project.run(*arguments, "--format", "json").stdout), kind)
+
+
+def test_json_lines_are_as_documented(project):
+    project.sources(database_connection={**SOURCE["database_connection"], "password": "x"})  # a warning
+    lines = [json.loads(line) for line in project.run("load", "--source", "shop", "--max-retries", "0", "--log-format", "json").stderr.splitlines()]
+    valid(lines[-1], "exit_line")
+    for line in lines[:-1]:
+        valid(line, "log_line")
+    record = json.loads(next((project.folder / "logs").glob("run-*.json")).read_text())
+    valid(record, "run_record")
+    assert record["exit_code"] == lines[-1]["code"] == 75 and record["error"]["code"] == lines[-1]["error"]
+    valid(json.loads(project.run("version", "--log-format", "json").stderr.splitlines()[-1]), "exit_line")
 
 
 def test_correlation_id_from_traceparent(project):
