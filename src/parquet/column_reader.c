@@ -20,23 +20,19 @@ corrupt(firn_error *err, const char *what)
     return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "%s", what);
 }
 
-firn_status
-column_reader_open(column_reader *c, read_context *context, const parquet_node *leaf,
-                   const value_conversion *conversion, bool is_flat, bool levels_only, firn_error *err)
+void
+column_reader_init(column_reader *c, read_context *context, const parquet_node *leaf,
+                   const value_conversion *conversion, bool is_flat, bool levels_only)
 {
-    const parquet_element *e = leaf->element;
-    (void) err;
     c->context     = context;
     c->leaf        = leaf;
     c->conversion  = *conversion;
     c->is_flat     = is_flat;
     c->levels_only = levels_only;
-    page_reader_open(&c->pages, context, leaf->name);
-    value_decoder_open(&c->values, &c->conversion, &c->dictionary, e->type == PARQUET_BOOLEAN, e->type == PARQUET_INT64,
-                       &context->budget);
+    page_reader_init(&c->pages, context, leaf->name);
+    value_decoder_init(&c->values, &c->conversion, &c->dictionary, leaf->element->type, &context->budget);
     firn_arena_init(&c->index_arena, PAGE_INDEX_SIZE_MAX);
     firn_buffer_init(&c->index_bytes, PAGE_INDEX_SIZE_MAX);
-    return FIRN_OK;
 }
 
 void
@@ -109,7 +105,7 @@ load_dictionary(column_reader *c, const parquet_page_header *header, firn_error 
     if (header->encoding != PARQUET_PLAIN && header->encoding != PARQUET_PLAIN_DICTIONARY)
         return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "a dictionary in encoding %d is not known", header->encoding);
     FIRN_TRY(page_reader_load(&c->pages, header, &body, err));
-    return value_dictionary_load(&c->dictionary, &c->conversion, c->values.is_boolean, body.values, header->value_count,
+    return value_dictionary_load(&c->dictionary, &c->conversion, c->values.type == PARQUET_BOOLEAN, body.values, header->value_count,
                                  &c->pages.page, &c->context->budget, err);
 }
 

@@ -54,9 +54,8 @@ typedef struct column_reader {
     leaf_values out;
 } column_reader;
 
-FIRN_MUST_USE firn_status column_reader_open(column_reader *c, read_context *context, const parquet_node *leaf,
-                                             const value_conversion *conversion, bool is_flat, bool levels_only,
-                                             firn_error *err);
+void column_reader_init(column_reader *c, read_context *context, const parquet_node *leaf,
+                        const value_conversion *conversion, bool is_flat, bool levels_only);
 void column_reader_done(column_reader *c);
 FIRN_MUST_USE firn_status column_reader_start(column_reader *c, const parquet_row_group *group, firn_error *err);
 /* Reads rows of the group; drops what was read before. */

@@ -397,7 +397,7 @@ file_reader_next(batch_reader *base, batch *ret_batch, firn_error *err)
 static const batch_reader_ops file_reader_ops = {file_reader_next, file_reader_free};
 
 static firn_status
-open_columns(file_reader *reader, firn_error *err)
+make_columns(file_reader *reader, firn_error *err)
 {
     const read_plan *plan = &reader->plan;
 
@@ -405,8 +405,7 @@ open_columns(file_reader *reader, firn_error *err)
     if (!reader->columns) return firn_fail_memory(err, "the columns of a Parquet file");
     for (unsigned i = 0; i < plan->column_count; i++) {
         const plan_column *c = &plan->columns[i];
-        FIRN_TRY(column_reader_open(&reader->columns[i], &reader->context, c->leaf, &c->conversion, c->is_flat,
-                                    c->levels_only, err));
+        column_reader_init(&reader->columns[i], &reader->context, c->leaf, &c->conversion, c->is_flat, c->levels_only);
     }
     size_t ahead = reader->context.budget.max_bytes / 8 / (plan->column_count ? plan->column_count : 1);
     reader->context.read_ahead_bytes = ahead > READ_AHEAD_MAX   ? READ_AHEAD_MAX
@@ -437,7 +436,7 @@ parquet_file_read(const parquet_file *file, table_schema *wanted, const parquet_
     reader->row_group  = file->metadata.row_group_count;
     FIRN_TRY(read_plan_make(file->source.name, file->root, wanted, options->name_mapping, options->truncate_nanos,
                             &reader->arena, &reader->plan, err));
-    FIRN_TRY(open_columns(reader, err));
+    FIRN_TRY(make_columns(reader, err));
     *ret_reader = FIRN_STEAL(owned);
     return FIRN_OK;
 }

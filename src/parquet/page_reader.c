@@ -19,7 +19,7 @@ read_context_done(read_context *context)
 }
 
 void
-page_reader_open(page_reader *p, read_context *context, const char *column)
+page_reader_init(page_reader *p, read_context *context, const char *column)
 {
     *p = (page_reader){.context = context, .column = column};
 }

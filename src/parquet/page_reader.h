@@ -47,7 +47,7 @@ typedef struct page_body {
     firn_slice values;
 } page_body;
 
-void page_reader_open(page_reader *p, read_context *context, const char *column);
+void page_reader_init(page_reader *p, read_context *context, const char *column);
 void page_reader_done(page_reader *p);
 FIRN_MUST_USE firn_status page_reader_start(page_reader *p, const parquet_chunk *chunk, firn_error *err);
 /* Goes to a page whose place is known; nothing behind `end` is worth reading ahead. */

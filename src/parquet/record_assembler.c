@@ -172,7 +172,7 @@ finish_leaf(const assembly *a, column_reader *c, struct ArrowArray *array)
         FIRN_TRY(take_buffer(a, &c->out.offsets, &array->buffers[1]));
         return take_buffer(a, &c->out.data, &array->buffers[2]);
     }
-    if (c->values.is_boolean) return pack_booleans(a, c, array);
+    if (c->values.type == PARQUET_BOOLEAN) return pack_booleans(a, c, array);
     return take_buffer(a, &c->out.data, &array->buffers[1]);
 }
 

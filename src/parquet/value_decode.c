@@ -38,13 +38,12 @@ leaf_values_reserve(leaf_values *values, const value_conversion *c, size_t count
 }
 
 void
-value_decoder_open(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,
-                   bool is_boolean, bool is_wide, read_budget *budget)
+value_decoder_init(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,
+                   parquet_type type, read_budget *budget)
 {
     *d = (value_decoder){.conversion = conversion,
                          .dictionary = dictionary,
-                         .is_boolean = is_boolean,
-                         .is_wide    = is_wide,
+                         .type       = type,
                          .budget     = budget};
 }
 
@@ -117,24 +116,43 @@ unsupported(const value_decoder *d, firn_error *err)
     return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "encoding %d is not known for its type", d->encoding);
 }
 
+static bool
+is_allowed(parquet_type type, int encoding)
+{
+    bool is_integer = type == PARQUET_INT32 || type == PARQUET_INT64;
+    switch (encoding) {
+    case PARQUET_PLAIN:
+    case PARQUET_RLE_DICTIONARY:
+        return true;
+    case PARQUET_RLE:
+        return type == PARQUET_BOOLEAN;
+    case PARQUET_DELTA_BINARY_PACKED:
+        return is_integer;
+    case PARQUET_DELTA_LENGTH_BYTE_ARRAY:
+        return type == PARQUET_BYTE_ARRAY;
+    case PARQUET_DELTA_BYTE_ARRAY:
+        return type == PARQUET_BYTE_ARRAY || type == PARQUET_FIXED_LEN_BYTE_ARRAY;
+    case PARQUET_BYTE_STREAM_SPLIT:
+        return is_integer || type == PARQUET_FLOAT || type == PARQUET_DOUBLE || type == PARQUET_FIXED_LEN_BYTE_ARRAY;
+    default:
+        return false;
+    }
+}
+
 firn_status
 value_decoder_page(value_decoder *d, int encoding, firn_slice page, size_t value_max, firn_error *err)
 {
-    bool is_bytes = d->conversion->in_size == 0;
-
     d->encoding  = encoding == PARQUET_PLAIN_DICTIONARY ? PARQUET_RLE_DICTIONARY : encoding;
     d->page      = page;
     d->value_max = value_max;
     d->at        = page.data;
     d->end       = page.data + page.size;
     d->next      = 0;
+    if (!is_allowed(d->type, d->encoding)) return unsupported(d, err);
     switch (d->encoding) {
-    case PARQUET_PLAIN:
-        return FIRN_OK;
     case PARQUET_RLE_DICTIONARY:
         return begin_indices(d, err);
     case PARQUET_RLE:
-        if (!d->is_boolean) return unsupported(d, err);
         if (page.size == 0) {
             rle_decoder_init(&d->rle, page, 1);
             return FIRN_OK;
@@ -143,26 +161,17 @@ value_decoder_page(value_decoder *d, int encoding, firn_slice page, size_t value
         rle_decoder_init(&d->rle, firn_slice_of(page.data + 4, load_le32(page.data)), 1);
         return FIRN_OK;
     case PARQUET_DELTA_BINARY_PACKED:
-        if (is_bytes || d->is_boolean) return unsupported(d, err);
-        if (page.size == 0) {
-            d->delta.left = 0;
-            return FIRN_OK;
-        }
-        return delta_decoder_init(&d->delta, page, d->is_wide ? 64 : 32) ? FIRN_OK : damaged(err);
+        d->delta.left = 0;
+        if (page.size == 0) return FIRN_OK;
+        return delta_decoder_init(&d->delta, page, d->type == PARQUET_INT64 ? 64 : 32) ? FIRN_OK : damaged(err);
     case PARQUET_DELTA_LENGTH_BYTE_ARRAY:
-        if (!is_bytes) return unsupported(d, err);
-        d->length_count = 0;
-        return page.size == 0 ? FIRN_OK : begin_byte_arrays(d, err);
     case PARQUET_DELTA_BYTE_ARRAY:
-        if (d->is_boolean) return unsupported(d, err);
         d->length_count = 0;
         return page.size == 0 ? FIRN_OK : begin_byte_arrays(d, err);
     case PARQUET_BYTE_STREAM_SPLIT:
-        if (is_bytes || d->is_boolean) return unsupported(d, err);
-        if (page.size % d->conversion->in_size != 0) return damaged(err);
-        return FIRN_OK;
+        return page.size % d->conversion->in_size == 0 ? FIRN_OK : damaged(err);
     default:
-        return unsupported(d, err);
+        return FIRN_OK;
     }
 }
 
@@ -501,7 +510,7 @@ decode_fixed(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
     const char             *problem = "";
 
     if (d->encoding == PARQUET_RLE_DICTIONARY) return decode_indices_fixed(d, count, out, err);
-    if (d->is_boolean) return decode_booleans(d, count, out, err);
+    if (d->type == PARQUET_BOOLEAN) return decode_booleans(d, count, out, err);
     if (!c->convert) return decode_physical(d, count, out, err);
     if (d->encoding == PARQUET_PLAIN) {
         if (count > (size_t) (d->end - d->at) / c->in_size) return damaged(err);
@@ -595,7 +604,7 @@ value_skip(value_decoder *d, size_t count, firn_error *err)
     size_t size = d->conversion->in_size;
 
     if (d->encoding == PARQUET_RLE_DICTIONARY) return rle_skip(&d->rle, count) ? FIRN_OK : damaged(err);
-    if (d->encoding == PARQUET_PLAIN && size > 0 && !d->is_boolean) {
+    if (d->encoding == PARQUET_PLAIN && size > 0 && d->type != PARQUET_BOOLEAN) {
         if (count > (size_t) (d->end - d->at) / size) return damaged(err);
         d->at += count * size;
         return FIRN_OK;

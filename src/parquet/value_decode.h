@@ -3,7 +3,7 @@
  * which are known only to the levels. Untrusted input.
  *
  * Spec:   parquet-format, Encodings.md
- * Shape:  value_decoder_init for a page, then value_decode and value_skip as often as wanted
+ * Shape:  value_decoder_page for a page, then value_decode and value_skip as often as wanted
  * Memory: a page's lengths for DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY, pieces of VALUE_PIECE else
  * Errors: FIRN_CORRUPT, FIRN_UNSUPPORTED, FIRN_E_PARQUET_LIMIT, without the column's name
  */
@@ -56,7 +56,7 @@ typedef struct value_decoder {
     const value_conversion *conversion;
     const value_dictionary *dictionary;
     read_budget            *budget;
-    bool                    is_boolean, is_wide; /* is_wide: INT64, for delta */
+    parquet_type            type;
     int                     encoding;
     firn_slice              page;
     size_t                  value_max;  /* more values than this cannot be in the page */
@@ -70,8 +70,8 @@ typedef struct value_decoder {
     leaf_values             piece;             /* values before they are converted or dropped */
 } value_decoder;
 
-void value_decoder_open(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,
-                        bool is_boolean, bool is_wide, read_budget *budget);
+void value_decoder_init(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,
+                        parquet_type type, read_budget *budget);
 void value_decoder_done(value_decoder *d);
 /* Begins a page; value_max: its number of values, nulls included. */
 FIRN_MUST_USE firn_status value_decoder_page(value_decoder *d, int encoding, firn_slice page, size_t value_max,

@@ -26,10 +26,10 @@ typedef struct fixture {
 } fixture;
 
 static void
-open_fixture(fixture *f, const value_conversion *conversion, bool is_boolean, bool is_wide)
+open_fixture(fixture *f, const value_conversion *conversion, parquet_type type)
 {
     *f = (fixture){.budget = {0, 1 << 20}};
-    value_decoder_open(&f->decoder, conversion, &f->dictionary, is_boolean, is_wide, &f->budget);
+    value_decoder_init(&f->decoder, conversion, &f->dictionary, type, &f->budget);
 }
 
 static void
@@ -64,7 +64,7 @@ plain_strings_are_cut(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     OK(decode(&f, PARQUET_PLAIN, BYTES(1, 0, 0, 0, 'a', 0, 0, 0, 0, 2, 0, 0, 0, 'b', 'c'), 3));
     assert_texts(&f, 3, (const char *const[]){"a", "", "bc"});
     close_fixture(&f);
@@ -80,7 +80,7 @@ the_delta_length_example_of_the_specification_decodes(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     OK(decode(&f, PARQUET_DELTA_LENGTH_BYTE_ARRAY, firn_slice_of(delta_length_page, sizeof delta_length_page), 4));
     assert_texts(&f, 4, (const char *const[]){"Hello", "World", "Foobar", "ABCDEF"});
 
@@ -100,7 +100,7 @@ the_delta_string_example_of_the_specification_decodes(void **state)
     firn_slice page = BYTES(0x80, 0x01, 0x04, 0x04, 0x00, 0x03, 0x03, 0, 0, 0, 0x44, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                             0x80, 0x01, 0x04, 0x04, 0x08, 0x03, 0x03, 0, 0, 0, 0x70, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                             'a', 'x', 'i', 's', 'l', 'e', 'b', 'a', 'b', 'b', 'l', 'e', 'y', 'h', 'o', 'o', 'd');
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     OK(value_decoder_page(&f.decoder, PARQUET_DELTA_BYTE_ARRAY, page, 4, &f.err));
     OK(value_decode(&f.decoder, 1, &f.out, &f.err));
     OK(value_decode(&f.decoder, 3, &f.out, &f.err)); /* the value before is in another call */
@@ -116,7 +116,7 @@ a_prefix_longer_than_the_value_before_is_damage(void **state)
     fixture f;
     /* one value with prefix 1, suffix 1 */
     firn_slice page = BYTES(0x80, 0x01, 0x04, 0x01, 0x02, 0x80, 0x01, 0x04, 0x01, 0x02, 'x');
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     assert_int_equal(decode(&f, PARQUET_DELTA_BYTE_ARRAY, page, 1), FIRN_CORRUPT);
     close_fixture(&f);
 }
@@ -130,7 +130,7 @@ the_delta_example_of_the_specification_decodes(void **state)
     fixture f;
     /* deltas -2 -2 -2 1 1 1 1, min -2: 0 0 0 3 3 3 3 in 2 bits */
     firn_slice page = BYTES(0x80, 0x01, 0x04, 0x08, 0x0e, 0x03, 0x02, 0, 0, 0, 0xc0, 0x3f, 0, 0, 0, 0, 0, 0);
-    open_fixture(&f, &to_i64, false, true);
+    open_fixture(&f, &to_i64, PARQUET_INT64);
     OK(decode(&f, PARQUET_DELTA_BINARY_PACKED, page, 8));
     for (size_t i = 0; i < 8; i++) assert_int_equal((int64_t) load_le64(f.out.data.data + 8 * i), wanted[i]);
     close_fixture(&f);
@@ -143,7 +143,7 @@ delta_values_wrap_around(void **state)
     fixture f;
     /* INT64_MAX, then + 1 (min delta 1, no bits): INT64_MIN */
     firn_slice page = BYTES(0x80, 0x01, 0x04, 0x02, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02, 0, 0, 0, 0);
-    open_fixture(&f, &to_i64, false, true);
+    open_fixture(&f, &to_i64, PARQUET_INT64);
     OK(decode(&f, PARQUET_DELTA_BINARY_PACKED, page, 2));
     assert_true((int64_t) load_le64(f.out.data.data) == INT64_MAX);
     assert_true((int64_t) load_le64(f.out.data.data + 8) == INT64_MIN);
@@ -155,7 +155,7 @@ delta_headers_that_cannot_be_are_refused(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_i32, false, false);
+    open_fixture(&f, &to_i32, PARQUET_INT32);
     assert_int_equal(decode(&f, PARQUET_DELTA_BINARY_PACKED, BYTES(0x80, 0x01, 0x00, 0x02, 0x00), 2), FIRN_CORRUPT);
     assert_int_equal(decode(&f, PARQUET_DELTA_BINARY_PACKED, BYTES(0x80, 0x01, 0x03, 0x02, 0x00), 2), FIRN_CORRUPT);
     assert_int_equal(decode(&f, PARQUET_DELTA_BINARY_PACKED, BYTES(0x08, 0x01, 0x02, 0x00, 0x02, 0x00), 2), FIRN_CORRUPT);
@@ -163,7 +163,7 @@ delta_headers_that_cannot_be_are_refused(void **state)
     assert_int_equal(decode(&f, PARQUET_DELTA_BINARY_PACKED, BYTES(0x80, 0x01, 0x04, 0x02, 0x00, 0x02, 33, 0, 0, 0), 2), FIRN_CORRUPT);
     /* 2^31 lengths in a page of 3 values */
     close_fixture(&f);
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     assert_int_equal(decode(&f, PARQUET_DELTA_LENGTH_BYTE_ARRAY, BYTES(0x80, 0x01, 0x04, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00), 3), FIRN_CORRUPT);
     close_fixture(&f);
 }
@@ -174,7 +174,7 @@ the_stream_split_example_of_the_specification_decodes(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_i32, false, false);
+    open_fixture(&f, &to_i32, PARQUET_INT32);
     OK(decode(&f, PARQUET_BYTE_STREAM_SPLIT, BYTES(0xAA, 0x00, 0xA3, 0xBB, 0x11, 0xB4, 0xCC, 0x22, 0xC5, 0xDD, 0x33, 0xD6), 3));
     assert_memory_equal(f.out.data.data, ((uint8_t[]){0xAA, 0xBB, 0xCC, 0xDD, 0x00, 0x11, 0x22, 0x33, 0xA3, 0xB4, 0xC5, 0xD6}), 12);
     assert_int_equal(decode(&f, PARQUET_BYTE_STREAM_SPLIT, BYTES(1, 2, 3), 1), FIRN_CORRUPT);
@@ -182,11 +182,29 @@ the_stream_split_example_of_the_specification_decodes(void **state)
 }
 
 static void
+encodings_of_other_types_are_refused(void **state)
+{
+    (void) state;
+    static const struct {
+        parquet_type type;
+        int          encoding;
+    } pairs[] = {{PARQUET_INT64, PARQUET_RLE}, {PARQUET_DOUBLE, PARQUET_DELTA_BINARY_PACKED}, {PARQUET_INT64, PARQUET_DELTA_BYTE_ARRAY},
+                 {PARQUET_INT64, PARQUET_DELTA_LENGTH_BYTE_ARRAY}, {PARQUET_BOOLEAN, PARQUET_BYTE_STREAM_SPLIT},
+                 {PARQUET_INT64, PARQUET_BIT_PACKED}, {PARQUET_DOUBLE, 10}};
+    for (size_t i = 0; i < FIRN_COUNT(pairs); i++) {
+        fixture f;
+        open_fixture(&f, pairs[i].type == PARQUET_BOOLEAN ? &to_bool : &to_i64, pairs[i].type);
+        assert_int_equal(decode(&f, pairs[i].encoding, BYTES(0, 0, 0, 0, 0, 0, 0, 0), 1), FIRN_UNSUPPORTED);
+        close_fixture(&f);
+    }
+}
+
+static void
 booleans_come_as_bytes(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_bool, true, false);
+    open_fixture(&f, &to_bool, PARQUET_BOOLEAN);
     OK(decode(&f, PARQUET_PLAIN, BYTES(0x05), 3));
     OK(decode(&f, PARQUET_RLE, BYTES(2, 0, 0, 0, 0x06, 0x01), 3));
     assert_memory_equal(f.out.data.data, ((uint8_t[]){1, 0, 1, 1, 1, 1}), 6);
@@ -201,7 +219,7 @@ dictionary_indices_give_their_values(void **state)
     (void) state;
     fixture     f;
     firn_buffer none = {0};
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     OK(value_dictionary_load(&f.dictionary, &to_bytes, false,
                              BYTES(1, 0, 0, 0, 'a', 17, 0, 0, 0, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '1', '2',
                                    '3', '4', '5', '6', '7'), 2, &none, &f.budget, &f.err));
@@ -223,7 +241,7 @@ skipped_values_are_passed_in_every_encoding(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_bytes, false, false);
+    open_fixture(&f, &to_bytes, PARQUET_BYTE_ARRAY);
     OK(value_decoder_page(&f.decoder, PARQUET_DELTA_LENGTH_BYTE_ARRAY, firn_slice_of(delta_length_page, sizeof delta_length_page), 4, &f.err));
     OK(value_skip(&f.decoder, 2, &f.err));
     OK(value_decode(&f.decoder, 2, &f.out, &f.err));
@@ -241,7 +259,7 @@ more_than_the_budget_is_refused(void **state)
 {
     (void) state;
     fixture f;
-    open_fixture(&f, &to_i64, false, true);
+    open_fixture(&f, &to_i64, PARQUET_INT64);
     f.budget.max_bytes = 1000;
     OK(value_decoder_page(&f.decoder, PARQUET_PLAIN, BYTES(0), 1 << 20, &f.err));
     assert_int_equal(value_decode(&f.decoder, 1 << 20, &f.out, &f.err), FIRN_UNSUPPORTED);
@@ -373,6 +391,7 @@ main(void)
         cmocka_unit_test(delta_values_wrap_around),
         cmocka_unit_test(delta_headers_that_cannot_be_are_refused),
         cmocka_unit_test(the_stream_split_example_of_the_specification_decodes),
+        cmocka_unit_test(encodings_of_other_types_are_refused),
         cmocka_unit_test(booleans_come_as_bytes),
         cmocka_unit_test(dictionary_indices_give_their_values),
         cmocka_unit_test(skipped_values_are_passed_in_every_encoding),

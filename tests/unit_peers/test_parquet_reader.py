@@ -310,7 +310,7 @@ COMPRESSIONS = ["none", "snappy", "gzip", "zstd", "lz4"]
     (compression, version, dictionary, page)
     for (compression, version), (dictionary, page) in zip(
         itertools.cycle(itertools.product(COMPRESSIONS, ["1.0", "2.0"])),
-        [pair for pair in itertools.product([True, False], [200, 3000, 1 << 20]) for _ in range(5)])])
+        [pair for pair in itertools.product([True, False], [200, 3000, 1 << 20]) for _ in range(3)])])
 @pytest.mark.parametrize("make", [wide_table, deep_table])
 def test_pyarrow_matrix(tmp_path, make, compression, version, dictionary, page):
     for number, (count, nulls, groups) in enumerate([(1500, 0.2, 1000), (700, 0, 1 << 20), (400, 0.97, 100)]):
@@ -421,7 +421,6 @@ def test_duckdb(tmp_path, version, compression):
     check(path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("legacy", ["true", "false"])
 @pytest.mark.parametrize("compression", ["uncompressed", "snappy", "gzip", "zstd", "lz4raw"])
 def test_spark(spark_parquet, tmp_path, legacy, compression):
