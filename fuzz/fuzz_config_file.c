@@ -21,16 +21,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    FIRN_AUTO(dotenv_done) dotenv env = {0};
-    firn_error err = {0};
+    FIRN_AUTO(dotenv_done) dotenv         env = {0};
+    firn_error                            err = {0};
 
     firn_arena_init(&arena, (size_t) 64 << 20);
     for (config_kind kind = 0; kind < CONFIG_KIND_COUNT; kind++) {
         config_file file = {0};
         firn_error_reset(&err);
-        if (config_file_parse(kind, firn_slice_of(data, size), "x.yaml", &arena, &file, &err) == FIRN_OK) touch(file.root);
+        if (config_file_parse(kind, firn_slice_of(data, size), "x.yaml", &arena, &file, &err) == FIRN_OK)
+            touch(file.root);
     }
     firn_error_reset(&err);
-    if (dotenv_parse(firn_slice_of(data, size), ".env", &arena, &env, &err) == FIRN_OK) sum = sum + firn_map_count(env.values);
+    if (dotenv_parse(firn_slice_of(data, size), ".env", &arena, &env, &err) == FIRN_OK)
+        sum = sum + firn_map_count(env.values);
     return 0;
 }

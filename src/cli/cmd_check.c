@@ -58,21 +58,27 @@ check_files(check_job *job, firn_error *err)
         const config_file *file = &s->files[kind];
         const char        *path = firn_arena_printf(&s->arena, "%s/%s.yaml", s->config_dir, config_kind_name(kind));
         if (!path) return firn_fail_memory(err, "the findings");
-        FIRN_TRY(add_finding(job, (source_finding){file->root ? FINDING_OK : FINDING_NOTE, "configuration",
-                                                   firn_arena_printf(&s->arena, file->root ? "%s" : "%s is not there", path), NULL},
+        FIRN_TRY(add_finding(job,
+                             (source_finding){file->root ? FINDING_OK : FINDING_NOTE, "configuration",
+                                              firn_arena_printf(&s->arena, file->root ? "%s" : "%s is not there", path),
+                                              NULL},
                              err));
         if (file->literal_secret)
-            FIRN_TRY(add_finding(job, (source_finding){FINDING_WARNING, "secret",
-                                                       firn_arena_printf(&s->arena, "%s:%u: '%s' is written in clear", file->path,
-                                                                         file->literal_secret_line, file->literal_secret),
-                                                       "put it into .env or a file, and write ${NAME} or ${file:/path} instead"},
-                                 err));
+            FIRN_TRY(
+                add_finding(job,
+                            (source_finding){FINDING_WARNING, "secret",
+                                             firn_arena_printf(&s->arena, "%s:%u: '%s' is written in clear", file->path,
+                                                               file->literal_secret_line, file->literal_secret),
+                                             "put it into .env or a file, and write ${NAME} or ${file:/path} instead"},
+                            err));
     }
     if (s->environment.loose)
-        FIRN_TRY(add_finding(job, (source_finding){FINDING_WARNING, "secret",
-                                                   firn_arena_printf(&s->arena, "%s is readable by others", s->environment.path),
-                                                   firn_arena_printf(&s->arena, "chmod 600 %s", s->environment.path)},
-                             err));
+        FIRN_TRY(
+            add_finding(job,
+                        (source_finding){FINDING_WARNING, "secret",
+                                         firn_arena_printf(&s->arena, "%s is readable by others", s->environment.path),
+                                         firn_arena_printf(&s->arena, "chmod 600 %s", s->environment.path)},
+                        err));
     return FIRN_OK;
 }
 
@@ -83,7 +89,7 @@ static firn_status
 probe(const lake_connection *lake, const char *location, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer back = {0};
-    static const char text[] = "firn check: this object can be removed\n";
+    static const char                       text[] = "firn check: this object can be removed\n";
 
     firn_buffer_init(&back, sizeof text);
     FIRN_TRY(lake->files->ops->put_new(lake->files, location, firn_slice_text(text), err));
@@ -102,9 +108,9 @@ static firn_status
 check_warehouse(check_job *job, firn_error *err)
 {
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
-    session    *s = job->s;
-    char        id[UUID_TEXT_SIZE];
-    firn_error  found = {0};
+    session                                        *s = job->s;
+    char                                            id[UUID_TEXT_SIZE];
+    firn_error                                      found = {0};
     const char *catalog_name = settings_text(&s->values, OPTION_CATALOG_NAME), *path = NULL;
 
     FIRN_TRY(connect_lake(s, &lake, err));
@@ -115,16 +121,22 @@ check_warehouse(check_job *job, firn_error *err)
     if (!location) return firn_fail_memory(err, "the findings");
     if (probe(&lake, location, &found) == FIRN_OK) {
         /* A check leaves nothing behind, not even an empty folder. */
-        if (!existed && lake.files->ops->remove_tree(lake.files, lake.warehouse, &found) != FIRN_OK) firn_error_reset(&found);
-        return add_finding(job, (source_finding){FINDING_OK, "warehouse",
-                                                 firn_arena_printf(&s->arena, "catalog '%s' at %s: written, read and removed a probe",
-                                                                   catalog_name, lake.warehouse), NULL},
-                           err);
+        if (!existed && lake.files->ops->remove_tree(lake.files, lake.warehouse, &found) != FIRN_OK)
+            firn_error_reset(&found);
+        return add_finding(
+            job,
+            (source_finding){FINDING_OK, "warehouse",
+                             firn_arena_printf(&s->arena, "catalog '%s' at %s: written, read and removed a probe",
+                                               catalog_name, lake.warehouse),
+                             NULL},
+            err);
     }
-    return add_finding(job, (source_finding){FINDING_ERROR, "warehouse",
-                                             firn_arena_printf(&s->arena, "catalog '%s' at %s: %s", catalog_name, lake.warehouse, found.cause),
-                                             found.hint[0] ? firn_arena_strdup(&s->arena, found.hint)
-                                                           : "give the user that runs firn the right to write there"},
+    return add_finding(job,
+                       (source_finding){FINDING_ERROR, "warehouse",
+                                        firn_arena_printf(&s->arena, "catalog '%s' at %s: %s", catalog_name,
+                                                          lake.warehouse, found.cause),
+                                        found.hint[0] ? firn_arena_strdup(&s->arena, found.hint)
+                                                      : "give the user that runs firn the right to write there"},
                        err);
 }
 
@@ -148,10 +160,11 @@ check_tables(check_job *job, source *src, const load_settings *settings, firn_er
         FIRN_TRY(add_findings(job, &findings, err));
     }
     if (taken) return FIRN_OK;
-    return add_finding(job, (source_finding){FINDING_ERROR, "tables",
-                                             firn_arena_printf(&s->arena, "none of %u tables of schema '%s' is taken", tables.count,
-                                                               settings->schema_name),
-                                             "look at schema: and --table-filter"},
+    return add_finding(job,
+                       (source_finding){FINDING_ERROR, "tables",
+                                        firn_arena_printf(&s->arena, "none of %u tables of schema '%s' is taken",
+                                                          tables.count, settings->schema_name),
+                                        "look at schema: and --table-filter"},
                        err);
 }
 
@@ -170,11 +183,14 @@ check_names(check_job *job, source *src, const load_settings *settings, firn_err
             found = strcmp(tables.tables[t].name, name) == 0;
         }
         if (!found)
-            FIRN_TRY(add_finding(job, (source_finding){FINDING_WARNING, "configuration",
-                                                       firn_arena_printf(&s->arena, "%s has settings for '%s', which is no table of schema '%s'",
-                                                                         s->files[CONFIG_SOURCES].path, name, settings->schema_name),
-                                                       "check the spelling; PostgreSQL's names are case-sensitive here"},
-                                 err));
+            FIRN_TRY(add_finding(
+                job,
+                (source_finding){FINDING_WARNING, "configuration",
+                                 firn_arena_printf(&s->arena,
+                                                   "%s has settings for '%s', which is no table of schema '%s'",
+                                                   s->files[CONFIG_SOURCES].path, name, settings->schema_name),
+                                 "check the spelling; PostgreSQL's names are case-sensitive here"},
+                err));
     }
     return FIRN_OK;
 }
@@ -265,9 +281,9 @@ print_json(const check_job *job, firn_error *err)
 static firn_status
 print_finding(const source_finding *finding, firn_buffer *out, firn_error *err)
 {
-    static const char *const marks[] = {"✓", "-", "!", "✗"};
+    static const char *const                marks[] = {"✓", "-", "!", "✗"};
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    size_t columns = 0;
+    size_t                                  columns = 0;
 
     firn_buffer_init(&text, (size_t) 16 << 20);
     for (const char *p = finding->subject; *p; p++) {
@@ -295,18 +311,18 @@ print_table(const check_job *job, firn_error *err)
     for (unsigned i = 0; i < job->count; i++) {
         FIRN_TRY(print_finding(&job->findings[i], out, err));
     }
-    return firn_buffer_printf(out, err, "\n%u error%s, %u warning%s\n", job->error_count, job->error_count == 1 ? "" : "s",
-                              job->warning_count, job->warning_count == 1 ? "" : "s");
+    return firn_buffer_printf(out, err, "\n%u error%s, %u warning%s\n", job->error_count,
+                              job->error_count == 1 ? "" : "s", job->warning_count, job->warning_count == 1 ? "" : "s");
 }
 
 firn_status
 cmd_check_run(session *s, firn_error *err)
 {
     FIRN_AUTO(connect_source_freep) source *src = NULL;
-    check_job        job = {.s = s};
-    const yaml_node *entry = NULL;
-    load_settings    settings;
-    source_findings  findings = {0};
+    check_job                               job = {.s = s};
+    const yaml_node                        *entry = NULL;
+    load_settings                           settings;
+    source_findings                         findings = {0};
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));

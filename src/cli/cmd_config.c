@@ -118,8 +118,8 @@ firn_status
 cmd_config_show_run(session *s, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer names = {0};
-    bool             with_source = settings_has(&s->values, OPTION_SOURCE);
-    const yaml_node *entry = NULL;
+    bool                                    with_source = settings_has(&s->values, OPTION_SOURCE);
+    const yaml_node                        *entry = NULL;
 
     firn_buffer_init(&names, (size_t) 1 << 20);
     if (with_source) {

@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/connect.h"
 #include "cli/config_expand.h"
+#include "cli/connect.h"
 #include "cli/connector_json.h"
 #include "cli/session.h"
 #include "source/source_names.h"
@@ -14,7 +14,7 @@ static firn_status
 list_tables(session *s, const load_settings *settings, connector_settings *out, firn_error *err)
 {
     FIRN_AUTO(connect_source_freep) source *src = NULL;
-    source_tables tables = {0};
+    source_tables                           tables = {0};
 
     FIRN_TRY(connect_source(s, &src, err));
     FIRN_TRY(src->ops->list(src, &s->arena, &tables, err));
@@ -35,7 +35,8 @@ list_tables(session *s, const load_settings *settings, connector_settings *out, 
 static firn_status
 set_keys(session *s, const load_settings *settings, connector_settings *out, firn_error *err)
 {
-    connector_key *keys = firn_arena_array(&s->arena, settings->table_config_count ? settings->table_config_count : 1, sizeof *keys);
+    connector_key *keys =
+        firn_arena_array(&s->arena, settings->table_config_count ? settings->table_config_count : 1, sizeof *keys);
 
     if (!keys) return firn_fail_memory(err, "the keys");
     for (unsigned i = 0; i < settings->table_config_count; i++) {
@@ -60,16 +61,18 @@ set_password(session *s, connector_settings *out, firn_error *err)
         return FIRN_OK;
     }
     out->password = "${FIRN_CONNECTOR_PASSWORD}";
-    log_warning("%s: the password is no reference that Kafka Connect can resolve; the connector takes it from the variable "
-                "FIRN_CONNECTOR_PASSWORD of the Connect worker",
-                password->where);
+    log_warning(
+        "%s: the password is no reference that Kafka Connect can resolve; the connector takes it from the variable "
+        "FIRN_CONNECTOR_PASSWORD of the Connect worker",
+        password->where);
     return err->status;
 }
 
 static bool
 is_near(const char *host)
 {
-    return host[0] == '/' || strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+    return host[0] == '/' || strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
 }
 
 static firn_status
@@ -89,8 +92,8 @@ set_connection(session *s, connector_settings *out, firn_error *err)
     out->sslkey = settings_text(v, OPTION_SSLKEY);
     if (!out->sslmode) out->sslmode = is_near(out->host) ? "prefer" : "verify-full";
     if (out->host[0] == '/') {
-        log_warning("%s: Java cannot connect through the socket '%s'; the connector gets 'localhost'", v->values[OPTION_HOST].where,
-                    out->host);
+        log_warning("%s: Java cannot connect through the socket '%s'; the connector gets 'localhost'",
+                    v->values[OPTION_HOST].where, out->host);
         out->host = "localhost";
     }
     return set_password(s, out, err);
@@ -106,8 +109,10 @@ set_names(session *s, connector_settings *out, char slot[SOURCE_NAME_SIZE], char
     out->topic_prefix = settings_text(&s->values, OPTION_KAFKA_TOPIC_PREFIX);
     if (!out->topic_prefix) out->topic_prefix = out->source_name;
     if (out->topic_prefix[strspn(out->topic_prefix, legal)] != '\0') {
-        (void) firn_fail(err, FIRN_E_CONFIG_VALUE, "the topic prefix '%s' has characters that Kafka does not take", out->topic_prefix);
-        firn_hint(err, "set kafka_topic_prefix of the source '%s': letters, digits, '.', '_' and '-'", out->source_name);
+        (void) firn_fail(err, FIRN_E_CONFIG_VALUE, "the topic prefix '%s' has characters that Kafka does not take",
+                         out->topic_prefix);
+        firn_hint(err, "set kafka_topic_prefix of the source '%s': letters, digits, '.', '_' and '-'",
+                  out->source_name);
         return err->status;
     }
     source_slot_name(out->source_name, slot);
@@ -143,10 +148,10 @@ firn_status
 cmd_connector_run(session *s, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer json = {0};
-    connector_settings out = {0};
-    const yaml_node   *entry = NULL;
-    load_settings      settings;
-    char               slot[SOURCE_NAME_SIZE], publication[SOURCE_NAME_SIZE];
+    connector_settings                      out = {0};
+    const yaml_node                        *entry = NULL;
+    load_settings                           settings;
+    char                                    slot[SOURCE_NAME_SIZE], publication[SOURCE_NAME_SIZE];
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));

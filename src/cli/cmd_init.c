@@ -27,8 +27,8 @@ static firn_status
 write_file(init_job *job, const char *path, unsigned mode, firn_slice text, bool replace, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer before = {0};
-    const char *full = firn_arena_printf(&job->s->arena, "%s/%s", job->folder, path);
-    const char *what = "written";
+    const char                             *full = firn_arena_printf(&job->s->arena, "%s/%s", job->folder, path);
+    const char                             *what = "written";
 
     if (!full) return firn_fail_memory(err, "a path");
     if (file_exists(full)) {
@@ -76,7 +76,7 @@ write_gitignore(init_job *job, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer before = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer after = {0};
-    const char *path = firn_arena_printf(&job->s->arena, "%s/.gitignore", job->folder);
+    const char                             *path = firn_arena_printf(&job->s->arena, "%s/.gitignore", job->folder);
 
     if (!path) return firn_fail_memory(err, "a path");
     firn_buffer_init(&before, GITIGNORE_BYTES_MAX);
@@ -101,7 +101,7 @@ write_gitignore(init_job *job, firn_error *err)
 static firn_status
 show(const init_job *job, firn_error *err)
 {
-    session            *s = job->s;
+    session           *s = job->s;
     static const char *headers[] = {"file", ""};
     const char        *format = settings_text(&s->values, OPTION_FORMAT);
     table_print        table;
@@ -134,8 +134,8 @@ show(const init_job *job, firn_error *err)
 firn_status
 cmd_init_run(session *s, firn_error *err)
 {
-    init_job    job = {.s = s, .folder = s->project_root};
-    bool        force = settings_flag(&s->values, OPTION_FORCE);
+    init_job job = {.s = s, .folder = s->project_root};
+    bool     force = settings_flag(&s->values, OPTION_FORCE);
 
     if (s->line.operand_count) FIRN_TRY(session_path(s, s->line.operands[0], &job.folder, err));
     FIRN_TRY(make_folder(&job, "config/.firn", err));

@@ -48,7 +48,8 @@ ask(const session *s, const char *names, firn_error *err)
     unsigned    count = count_lines(names);
     char        answer[LINE_BYTES_MAX];
 
-    fprintf(stderr, "--fresh-start drops %u table%s with all their files and their history:\n", count, count == 1 ? "" : "s");
+    fprintf(stderr, "--fresh-start drops %u table%s with all their files and their history:\n", count,
+            count == 1 ? "" : "s");
     for (const char *p = names; *p;) {
         size_t size = strcspn(p, "\n");
         fprintf(stderr, "  %.*s\n", (int) size, p);
@@ -186,7 +187,8 @@ warn_coerced(const load_result *result)
 {
     for (unsigned i = 0; i < result->table_count; i++) {
         const load_table_result *table = &result->tables[i];
-        const log_field          fields[] = {{"table", table->name, 0}, {"coerced_values", NULL, (int64_t) table->coerced_count}};
+        const log_field          fields[] = {{"table", table->name, 0},
+                                             {"coerced_values", NULL, (int64_t) table->coerced_count}};
         if (table->coerced_count)
             log_line(LOG_WARNING, fields, FIRN_COUNT(fields), "%llu value%s coerced by the policy `unrepresentable`",
                      (unsigned long long) table->coerced_count, table->coerced_count == 1 ? "" : "s");
@@ -202,10 +204,10 @@ summarize(session *s, const load_result *result, firn_error *err)
     const char *bytes = bytes_text(s, result->source_bytes), *time = duration_text(s, result->elapsed_ms);
 
     if (!rows || !bytes || !time) return firn_fail_memory(err, "the summary");
-    const char *line = firn_arena_printf(
-        &s->arena, "firn load: %u tables done, %u failed, %u skipped; %s rows, %s in %s%s%s", result->done_count,
-        result->failed_count, result->skipped_count, rows, bytes, time, result->point.position[0] ? "; position " : "",
-        result->point.position);
+    const char *line =
+        firn_arena_printf(&s->arena, "firn load: %u tables done, %u failed, %u skipped; %s rows, %s in %s%s%s",
+                          result->done_count, result->failed_count, result->skipped_count, rows, bytes, time,
+                          result->point.position[0] ? "; position " : "", result->point.position);
     if (!line) return firn_fail_memory(err, "the summary");
     if (strcmp(format, "json") == 0) {
         log_summary(s, result, line);
@@ -236,10 +238,10 @@ static firn_status
 run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_error *err)
 {
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
-    FIRN_AUTO(connect_source_freep) source *src = NULL;
-    FIRN_AUTO(file_lock_freep) file_lock *lock = NULL;
-    load_settings settings;
-    load_events   events = report_load_events(s->out);
+    FIRN_AUTO(connect_source_freep) source         *src = NULL;
+    FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
+    load_settings                                   settings;
+    load_events                                     events = report_load_events(s->out);
 
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));
     FIRN_TRY(connect_lake(s, &lake, err));
@@ -259,9 +261,9 @@ firn_status
 cmd_load_run(session *s, firn_error *err)
 {
     FIRN_AUTO(load_result_done) load_result result = {0};
-    const yaml_node *entry = NULL;
-    const char      *log_path;
-    firn_error       record_error = {0};
+    const yaml_node                        *entry = NULL;
+    const char                             *log_path;
+    firn_error                              record_error = {0};
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
     if (settings_flag(&s->values, OPTION_DRY_RUN)) return run(s, entry, true, &result, err);

@@ -51,9 +51,8 @@ show_table(session *s, const status_rows *rows, firn_error *err)
     for (unsigned i = 0; i < rows->count; i++) {
         const status_row *row = &rows->rows[i];
         if (!is_wanted(s, row->table_name)) continue;
-        const char *cells[] = {row->table_name,    row->load_status,
-                               count_text(s, row->record_count), row->load_position,
-                               row->cdc_position,  time_text(s, row->last_commit_at_us),
+        const char *cells[] = {row->table_name,    row->load_status,  count_text(s, row->record_count),
+                               row->load_position, row->cdc_position, time_text(s, row->last_commit_at_us),
                                row->error_message};
         FIRN_TRY(table_print_add(&table, cells, err));
     }
@@ -110,10 +109,10 @@ firn_status
 cmd_status_run(session *s, firn_error *err)
 {
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
-    const yaml_node   *entry = NULL;
-    const char *const *levels = NULL;
-    unsigned           level_count = 0;
-    status_rows        rows = {0};
+    const yaml_node                                *entry = NULL;
+    const char *const                              *levels = NULL;
+    unsigned                                        level_count = 0;
+    status_rows                                     rows = {0};
 
     FIRN_TRY(session_open_source(s, false, &entry, err));
     FIRN_TRY(connect_namespace(s, &levels, &level_count, err));
@@ -122,8 +121,9 @@ cmd_status_run(session *s, firn_error *err)
     if (status == FIRN_NOT_FOUND) {
         const char *name = settings_text(&s->values, OPTION_SOURCE);
         firn_error_reset(err);
-        (void) firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "'%s' has not been loaded yet: there is no '%s.%s' in '%s'",
-                         name, settings_text(&s->values, OPTION_ICEBERG_NAMESPACE), STATUS_TABLE_NAME, lake.warehouse);
+        (void) firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND,
+                         "'%s' has not been loaded yet: there is no '%s.%s' in '%s'", name,
+                         settings_text(&s->values, OPTION_ICEBERG_NAMESPACE), STATUS_TABLE_NAME, lake.warehouse);
         firn_hint(err, "firn load --source %s", name);
         firn_state(err, "nothing was changed");
         return err->status;

@@ -7,6 +7,8 @@
 
 #define COMMANDS_MAX 32
 
+/* A row is a command, not a line per member. */
+/* clang-format off */
 static const command_info commands[] = {
     {"init", NULL, COMMAND_SET_INIT, "[DIR]", 0, 1, "write configuration templates to start from",
      "Writes config/sources.yaml.template, config/kafka_clusters.yaml.template and config/catalogs.yaml.template with "
@@ -76,6 +78,7 @@ static const command_info commands[] = {
      false, cmd_version_run},
     {0},
 };
+/* clang-format on */
 
 const command_info *
 command_table(void)

@@ -28,11 +28,11 @@ const command_info *command_table(void);
 const command_info *command_find(const char *name);
 
 typedef struct command_line {
-    const command_info *command;   /* NULL: none was given */
-    const char         *invoked;   /* the name as typed: the command's, or its second one */
-    bool                help;      /* --help */
+    const command_info *command;    /* NULL: none was given */
+    const char         *invoked;    /* the name as typed: the command's, or its second one */
+    bool                help;       /* --help */
     bool                help_short; /* -h */
-    bool                version;   /* --version */
+    bool                version;    /* --version */
     unsigned            operand_count;
     const char *const  *operands;
 } command_line;

@@ -132,7 +132,7 @@ help_shows_each_option_once_and_fits(void **state FIRN_UNUSED)
     for (const command_info *command = command_table(); command->name; command++) {
         FIRN_AUTO(firn_buffer_done) firn_buffer full = {0};
         FIRN_AUTO(firn_buffer_done) firn_buffer shorter = {0};
-        firn_error err = {0};
+        firn_error                              err = {0};
 
         firn_buffer_init(&full, 1 << 20);
         firn_buffer_init(&shorter, 1 << 20);
@@ -160,7 +160,9 @@ help_shows_each_option_once_and_fits(void **state FIRN_UNUSED)
 static void
 pages_and_scripts_are_made(void **state FIRN_UNUSED)
 {
-    static const char *const pages[] = {"firn.1", "firn-load.1", "firn.yaml.5", "firn-errors.7"}, *const shells[] = {"bash", "zsh", "fish"};
+    static const char *const pages[] = {"firn.1", "firn-load.1", "firn.yaml.5", "firn-errors.7"}, *const shells[] = {
+                                                                                                      "bash", "zsh",
+                                                                                                      "fish"};
     firn_error err = {0};
 
     for (size_t i = 0; i < FIRN_COUNT(pages); i++) {

@@ -5,8 +5,9 @@
 #include "cli/option_help.h"
 
 /* A shell function that prints the names of the sources. Empty where there is no configuration. */
-#define SOURCES_FUNCTION \
-    "_firn_sources() {\n    firn config show --format json 2>/dev/null | sed -n 's/^ *\"sources\": *\"\\(.*\\)\",*$/\\1/p' | tr ',' '\\n'\n}\n"
+#define SOURCES_FUNCTION                                                                                               \
+    "_firn_sources() {\n    firn config show --format json 2>/dev/null | sed -n 's/^ *\"sources\": "                   \
+    "*\"\\(.*\\)\",*$/\\1/p' | tr ',' '\\n'\n}\n"
 
 /* The first words of all commands, each once: "config show" and "config schema" are one. */
 static firn_status
@@ -43,7 +44,8 @@ add_choices(firn_buffer *out, const char *choices, firn_error *err)
     bool       first = true;
 
     for (const char *cursor = choices; option_next_choice(&cursor, &choice); first = false) {
-        FIRN_TRY(firn_buffer_printf(out, err, "%s%.*s", first ? "" : " ", (int) choice.size, (const char *) choice.data));
+        FIRN_TRY(
+            firn_buffer_printf(out, err, "%s%.*s", first ? "" : " ", (int) choice.size, (const char *) choice.data));
     }
     return FIRN_OK;
 }
@@ -96,12 +98,14 @@ add_command_cases(firn_buffer *out, firn_error *err)
 static firn_status
 add_words_function(firn_buffer *out, firn_error *err)
 {
-    FIRN_TRY(firn_buffer_add_text(out, SOURCES_FUNCTION "_firn_words() { # previous word, command\n    local words=\n    case \"$1\" in\n",
-                                  err));
+    FIRN_TRY(firn_buffer_add_text(
+        out, SOURCES_FUNCTION "_firn_words() { # previous word, command\n    local words=\n    case \"$1\" in\n", err));
     FIRN_TRY(add_value_cases(out, err));
-    FIRN_TRY(firn_buffer_add_text(out, "    --config-dir|--project-root|--output) return 1 ;;\n"
-                                       "    esac\n    [ -n \"$words\" ] && { printf '%s\\n' $words; return 0; }\n    case \"$2\" in\n    '') words='",
-                                  err));
+    FIRN_TRY(firn_buffer_add_text(
+        out,
+        "    --config-dir|--project-root|--output) return 1 ;;\n"
+        "    esac\n    [ -n \"$words\" ] && { printf '%s\\n' $words; return 0; }\n    case \"$2\" in\n    '') words='",
+        err));
     FIRN_TRY(add_first_words(out, true, err));
     FIRN_TRY(firn_buffer_add_text(out, " --help --version' ;;\n    config) words='show schema' ;;\n", err));
     FIRN_TRY(add_command_cases(out, err));
@@ -113,31 +117,32 @@ add_bash(firn_buffer *out, firn_error *err)
 {
     FIRN_TRY(firn_buffer_add_text(out, "# bash completion for firn: source <(firn completion bash)\n", err));
     FIRN_TRY(add_words_function(out, err));
-    return firn_buffer_add_text(
-        out,
-        "_firn() {\n"
-        "    local command= word i\n"
-        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-        "        word=${COMP_WORDS[i]}\n"
-        "        case $word in -*) continue ;; esac\n"
-        "        case $command in\n"
-        "        '') command=$word ;;\n"
-        "        config) command=\"config $word\"; break ;;\n"
-        "        *) break ;;\n"
-        "        esac\n"
-        "    done\n"
-        "    local words\n"
-        "    words=$(_firn_words \"${COMP_WORDS[COMP_CWORD - 1]}\" \"$command\") || { COMPREPLY=(); compopt -o default; return; }\n"
-        "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-        "}\n"
-        "complete -F _firn firn\n",
-        err);
+    return firn_buffer_add_text(out,
+                                "_firn() {\n"
+                                "    local command= word i\n"
+                                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                                "        word=${COMP_WORDS[i]}\n"
+                                "        case $word in -*) continue ;; esac\n"
+                                "        case $command in\n"
+                                "        '') command=$word ;;\n"
+                                "        config) command=\"config $word\"; break ;;\n"
+                                "        *) break ;;\n"
+                                "        esac\n"
+                                "    done\n"
+                                "    local words\n"
+                                "    words=$(_firn_words \"${COMP_WORDS[COMP_CWORD - 1]}\" \"$command\") || { "
+                                "COMPREPLY=(); compopt -o default; return; }\n"
+                                "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+                                "}\n"
+                                "complete -F _firn firn\n",
+                                err);
 }
 
 static firn_status
 add_zsh(firn_buffer *out, firn_error *err)
 {
-    FIRN_TRY(firn_buffer_add_text(out, "#compdef firn\n# zsh completion for firn: firn completion zsh > a folder of $fpath/_firn\n", err));
+    FIRN_TRY(firn_buffer_add_text(
+        out, "#compdef firn\n# zsh completion for firn: firn completion zsh > a folder of $fpath/_firn\n", err));
     FIRN_TRY(add_words_function(out, err));
     return firn_buffer_add_text(
         out,
@@ -181,16 +186,17 @@ add_fish_option(firn_buffer *out, const option_info *option, const command_info 
 static firn_status
 add_fish(firn_buffer *out, firn_error *err)
 {
-    FIRN_TRY(firn_buffer_add_text(
-        out,
-        "# fish completion for firn: firn completion fish > ~/.config/fish/completions/firn.fish\n"
-        "function _firn_sources\n"
-        "    firn config show --format json 2>/dev/null | sed -n 's/^ *\"sources\": *\"\\(.*\\)\",*$/\\1/p' | tr ',' '\\n'\n"
-        "end\n"
-        "complete -c firn -f\n"
-        "complete -c firn -n '__fish_seen_subcommand_from config' -a 'show schema'\n"
-        "complete -c firn -n __fish_use_subcommand -a '",
-        err));
+    FIRN_TRY(
+        firn_buffer_add_text(out,
+                             "# fish completion for firn: firn completion fish > ~/.config/fish/completions/firn.fish\n"
+                             "function _firn_sources\n"
+                             "    firn config show --format json 2>/dev/null | sed -n 's/^ *\"sources\": "
+                             "*\"\\(.*\\)\",*$/\\1/p' | tr ',' '\\n'\n"
+                             "end\n"
+                             "complete -c firn -f\n"
+                             "complete -c firn -n '__fish_seen_subcommand_from config' -a 'show schema'\n"
+                             "complete -c firn -n __fish_use_subcommand -a '",
+                             err));
     FIRN_TRY(add_first_words(out, true, err));
     FIRN_TRY(firn_buffer_add_text(out, "'\n", err));
     for (const command_info *command = command_table(); command->name; command++) {
@@ -201,7 +207,8 @@ add_fish(firn_buffer *out, firn_error *err)
             FIRN_TRY(firn_buffer_add_text(out, "'\n", err));
         }
         for (option_id id = 0; id < OPTION_ID_COUNT; id++) {
-            if (option_help_shows(option_get(id), command)) FIRN_TRY(add_fish_option(out, option_get(id), command, err));
+            if (option_help_shows(option_get(id), command))
+                FIRN_TRY(add_fish_option(out, option_get(id), command, err));
         }
     }
     return FIRN_OK;

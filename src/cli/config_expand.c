@@ -116,7 +116,7 @@ config_expand(const char *text, const char *where, const dotenv *env, firn_arena
               firn_error *err)
 {
     FIRN_AUTO(wipe) firn_buffer out = {0};
-    const char *p = text, *found;
+    const char                 *p = text, *found;
 
     firn_buffer_init(&out, VALUE_BYTES_MAX);
     FIRN_TRY(firn_buffer_reserve(&out, 1, err));

@@ -40,8 +40,7 @@ fail_kind(const checker *c, const config_shape *shape, const yaml_member *member
                      yaml_kind_name(node->kind));
     if (node->kind == YAML_TEXT && shape->option->kind == OPTION_KIND_NUMBER)
         firn_hint(c->err, "write the number without quotes");
-    if (node->kind == YAML_TEXT &&
-        (shape->option->kind == OPTION_KIND_FLAG || shape->option->kind == OPTION_KIND_BOOL))
+    if (node->kind == YAML_TEXT && (shape->option->kind == OPTION_KIND_FLAG || shape->option->kind == OPTION_KIND_BOOL))
         firn_hint(c->err, "write true or false, without quotes");
     return c->err->status;
 }
@@ -121,8 +120,8 @@ fail_unknown(const checker *c, const config_shape *shape, const yaml_member *mem
     const char *nearest = config_shape_nearest(shape, member->key);
 
     if (nearest)
-        return firn_fail(c->err, FIRN_E_CONFIG_UNKNOWN_KEY, "%s:%u: unknown key '%s'; did you mean '%s'?", c->file->path,
-                         member->key_line, member->key, nearest);
+        return firn_fail(c->err, FIRN_E_CONFIG_UNKNOWN_KEY, "%s:%u: unknown key '%s'; did you mean '%s'?",
+                         c->file->path, member->key_line, member->key, nearest);
     return firn_fail(c->err, FIRN_E_CONFIG_UNKNOWN_KEY, "%s:%u: unknown key '%s'", c->file->path, member->key_line,
                      member->key);
 }

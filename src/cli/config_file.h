@@ -11,10 +11,10 @@
 #include "cli/yaml_tree.h"
 
 typedef struct config_file {
-    const char      *path;  /* as shown to the user */
-    const yaml_node *root;  /* NULL: the file is not there */
-    bool             loose; /* others than the owner can read it */
-    const char      *literal_secret;      /* path of a secret that is not a reference, or NULL */
+    const char      *path;           /* as shown to the user */
+    const yaml_node *root;           /* NULL: the file is not there */
+    bool             loose;          /* others than the owner can read it */
+    const char      *literal_secret; /* path of a secret that is not a reference, or NULL */
     unsigned         literal_secret_line;
 } config_file;
 
@@ -25,11 +25,11 @@ FIRN_MUST_USE firn_status config_file_parse(config_kind kind, firn_slice text, c
                                             config_file *ret_file, firn_error *err);
 
 /* The entry of this name below the file's top key, or NULL. */
-const yaml_node *config_file_entry(const config_file *file, config_kind kind, const char *name);
+const yaml_node          *config_file_entry(const config_file *file, config_kind kind, const char *name);
 /* The names of all entries, comma-separated; "" where there is none. */
 FIRN_MUST_USE firn_status config_file_add_names(const config_file *file, config_kind kind, firn_buffer *out,
                                                 firn_error *err);
 /* The entry's name nearest to `name`, or NULL. */
-const char *config_file_nearest(const config_file *file, config_kind kind, const char *name);
+const char               *config_file_nearest(const config_file *file, config_kind kind, const char *name);
 
 #endif

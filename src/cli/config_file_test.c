@@ -12,8 +12,9 @@
 #include "cli/init_template.h"
 #include "cli/settings.h"
 
-#define HEAD                                                                                                                     \
-    "sources:\n  shop:\n    database_type: postgres\n    iceberg_namespace: bronze.shop\n    database_connection: {host: h, "    \
+#define HEAD                                                                                                           \
+    "sources:\n  shop:\n    database_type: postgres\n    iceberg_namespace: bronze.shop\n    database_connection: "    \
+    "{host: h, "                                                                                                       \
     "database: d, username: u, password: \"${P}\"}\n"
 
 typedef struct world {
@@ -39,11 +40,12 @@ good_file_is_taken(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
 
-    assert_int_equal(parse(&w, CONFIG_SOURCES,
-                           HEAD "    bulk_load: {parallel_tables: 4, skip_empty_tables: true}\n    primary_keys: {t: [a, b]}\n"
-                                "    tables:\n      t: {partition_by: [day(x)], format_version: 3, types: {x: null}}\n"
-                                "    types:\n    follow:\n"),
-                     FIRN_OK);
+    assert_int_equal(
+        parse(&w, CONFIG_SOURCES,
+              HEAD "    bulk_load: {parallel_tables: 4, skip_empty_tables: true}\n    primary_keys: {t: [a, b]}\n"
+                   "    tables:\n      t: {partition_by: [day(x)], format_version: 3, types: {x: null}}\n"
+                   "    types:\n    follow:\n"),
+        FIRN_OK);
 
     assert_non_null(config_file_entry(&w.file, CONFIG_SOURCES, "shop"));
     assert_null(config_file_entry(&w.file, CONFIG_SOURCES, "shpo"));
@@ -56,10 +58,11 @@ literal_secret_is_noticed(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
 
-    assert_int_equal(parse(&w, CONFIG_SOURCES,
-                           "sources:\n  s:\n    database_type: postgres\n    iceberg_namespace: a\n    database_connection:\n"
-                           "      password: tiger\n"),
-                     FIRN_OK);
+    assert_int_equal(
+        parse(&w, CONFIG_SOURCES,
+              "sources:\n  s:\n    database_type: postgres\n    iceberg_namespace: a\n    database_connection:\n"
+              "      password: tiger\n"),
+        FIRN_OK);
 
     assert_string_equal(w.file.literal_secret, "password");
     assert_int_equal(w.file.literal_secret_line, 6);
@@ -72,26 +75,32 @@ wrong_files_are_refused_in_one_line(void **state FIRN_UNUSED)
         const char *text, *cause;
         firn_code   code;
     } cases[] = {
-        {HEAD "    bulk_laod: {}\n", "config/x.yaml:6: unknown key 'bulk_laod'; did you mean 'bulk_load'?", FIRN_E_CONFIG_UNKNOWN_KEY},
+        {HEAD "    bulk_laod: {}\n", "config/x.yaml:6: unknown key 'bulk_laod'; did you mean 'bulk_load'?",
+         FIRN_E_CONFIG_UNKNOWN_KEY},
         {HEAD "    bulk_load:\n      paralel_tables: 4\n",
          "config/x.yaml:7: unknown key 'paralel_tables'; did you mean 'parallel_tables'?", FIRN_E_CONFIG_UNKNOWN_KEY},
         {HEAD "    zebra: 1\n", "config/x.yaml:6: unknown key 'zebra'", FIRN_E_CONFIG_UNKNOWN_KEY},
         {HEAD "    bulk_load: {batch_size: 0}\n",
-         "config/x.yaml:6: 'batch_size' cannot be '0'; allowed: a whole number from 1 to 10000000", FIRN_E_CONFIG_VALUE},
+         "config/x.yaml:6: 'batch_size' cannot be '0'; allowed: a whole number from 1 to 10000000",
+         FIRN_E_CONFIG_VALUE},
         {HEAD "    bulk_load: {batch_size: many}\n",
          "config/x.yaml:6: 'batch_size' must be a whole number from 1 to 10000000, but is a text", FIRN_E_CONFIG_VALUE},
         {HEAD "    bulk_load: {skip_empty_tables: yes}\n",
          "config/x.yaml:6: 'skip_empty_tables' must be true or false, but is a text", FIRN_E_CONFIG_VALUE},
         {HEAD "    types: {unrepresentable: nul}\n",
-         "config/x.yaml:6: 'unrepresentable' cannot be 'nul'; did you mean 'null'? allowed: error, null, clamp, round or text",
+         "config/x.yaml:6: 'unrepresentable' cannot be 'nul'; did you mean 'null'? allowed: error, null, clamp, round "
+         "or text",
          FIRN_E_CONFIG_VALUE},
-        {HEAD "    primary_keys: {t: a}\n", "config/x.yaml:6: 't' must be a list of texts, but is a text", FIRN_E_CONFIG_VALUE},
-        {HEAD "    primary_keys: {t: [[a]]}\n", "config/x.yaml:6: 't' must hold texts only, but item 1 is a list", FIRN_E_CONFIG_VALUE},
-        {HEAD "    follow: {commit_interval: 10}\n",
-         "config/x.yaml:6: 'commit_interval' must be a time with its unit", FIRN_E_CONFIG_VALUE},
-        {HEAD "    bulk_load: [1]\n", "config/x.yaml:6: 'bulk_load' must be a map of keys, but is a list", FIRN_E_CONFIG_VALUE},
-        {"sources: {s: {iceberg_namespace: a, database_connection: {}}}\n", "config/x.yaml:1: 's' has no 'database_type'",
-         FIRN_E_OPTION_MISSING},
+        {HEAD "    primary_keys: {t: a}\n", "config/x.yaml:6: 't' must be a list of texts, but is a text",
+         FIRN_E_CONFIG_VALUE},
+        {HEAD "    primary_keys: {t: [[a]]}\n", "config/x.yaml:6: 't' must hold texts only, but item 1 is a list",
+         FIRN_E_CONFIG_VALUE},
+        {HEAD "    follow: {commit_interval: 10}\n", "config/x.yaml:6: 'commit_interval' must be a time with its unit",
+         FIRN_E_CONFIG_VALUE},
+        {HEAD "    bulk_load: [1]\n", "config/x.yaml:6: 'bulk_load' must be a map of keys, but is a list",
+         FIRN_E_CONFIG_VALUE},
+        {"sources: {s: {iceberg_namespace: a, database_connection: {}}}\n",
+         "config/x.yaml:1: 's' has no 'database_type'", FIRN_E_OPTION_MISSING},
         {"- 1\n", "config/x.yaml:1: the file must hold 'sources:'", FIRN_E_CONFIG_VALUE},
         {"{}\n", "config/x.yaml:1: 'config/x.yaml' has no 'sources'", FIRN_E_OPTION_MISSING},
         {"source: {}\n", "config/x.yaml:1: unknown key 'source'; did you mean 'sources'?", FIRN_E_CONFIG_UNKNOWN_KEY},
@@ -110,12 +119,18 @@ wrong_files_are_refused_in_one_line(void **state FIRN_UNUSED)
 static void
 dangerous_librdkafka_properties_are_refused(void **state FIRN_UNUSED)
 {
-    static const char *const names[] = {"plugin.library.paths", "sasl.kerberos.kinit.cmd", "ssl.engine.location", "ssl.providers",
-                                        "opaque", "debug", "log_cb", "ssl.key.password"};
+    static const char *const names[] = {"plugin.library.paths",
+                                        "sasl.kerberos.kinit.cmd",
+                                        "ssl.engine.location",
+                                        "ssl.providers",
+                                        "opaque",
+                                        "debug",
+                                        "log_cb",
+                                        "ssl.key.password"};
 
     for (size_t i = 0; i < FIRN_COUNT(names); i++) {
         FIRN_AUTO(world_done) world w = {0};
-        char text[256];
+        char                        text[256];
         snprintf(text, sizeof text, "kafka_clusters: {c: {bootstrap_servers: h, librdkafka: {%s: x}}}\n", names[i]);
         assert_int_equal(parse(&w, CONFIG_KAFKA_CLUSTERS, text), FIRN_USAGE);
         assert_int_equal(w.err.code, FIRN_E_CONFIG_UNKNOWN_KEY);
@@ -129,8 +144,10 @@ open_comments(char *text)
     for (char *line = text; *line;) {
         char *end = strchr(line, '\n');
         char *p = line + strspn(line, " ");
-        if (*p == '#' && p[1] != ' ' && p[1] != '\n') memmove(p, p + 1, strlen(p));
-        else if (*p == '#' && p[1] == ' ' && p[2] == ' ') memmove(p, p + 1, strlen(p));
+        if (*p == '#' && p[1] != ' ' && p[1] != '\n')
+            memmove(p, p + 1, strlen(p));
+        else if (*p == '#' && p[1] == ' ' && p[2] == ' ')
+            memmove(p, p + 1, strlen(p));
         end = strchr(line, '\n');
         line = end ? end + 1 : line + strlen(line);
     }
@@ -141,10 +158,12 @@ templates_load_closed_and_opened(void **state FIRN_UNUSED)
 {
     for (const init_template *t = init_template_table(); t->path; t++) {
         if (!strstr(t->path, ".yaml")) continue;
-        config_kind kind = strstr(t->path, "sources") ? CONFIG_SOURCES : strstr(t->path, "kafka") ? CONFIG_KAFKA_CLUSTERS : CONFIG_CATALOGS;
+        config_kind                 kind = strstr(t->path, "sources") ? CONFIG_SOURCES
+                                           : strstr(t->path, "kafka") ? CONFIG_KAFKA_CLUSTERS
+                                                                      : CONFIG_CATALOGS;
         FIRN_AUTO(world_done) world closed = {0};
         FIRN_AUTO(world_done) world opened = {0};
-        char *copy = strdup(t->text);
+        char                       *copy = strdup(t->text);
         open_comments(copy);
         if (parse(&closed, kind, t->text) != FIRN_OK) print_error("%s: %s\n", t->path, closed.err.cause);
         assert_int_equal(closed.err.status, FIRN_OK);
@@ -176,18 +195,25 @@ static void
 layers_win_in_order(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
-    firn_arena arena = {0};
-    dotenv     env = {0};
-    settings  *s = calloc(1, sizeof *s);
+    firn_arena                  arena = {0};
+    dotenv                      env = {0};
+    settings                   *s = calloc(1, sizeof *s);
 
-    assert_int_equal(parse(&w, CONFIG_SOURCES, HEAD "    bulk_load: {batch_size: 1, parallel_tables: 2, max_retries: 3, retry_backoff: 4}\n"), FIRN_OK);
-    assert_int_equal(dotenv_parse(firn_slice_text("FIRN_BATCH_SIZE=11\nFIRN_PARALLEL_TABLES=12\nFIRN_MAX_RETRIES=13\n"), ".env", &arena, &env, &w.err), FIRN_OK);
+    assert_int_equal(parse(&w, CONFIG_SOURCES,
+                           HEAD
+                           "    bulk_load: {batch_size: 1, parallel_tables: 2, max_retries: 3, retry_backoff: 4}\n"),
+                     FIRN_OK);
+    assert_int_equal(dotenv_parse(firn_slice_text("FIRN_BATCH_SIZE=11\nFIRN_PARALLEL_TABLES=12\nFIRN_MAX_RETRIES=13\n"),
+                                  ".env", &arena, &env, &w.err),
+                     FIRN_OK);
     setenv("FIRN_BATCH_SIZE", "21", 1);
     setenv("FIRN_PARALLEL_TABLES", "22", 1);
     settings_init(s, &arena);
     assert_int_equal(settings_set_option(s, option_get(OPTION_BATCH_SIZE), "31", &w.err), FIRN_OK);
     assert_int_equal(settings_apply_environment(s, COMMAND_SET_LOAD, &env, &w.err), FIRN_OK);
-    assert_int_equal(settings_apply_entry(s, CONFIG_SOURCES, &w.file, config_file_entry(&w.file, CONFIG_SOURCES, "shop"), &env, false, &w.err), FIRN_OK);
+    assert_int_equal(settings_apply_entry(s, CONFIG_SOURCES, &w.file,
+                                          config_file_entry(&w.file, CONFIG_SOURCES, "shop"), &env, false, &w.err),
+                     FIRN_OK);
     assert_int_equal(settings_apply_defaults(s, &w.err), FIRN_OK);
 
     assert_int_equal(settings_number(s, OPTION_BATCH_SIZE), 31);

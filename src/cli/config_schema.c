@@ -105,8 +105,9 @@ static void
 write_map(jwriter *w, const config_shape *shape)
 {
     static const char *const kinds[] = {"object", "null"};
-    const config_shape      *any = shape->first_child && strcmp(shape->first_child->key, "*") == 0 ? shape->first_child : NULL;
-    bool                     required = false;
+    const config_shape      *any =
+        shape->first_child && strcmp(shape->first_child->key, "*") == 0 ? shape->first_child : NULL;
+    bool required = false;
 
     if (shape->option && config_shape_may_be_empty(shape)) {
         write_kinds(w, kinds, FIRN_COUNT(kinds));
@@ -211,8 +212,8 @@ firn_status
 config_schema_add(config_kind kind, firn_buffer *out, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    const config_shape *shape = NULL;
-    jwriter             w;
+    const config_shape                   *shape = NULL;
+    jwriter                               w;
 
     FIRN_TRY(config_shape_build(kind, &arena, &shape, err));
     jwrite_begin(&w, out, true, err);

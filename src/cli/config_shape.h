@@ -10,8 +10,8 @@
 
 typedef struct config_shape config_shape;
 struct config_shape {
-    const char         *key;      /* "*": any name of the user's; then the only child */
-    const option_info  *option;   /* NULL at the root only */
+    const char         *key;    /* "*": any name of the user's; then the only child */
+    const option_info  *option; /* NULL at the root only */
     const config_shape *parent;
     config_shape       *first_child, *next; /* in the table's order */
 };
@@ -25,10 +25,10 @@ const char *config_kind_name(config_kind kind);
 FIRN_MUST_USE firn_status config_shape_build(config_kind kind, firn_arena *arena, const config_shape **ret_root,
                                              firn_error *err);
 /* The child for a key, also by "*"; NULL: the key is not known. */
-const config_shape *config_shape_child(const config_shape *shape, const char *key);
+const config_shape       *config_shape_child(const config_shape *shape, const char *key);
 /* Whether the section may be left empty: nothing in it is required, nor it itself. */
-bool config_shape_may_be_empty(const config_shape *shape);
+bool                      config_shape_may_be_empty(const config_shape *shape);
 /* The known key nearest to `key`, or NULL. */
-const char *config_shape_nearest(const config_shape *shape, const char *key);
+const char               *config_shape_nearest(const config_shape *shape, const char *key);
 
 #endif

@@ -25,7 +25,8 @@ fail_no_catalog(session *s, const char *name, firn_error *err)
 
     firn_buffer_init(&names, FIRN_ERROR_TEXT_MAX);
     if (!file->root) {
-        (void) firn_fail(err, FIRN_E_CONFIG_NOT_FOUND, "there is no catalog '%s': '%s' does not exist", name, file->path);
+        (void) firn_fail(err, FIRN_E_CONFIG_NOT_FOUND, "there is no catalog '%s': '%s' does not exist", name,
+                         file->path);
         firn_hint(err, "without catalogs.yaml only the catalog 'local' is there; looked for %s/catalogs.yaml",
                   s->config_dir);
         return err->status;
@@ -53,8 +54,8 @@ firn_status
 connect_lake(session *s, lake_connection *ret_lake, firn_error *err)
 {
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
-    const char      *name = settings_text(&s->values, OPTION_CATALOG_NAME), *warehouse;
-    const yaml_node *entry;
+    const char                                     *name = settings_text(&s->values, OPTION_CATALOG_NAME), *warehouse;
+    const yaml_node                                *entry;
 
     FIRN_TRY(session_read_config(s, err));
     entry = config_file_entry(&s->files[CONFIG_CATALOGS], CONFIG_CATALOGS, name);
@@ -65,8 +66,8 @@ connect_lake(session *s, lake_connection *ret_lake, firn_error *err)
                                       true, err));
         const char *type = settings_text(&s->values, OPTION_CATALOG_TYPE);
         if (strcmp(type, "hadoop") != 0)
-            return firn_fail(err, FIRN_E_CATALOG_UNSUPPORTED, "the catalog '%s' is of type '%s', which this version cannot write to",
-                             name, type);
+            return firn_fail(err, FIRN_E_CATALOG_UNSUPPORTED,
+                             "the catalog '%s' is of type '%s', which this version cannot write to", name, type);
         if (!warehouse) warehouse = settings_text(&s->values, OPTION_CATALOG_WAREHOUSE);
     }
     FIRN_TRY(find_warehouse(s, warehouse, &lake.warehouse, err));
@@ -115,8 +116,8 @@ connect_source(session *s, source **ret_source, firn_error *err)
     postgres_settings p = {0};
 
     if (strcmp(type, "postgres") != 0) {
-        (void) firn_fail(err, FIRN_E_SOURCE_UNSUPPORTED, "the source '%s' is of type '%s', which this version cannot read",
-                         name, type);
+        (void) firn_fail(err, FIRN_E_SOURCE_UNSUPPORTED,
+                         "the source '%s' is of type '%s', which this version cannot read", name, type);
         firn_hint(err, "%s: database_type: postgres is supported", v->values[OPTION_DATABASE_TYPE].where);
         return err->status;
     }

@@ -34,10 +34,10 @@ connect_source_freep(source **slot)
 FIRN_MUST_USE firn_status connect_load_settings(session *s, const yaml_node *entry, load_settings *ret_settings,
                                                 firn_error *err);
 /* The rules of one table: its own where configured, else the defaults. */
-const load_table_config *connect_table_config(const load_settings *settings, const char *table);
+const load_table_config  *connect_table_config(const load_settings *settings, const char *table);
 /* Whether a table's name passes --table-filter. */
-bool connect_filter_matches(const load_settings *settings, const char *table);
+bool                      connect_filter_matches(const load_settings *settings, const char *table);
 /* Whether changes will be followed: then the load's point in time is that of the slot. */
-bool connect_is_followed(const session *s);
+bool                      connect_is_followed(const session *s);
 
 #endif

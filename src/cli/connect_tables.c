@@ -45,7 +45,8 @@ set_unbounded_numeric(session *s, table_rules *rules, firn_error *err)
         rules->unbounded_numeric = UNBOUNDED_DECIMAL;
         /* The option's pattern has seen to the form and the ranges. */
         if (sscanf(text, "decimal( %u , %u )", &precision, &scale) != 2 || scale > precision)
-            return firn_fail(err, FIRN_E_CONFIG_VALUE, "%s: 'unbounded_numeric' cannot be '%s': more decimals than digits",
+            return firn_fail(err, FIRN_E_CONFIG_VALUE,
+                             "%s: 'unbounded_numeric' cannot be '%s': more decimals than digits",
                              s->values.values[OPTION_UNBOUNDED_NUMERIC].where, text);
         rules->unbounded_precision = precision;
         rules->unbounded_scale = scale;

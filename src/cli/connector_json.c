@@ -86,7 +86,8 @@ add_password(const connector_settings *s, firn_buffer *out, firn_error *err)
     if (!text_starts_with(inside, "file:")) return firn_buffer_printf(out, err, "${env:%s", inside);
     const char *path = inside + 5, *slash = strrchr(path, '/');
     if (!slash) return firn_fail(err, FIRN_E_CONFIG_VALUE, "the password's file must be an absolute path");
-    return firn_buffer_printf(out, err, "${directory:%.*s:%s", (int) (slash == path ? 1 : slash - path), path, slash + 1);
+    return firn_buffer_printf(out, err, "${directory:%.*s:%s", (int) (slash == path ? 1 : slash - path), path,
+                              slash + 1);
 }
 
 static void
@@ -142,7 +143,7 @@ connector_json_add(const connector_settings *s, firn_buffer *out, firn_error *er
     FIRN_AUTO(firn_buffer_done) firn_buffer tables = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer keys = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer password = {0};
-    jwriter w;
+    jwriter                                 w;
 
     firn_buffer_init(&tables, LIST_BYTES_MAX);
     firn_buffer_init(&keys, LIST_BYTES_MAX);

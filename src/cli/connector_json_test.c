@@ -9,8 +9,8 @@
 
 #include "codec/json_reader.h"
 
-static const char *const names[] = {"plain", "Odd.na me$[x]", "a,b;c:d"};
-static const char *const columns[] = {"a", "b"};
+static const char *const   names[] = {"plain", "Odd.na me$[x]", "a,b;c:d"};
+static const char *const   columns[] = {"a", "b"};
 static const connector_key keys[] = {{"Odd name", columns, 2}, {"plain", columns, 1}};
 
 static connector_settings
@@ -38,8 +38,8 @@ static void
 property(const connector_settings *s, const char *key, char out[256])
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer json = {0};
-    FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
-    firn_error err = {0};
+    FIRN_AUTO(jdoc_freep) jdoc             *doc = NULL;
+    firn_error                              err = {0};
 
     firn_buffer_init(&json, 1 << 16);
     assert_int_equal(connector_json_add(s, &json, &err), FIRN_OK);
@@ -67,7 +67,9 @@ names_become_patterns_that_match_them_alone(void **state FIRN_UNUSED)
 static void
 password_becomes_a_reference_of_kafka(void **state FIRN_UNUSED)
 {
-    static const char *const good[][2] = {{"${PW}", "${env:PW}"}, {"${file:/run/secrets/pw}", "${directory:/run/secrets:pw}"}, {"${file:/pw}", "${directory:/:pw}"}};
+    static const char *const good[][2] = {{"${PW}", "${env:PW}"},
+                                          {"${file:/run/secrets/pw}", "${directory:/run/secrets:pw}"},
+                                          {"${file:/pw}", "${directory:/:pw}"}};
     static const char *const bad[] = {"tiger", "${command:pass show x}", "${file:pw}", "x${PW}"};
     connector_settings       s = example();
     char                     text[256];
@@ -79,7 +81,7 @@ password_becomes_a_reference_of_kafka(void **state FIRN_UNUSED)
     }
     for (size_t i = 0; i < FIRN_COUNT(bad); i++) {
         FIRN_AUTO(firn_buffer_done) firn_buffer json = {0};
-        firn_error err = {0};
+        firn_error                              err = {0};
         firn_buffer_init(&json, 1 << 16);
         s.password = bad[i];
         assert_int_equal(connector_json_add(&s, &json, &err), FIRN_USAGE);
@@ -93,11 +95,11 @@ password_becomes_a_reference_of_kafka(void **state FIRN_UNUSED)
 static void
 key_column_that_debezium_cannot_name_is_refused(void **state FIRN_UNUSED)
 {
-    static const char *const   odd[] = {"a b"};
-    static const connector_key odd_keys[] = {{"t", odd, 1}};
+    static const char *const                odd[] = {"a b"};
+    static const connector_key              odd_keys[] = {{"t", odd, 1}};
     FIRN_AUTO(firn_buffer_done) firn_buffer json = {0};
-    connector_settings s = example();
-    firn_error         err = {0};
+    connector_settings                      s = example();
+    firn_error                              err = {0};
 
     firn_buffer_init(&json, 1 << 16);
     s.keys = odd_keys;

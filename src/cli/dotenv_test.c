@@ -53,8 +53,8 @@ forms_of_a_line(void **state FIRN_UNUSED)
 static void
 wrong_lines_are_named_without_their_value(void **state FIRN_UNUSED)
 {
-    static const char *const cases[] = {"A=1\nsecret value\n", "A=1\n1A=secret\n", "A=1\nB='secret\n", "A=1\nB=\"secret\" more\n",
-                                        "A=1\n=secret\n", "A=1\nB-C=secret\n"};
+    static const char *const cases[] = {"A=1\nsecret value\n",      "A=1\n1A=secret\n", "A=1\nB='secret\n",
+                                        "A=1\nB=\"secret\" more\n", "A=1\n=secret\n",   "A=1\nB-C=secret\n"};
 
     for (size_t i = 0; i < FIRN_COUNT(cases); i++) {
         FIRN_AUTO(world_done) world w = {0};
@@ -68,7 +68,7 @@ static void
 environment_wins_over_the_file(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
-    bool from_file = false;
+    bool                        from_file = false;
 
     assert_int_equal(parse(&w, "DOTENV_TEST=file\n"), FIRN_OK);
     assert_string_equal(dotenv_get(&w.env, "DOTENV_TEST", &from_file), "file");
@@ -89,7 +89,7 @@ static void
 references_are_expanded(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
-    const char *text = NULL;
+    const char                 *text = NULL;
 
     assert_int_equal(parse(&w, "HOST_1=db\nPORT_1=99\n"), FIRN_OK);
     assert_int_equal(expand(&w, "x${HOST_1}:${PORT_1}$y", &text), FIRN_OK);
@@ -106,9 +106,9 @@ static void
 reference_to_a_file_loses_its_newline(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
-    char        path[] = "dotenv_test_XXXXXX", reference[64];
-    const char *text = NULL;
-    int         fd = mkstemp(path);
+    char                        path[] = "dotenv_test_XXXXXX", reference[64];
+    const char                 *text = NULL;
+    int                         fd = mkstemp(path);
 
     assert_int_equal(write(fd, "word\r\n", 6), 6);
     close(fd);
@@ -121,12 +121,19 @@ reference_to_a_file_loses_its_newline(void **state FIRN_UNUSED)
 static void
 wrong_references_name_file_and_line(void **state FIRN_UNUSED)
 {
-    static const char *const cases[] = {"${NOT_SET_ANYWHERE}",  "${",          "${}",       "${a b}", "${file:/not/there}",
-                                        "${command:exit 3}",    "${1A}",       "${file:}",  "${command:printf 'a\\0b'}"};
+    static const char *const cases[] = {"${NOT_SET_ANYWHERE}",
+                                        "${",
+                                        "${}",
+                                        "${a b}",
+                                        "${file:/not/there}",
+                                        "${command:exit 3}",
+                                        "${1A}",
+                                        "${file:}",
+                                        "${command:printf 'a\\0b'}"};
 
     for (size_t i = 0; i < FIRN_COUNT(cases); i++) {
         FIRN_AUTO(world_done) world w = {0};
-        const char *text = NULL;
+        const char                 *text = NULL;
         assert_int_equal(expand(&w, cases[i], &text), FIRN_USAGE);
         assert_int_equal(w.err.code, FIRN_E_CONFIG_VARIABLE);
         assert_non_null(strstr(w.err.cause, "x.yaml:7"));
@@ -149,8 +156,8 @@ loose_file_is_noticed(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(world_done) world w = {0};
     FIRN_AUTO(world_done) world missing = {0};
-    char path[] = "dotenv_test_XXXXXX";
-    int  fd = mkstemp(path);
+    char                        path[] = "dotenv_test_XXXXXX";
+    int                         fd = mkstemp(path);
 
     assert_int_equal(write(fd, "A=1\n", 4), 4);
     close(fd);

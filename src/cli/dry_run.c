@@ -77,8 +77,8 @@ add_losses_text(dry_run *d, const load_preview *preview, firn_error *err)
         const source_finding *finding = &findings.findings[i];
         const char           *column = column_of(d, preview->description->table, finding);
         if (finding->level == FINDING_OK) continue;
-        FIRN_TRY(firn_buffer_printf(&d->s->result, err, "  %s %s%s%s\n", finding->level == FINDING_NOTE ? "-" : "!", column,
-                                    *column ? ": " : "", finding->text));
+        FIRN_TRY(firn_buffer_printf(&d->s->result, err, "  %s %s%s%s\n", finding->level == FINDING_NOTE ? "-" : "!",
+                                    column, *column ? ": " : "", finding->text));
     }
     return FIRN_OK;
 }
@@ -181,10 +181,11 @@ finish_text(dry_run *d, const source_point *point, firn_error *err)
     FIRN_TRY(firn_buffer_printf(out, err, " rows, %s, from %s\n", bytes, point->version));
     if (!connect_is_followed(d->s)) return FIRN_OK;
     source_slot_name(settings_text(&d->s->values, OPTION_SOURCE), slot);
-    return firn_buffer_printf(out, err,
-                              "The slot '%s' fixes the point in time: from then on it holds the server's WAL until changes "
-                              "are followed.\n",
-                              slot);
+    return firn_buffer_printf(
+        out, err,
+        "The slot '%s' fixes the point in time: from then on it holds the server's WAL until changes "
+        "are followed.\n",
+        slot);
 }
 
 firn_status

@@ -1,5 +1,6 @@
 /*
- * `firn load --dry-run`: what a load would do, as text or JSON, without writing anything. Of each table a sample is read.
+ * `firn load --dry-run`: what a load would do, as text or JSON, without writing anything. Of each table a sample is
+ * read.
  */
 #ifndef FIRN_CLI_DRY_RUN_H
 #define FIRN_CLI_DRY_RUN_H

@@ -14,6 +14,6 @@ FIRN_MUST_USE firn_status error_text_add(const firn_error *error, int exit_code,
 FIRN_MUST_USE firn_status error_text_add_exit(const firn_error *error, int exit_code, const char *correlation_id,
                                               firn_buffer *out, firn_error *err);
 /* Whether the same command may succeed later without a change: an orchestrator retries only then. */
-bool error_text_retryable(firn_status status);
+bool                      error_text_retryable(firn_status status);
 
 #endif

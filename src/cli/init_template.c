@@ -49,7 +49,8 @@ static const char sources_text[] =
     "    # settings by table\n"
     "    tables:\n"
     "      #orders:\n"
-    "      #  partition_by: [\"month(created_at)\"]   # identity: the column; year month day hour bucket(16, c) truncate(8, c)\n"
+    "      #  partition_by: [\"month(created_at)\"]   # identity: the column; year month day hour bucket(16, c) "
+    "truncate(8, c)\n"
     "      #  sort_by: [id]\n"
     "      #  format_version: 3\n"
     "      #  exclude_columns: [note]\n"
@@ -57,7 +58,8 @@ static const char sources_text[] =
     "    types:\n"
     "      #unbounded_numeric: decimal(38,10)   # decimal(p,s) | string | double\n"
     "      #unrepresentable: error          # error | null | clamp | round | text; counted unless error\n"
-    "      #time: string                    # string | time: Spark can't open a table that has an Iceberg time column\n";
+    "      #time: string                    # string | time: Spark can't open a table that has an Iceberg time "
+    "column\n";
 
 static const char kafka_text[] =
     "# yaml-language-server: $schema=./.firn/kafka_clusters.schema.json\n"
@@ -104,15 +106,14 @@ static const char catalogs_text[] =
     "  #  s3.secret-access-key: ${S3_SECRET}\n"
     "  #  s3.path-style-access: true\n";
 
-static const char dotenv_text[] =
-    "# Copy this file to .env and run: chmod 600 .env\n"
-    "# Read from the project's folder; the environment wins over it.\n"
-    "#CONFIG_DIR=config\n"
-    "#CATALOG_NAME=local\n"
-    "#WAREHOUSE_PATH=file:///srv/warehouse\n"
-    "#SHOP_PASSWORD=\n"
-    "# Any option, by one rule: --parallel-workers is FIRN_PARALLEL_WORKERS\n"
-    "#FIRN_PARALLEL_WORKERS=4\n";
+static const char dotenv_text[] = "# Copy this file to .env and run: chmod 600 .env\n"
+                                  "# Read from the project's folder; the environment wins over it.\n"
+                                  "#CONFIG_DIR=config\n"
+                                  "#CATALOG_NAME=local\n"
+                                  "#WAREHOUSE_PATH=file:///srv/warehouse\n"
+                                  "#SHOP_PASSWORD=\n"
+                                  "# Any option, by one rule: --parallel-workers is FIRN_PARALLEL_WORKERS\n"
+                                  "#FIRN_PARALLEL_WORKERS=4\n";
 
 static const init_template templates[] = {
     {"config/sources.yaml.template", 0644, sources_text},

@@ -13,7 +13,7 @@ typedef struct init_template {
 /* Ends with a NULL path. */
 const init_template *init_template_table(void);
 /* The block of .gitignore, between its marks. */
-const char *init_template_gitignore(void);
+const char          *init_template_gitignore(void);
 #define INIT_GITIGNORE_BEGIN "# >>> firn"
 #define INIT_GITIGNORE_END "# <<< firn"
 

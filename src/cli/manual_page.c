@@ -49,7 +49,7 @@ static firn_status
 add_option(firn_buffer *out, const option_info *option, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer allowed = {0};
-    char placeholder[OPTION_VARIABLE_MAX], variable[OPTION_VARIABLE_MAX];
+    char                                    placeholder[OPTION_VARIABLE_MAX], variable[OPTION_VARIABLE_MAX];
 
     firn_buffer_init(&allowed, 4096);
     FIRN_TRY(add_line(out, ".TP\n.B --", option->name, err));
@@ -140,15 +140,17 @@ add_firn(firn_buffer *out, firn_error *err)
     }
     FIRN_TRY(firn_buffer_add_text(out, ".SH OPTIONS OF EVERY COMMAND\n", err));
     FIRN_TRY(add_options(out, command_find("load"), true, err));
-    FIRN_TRY(firn_buffer_add_text(out,
-                                  ".SH ENVIRONMENT\nEach option \\-\\-some\\-name can be given as FIRN_SOME_NAME, in the "
-                                  "environment or in the file .env of the project root. The command line wins over the "
-                                  "environment, that over .env, that over the YAML file, that over the default.\n.TP\n.B "
-                                  "NO_COLOR\nNo colours, whatever its value.\n.TP\n.B TRACEPARENT\nIts trace id is the "
-                                  "correlation id where none is given.\n",
-                                  err));
+    FIRN_TRY(
+        firn_buffer_add_text(out,
+                             ".SH ENVIRONMENT\nEach option \\-\\-some\\-name can be given as FIRN_SOME_NAME, in the "
+                             "environment or in the file .env of the project root. The command line wins over the "
+                             "environment, that over .env, that over the YAML file, that over the default.\n.TP\n.B "
+                             "NO_COLOR\nNo colours, whatever its value.\n.TP\n.B TRACEPARENT\nIts trace id is the "
+                             "correlation id where none is given.\n",
+                             err));
     FIRN_TRY(add_exit_codes(out, err));
-    return firn_buffer_add_text(out, ".SH SEE ALSO\n.BR firn\\-load (1),\n.BR firn.yaml (5),\n.BR firn\\-errors (7)\n", err);
+    return firn_buffer_add_text(out, ".SH SEE ALSO\n.BR firn\\-load (1),\n.BR firn.yaml (5),\n.BR firn\\-errors (7)\n",
+                                err);
 }
 
 static firn_status
@@ -163,12 +165,13 @@ add_load(firn_buffer *out, firn_error *err)
     FIRN_TRY(firn_buffer_printf(out, err, "Also: firn %s.\n.SH OPTIONS\n", load->also));
     FIRN_TRY(add_options(out, load, false, err));
     FIRN_TRY(add_options(out, load, true, err));
-    FIRN_TRY(firn_buffer_add_text(out,
-                                  ".SH SIGNALS\nSIGINT and SIGTERM stop after what cannot be left half done; a second one "
-                                  "leaves at once. SIGUSR1 prints the progress now.\n.SH FILES\n.TP\n.B "
-                                  "logs/direct_load.log\nThe log lines of all loads.\n.TP\n.B logs/run\\-ID.json\nWhat a "
-                                  "run did: arguments, versions, tables, counts, positions; also of a run that failed.\n",
-                                  err));
+    FIRN_TRY(
+        firn_buffer_add_text(out,
+                             ".SH SIGNALS\nSIGINT and SIGTERM stop after what cannot be left half done; a second one "
+                             "leaves at once. SIGUSR1 prints the progress now.\n.SH FILES\n.TP\n.B "
+                             "logs/direct_load.log\nThe log lines of all loads.\n.TP\n.B logs/run\\-ID.json\nWhat a "
+                             "run did: arguments, versions, tables, counts, positions; also of a run that failed.\n",
+                             err));
     FIRN_TRY(add_exit_codes(out, err));
     FIRN_TRY(firn_buffer_add_text(out, ".SH EXAMPLES\n", err));
     FIRN_TRY(add_examples(out, load, err));
@@ -182,7 +185,8 @@ add_shape(firn_buffer *out, const config_shape *shape, const char *path, firn_er
         const option_info *option = child->option;
         char               name[256], placeholder[OPTION_VARIABLE_MAX];
 
-        snprintf(name, sizeof name, "%s%s%s", path, *path ? "." : "", strcmp(child->key, "*") == 0 ? "NAME" : child->key);
+        snprintf(name, sizeof name, "%s%s%s", path, *path ? "." : "",
+                 strcmp(child->key, "*") == 0 ? "NAME" : child->key);
         FIRN_TRY(add_line(out, ".TP\n.B ", name, err));
         if (option->kind != OPTION_KIND_MAP && *option_placeholder(option, placeholder))
             FIRN_TRY(add_line(out, "Value: ", option_placeholder(option, placeholder), err));
@@ -224,10 +228,11 @@ add_errors(firn_buffer *out, firn_error *err)
     const firn_code_info *codes = firn_code_table(&count);
 
     FIRN_TRY(add_head(out, "FIRN-ERRORS", "7", "firn-errors", "error codes of firn", err));
-    FIRN_TRY(firn_buffer_add_text(out,
-                                  ".SH DESCRIPTION\nEach error of firn has a code. The exit code follows from its kind.\n"
-                                  ".SH CODES\n",
-                                  err));
+    FIRN_TRY(
+        firn_buffer_add_text(out,
+                             ".SH DESCRIPTION\nEach error of firn has a code. The exit code follows from its kind.\n"
+                             ".SH CODES\n",
+                             err));
     for (unsigned i = 0; i < count; i++) {
         FIRN_TRY(firn_buffer_printf(out, err, ".TP\n.B FIRN\\-%04u\n", (unsigned) codes[i].code));
         FIRN_TRY(add_line(out, "", codes[i].title, err));

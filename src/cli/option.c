@@ -19,9 +19,9 @@
 #define TABLE_CHOOSERS COMMAND_SET_TABLE_CHOOSERS
 
 static const option_info option_table[OPTION_ID_COUNT] = {
-#define OPTION(id, name, yaml, environment, kind, fallback, minimum, maximum, values, flags, commands, help) \
-    [OPTION_##id] = {OPTION_##id, name,    yaml,    environment, OPTION_KIND_##kind, fallback,                \
-                     minimum,     maximum, values,  flags,       commands,           help},
+#define OPTION(id, name, yaml, environment, kind, fallback, minimum, maximum, values, flags, commands, help)           \
+    [OPTION_##id] = {OPTION_##id, name,    yaml,   environment, OPTION_KIND_##kind, fallback,                          \
+                     minimum,     maximum, values, flags,       commands,           help},
 #include "cli/option_table.def"
 #undef OPTION
 };
@@ -97,7 +97,8 @@ option_next_choice(const char **cursor, firn_slice *ret_choice)
 const char *
 option_placeholder(const option_info *option, char out[OPTION_VARIABLE_MAX])
 {
-    if (option->kind == OPTION_KIND_FLAG || !option->values) return option->kind == OPTION_KIND_BOOL ? "true|false" : "";
+    if (option->kind == OPTION_KIND_FLAG || !option->values)
+        return option->kind == OPTION_KIND_BOOL ? "true|false" : "";
     if (option->kind != OPTION_KIND_PATTERN) return option->values;
     size_t size = strcspn(option->values, " ");
 
@@ -244,7 +245,7 @@ firn_status
 option_check(const option_info *option, const char *text, const char *subject, firn_code code, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer allowed = {0};
-    char choices[CHOICES_MAX][32];
+    char                                    choices[CHOICES_MAX][32];
 
     if (is_value(option, text)) return FIRN_OK;
     firn_buffer_init(&allowed, FIRN_ERROR_TEXT_MAX);

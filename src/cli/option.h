@@ -27,8 +27,8 @@ typedef enum command_set {
     COMMAND_SET_HELP = 1 << 9,
     COMMAND_SET_VERSION = 1 << 10,
     COMMAND_SET_ALL = (1 << 11) - 1,
-    COMMAND_SET_CONFIG_READERS = COMMAND_SET_CHECK | COMMAND_SET_LOAD | COMMAND_SET_STATUS | COMMAND_SET_CONNECTOR |
-                                 COMMAND_SET_CONFIG_SHOW,
+    COMMAND_SET_CONFIG_READERS =
+        COMMAND_SET_CHECK | COMMAND_SET_LOAD | COMMAND_SET_STATUS | COMMAND_SET_CONNECTOR | COMMAND_SET_CONFIG_SHOW,
     COMMAND_SET_TABLE_PRINTERS = COMMAND_SET_INIT | COMMAND_SET_CHECK | COMMAND_SET_LOAD | COMMAND_SET_STATUS |
                                  COMMAND_SET_CONFIG_SHOW | COMMAND_SET_EXPLAIN | COMMAND_SET_VERSION,
     COMMAND_SET_TABLE_CHOOSERS = COMMAND_SET_CHECK | COMMAND_SET_LOAD | COMMAND_SET_STATUS | COMMAND_SET_CONNECTOR,
@@ -82,9 +82,9 @@ const option_info *option_get(option_id id);
 /* The option of this name that one of `commands` takes, or NULL. */
 const option_info *option_find(const char *name, unsigned commands);
 /* The nearest name among those that `commands` take, or NULL. */
-const char *option_nearest(const char *name, unsigned commands);
+const char        *option_nearest(const char *name, unsigned commands);
 /* FIRN_TABLE_FILTER for "table-filter". */
-void option_variable(const option_info *option, char out[OPTION_VARIABLE_MAX]);
+void               option_variable(const option_info *option, char out[OPTION_VARIABLE_MAX]);
 /* The option whose FIRN_… variable this is, or NULL. */
 const option_info *option_of_variable(const char *variable);
 
@@ -95,9 +95,9 @@ FIRN_MUST_USE firn_status option_check(const option_info *option, const char *te
 /* What is allowed, for messages and help: "a whole number from 1 to 256". */
 FIRN_MUST_USE firn_status option_add_allowed(const option_info *option, firn_buffer *out, firn_error *err);
 /* The placeholder: "DIR", "text|json", "N". "" for a flag. Valid until the next call of the thread. */
-const char *option_placeholder(const option_info *option, char out[OPTION_VARIABLE_MAX]);
+const char               *option_placeholder(const option_info *option, char out[OPTION_VARIABLE_MAX]);
 /* The regular expression of a PATTERN. */
-const char *option_pattern(const option_info *option);
+const char               *option_pattern(const option_info *option);
 
 /* Walks the |-separated choices: returns false at the end. Start with *cursor = option->values. */
 bool option_next_choice(const char **cursor, firn_slice *ret_choice);

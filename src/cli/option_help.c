@@ -46,8 +46,8 @@ static firn_status
 add_option(const option_info *option, bool full, firn_buffer *out, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    char placeholder[OPTION_VARIABLE_MAX], head[128];
-    const char *value = option_placeholder(option, placeholder);
+    char                                    placeholder[OPTION_VARIABLE_MAX], head[128];
+    const char                             *value = option_placeholder(option, placeholder);
 
     firn_buffer_init(&text, FIRN_ERROR_TEXT_MAX * 4);
     snprintf(head, sizeof head, "--%s%s%s", option->name, option->kind != OPTION_KIND_FLAG && *value ? " " : "",
@@ -109,9 +109,10 @@ add_command(const command_info *command, bool full, firn_buffer *out, firn_error
     }
     if (!full) return FIRN_OK;
     FIRN_TRY(firn_buffer_add_text(out, "\n", err));
-    return option_help_wrap("Each option --some-name can also be given as the variable FIRN_SOME_NAME, in the environment or "
-                            "in .env. The command line wins over the environment, that over .env, that over the YAML file.",
-                            0, WIDTH, out, err);
+    return option_help_wrap(
+        "Each option --some-name can also be given as the variable FIRN_SOME_NAME, in the environment or "
+        "in .env. The command line wins over the environment, that over .env, that over the YAML file.",
+        0, WIDTH, out, err);
 }
 
 static firn_status
@@ -132,12 +133,13 @@ add_all(bool full, firn_buffer *out, firn_error *err)
                                   "'firn help COMMAND' explains a command with its options.\n",
                                   err));
     if (!full) return FIRN_OK;
-    return firn_buffer_add_text(out,
-                                "\nExit codes: 0 done; 1 something failed or was found wrong; 64 usage or configuration;\n"
-                                "65 corrupt data; 66 not found; 69 unsupported; 70 a bug; 71, 74 memory or I/O;\n"
-                                "75 unavailable, try again; 77 denied; 130 cancelled by a signal. Any other: failure.\n"
-                                "'firn explain FIRN-nnnn' explains an error.\n",
-                                err);
+    return firn_buffer_add_text(
+        out,
+        "\nExit codes: 0 done; 1 something failed or was found wrong; 64 usage or configuration;\n"
+        "65 corrupt data; 66 not found; 69 unsupported; 70 a bug; 71, 74 memory or I/O;\n"
+        "75 unavailable, try again; 77 denied; 130 cancelled by a signal. Any other: failure.\n"
+        "'firn explain FIRN-nnnn' explains an error.\n",
+        err);
 }
 
 firn_status

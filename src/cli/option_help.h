@@ -9,7 +9,7 @@
 /* Of one command, or of firn (NULL). Short: one screen with two examples; full: everything. */
 FIRN_MUST_USE firn_status option_help_add(const command_info *command, bool full, firn_buffer *out, firn_error *err);
 /* Whether the command takes it and the help may show it. */
-bool option_help_shows(const option_info *option, const command_info *command);
+bool                      option_help_shows(const option_info *option, const command_info *command);
 /* Adds text in lines of at most `width` columns, each after `indent` spaces. Starts at column `indent`. */
 FIRN_MUST_USE firn_status option_help_wrap(const char *text, unsigned indent, unsigned width, firn_buffer *out,
                                            firn_error *err);

@@ -22,7 +22,8 @@ every_row_is_well_formed(void **state FIRN_UNUSED)
         assert_int_equal(option->id, id);
         assert_true(option->name || option->yaml);
         assert_true(option->help && option->help[strlen(option->help) - 1] == '.');
-        if (option->kind == OPTION_KIND_NUMBER || option->kind == OPTION_KIND_SIZE || option->kind == OPTION_KIND_DURATION)
+        if (option->kind == OPTION_KIND_NUMBER || option->kind == OPTION_KIND_SIZE ||
+            option->kind == OPTION_KIND_DURATION)
             assert_true(option->minimum < option->maximum);
         if (option->kind == OPTION_KIND_CHOICE) assert_non_null(strchr(option->values, '|'));
         if (option->kind == OPTION_KIND_PATTERN) assert_int_equal(*option_pattern(option), '^');
@@ -98,7 +99,8 @@ wrong_choice_names_the_nearest_and_all(void **state FIRN_UNUSED)
 {
     firn_error err = {0};
 
-    assert_int_equal(option_check(option_get(OPTION_LOG_FORMAT), "jsn", "--log-format", FIRN_E_OPTION_VALUE, &err), FIRN_USAGE);
+    assert_int_equal(option_check(option_get(OPTION_LOG_FORMAT), "jsn", "--log-format", FIRN_E_OPTION_VALUE, &err),
+                     FIRN_USAGE);
 
     assert_string_equal(err.cause, "--log-format cannot be 'jsn'; did you mean 'json'? allowed: text or json");
 }
@@ -117,7 +119,7 @@ static void
 allowed_names_range_and_units(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    firn_error err = {0};
+    firn_error                              err = {0};
 
     firn_buffer_init(&out, 1024);
     assert_int_equal(option_add_allowed(option_get(OPTION_MEMORY), &out, &err), FIRN_OK);

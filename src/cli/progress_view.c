@@ -135,7 +135,7 @@ progress_view_add_block(const load_progress *progress, int64_t now_us, unsigned 
                         firn_buffer *out, unsigned *ret_line_count, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer scratch = {0};
-    unsigned line_count = 0, hidden = 0;
+    unsigned                                line_count = 0, hidden = 0;
 
     firn_buffer_init(&scratch, BLOCK_BYTES_MAX);
     for (unsigned i = 0; i < progress->table_count; i++) {

@@ -13,12 +13,12 @@
 typedef struct progress_total {
     unsigned table_count, done_count, running_count, failed_count, skipped_count;
     uint64_t row_count, byte_count;
-    unsigned percent;      /* of the estimated bytes; 100 only when all is done */
+    unsigned percent; /* of the estimated bytes; 100 only when all is done */
     uint64_t elapsed_ms;
-    uint64_t left_ms;      /* 0: not known yet */
+    uint64_t left_ms; /* 0: not known yet */
 } progress_total;
 
-progress_total progress_view_total(const load_progress *progress, int64_t now_us);
+progress_total            progress_view_total(const load_progress *progress, int64_t now_us);
 /* Lines for running tables, then the total; each at most `width` columns, at most `line_max` lines. */
 FIRN_MUST_USE firn_status progress_view_add_block(const load_progress *progress, int64_t now_us, unsigned width,
                                                   unsigned line_max, bool color, firn_buffer *out,

@@ -22,13 +22,13 @@
 
 struct report {
     report_settings      settings;
-    int                  log_fd;        /* -1: none */
-    task_lock           *job;           /* held while the counters are read for log lines; before the log's own lock */
-    task_lock           *screen;        /* guards stderr and block_lines; after the log's own lock */
-    const load_progress *progress;      /* NULL: no job runs; changed under both locks, read under either */
-    unsigned             block_lines;   /* of the live block on the screen */
-    uint64_t             line_due_us;   /* monotonic */
-    task_cancel         *stop;          /* ends the ticker */
+    int                  log_fd;      /* -1: none */
+    task_lock           *job;         /* held while the counters are read for log lines; before the log's own lock */
+    task_lock           *screen;      /* guards stderr and block_lines; after the log's own lock */
+    const load_progress *progress;    /* NULL: no job runs; changed under both locks, read under either */
+    unsigned             block_lines; /* of the live block on the screen */
+    uint64_t             line_due_us; /* monotonic */
+    task_cancel         *stop;        /* ends the ticker */
     task_group          *ticker;
 };
 
@@ -57,8 +57,8 @@ write_log_file(const report *r, const void *bytes, size_t size)
 static void
 erase_block(report *r)
 {
-    char   sequence[32];
-    int    size;
+    char sequence[32];
+    int  size;
 
     if (r->block_lines == 0) return;
     size = snprintf(sequence, sizeof sequence, "\033[%uA\r\033[J", r->block_lines);
@@ -307,12 +307,12 @@ log_committed(const load_event *event)
     char                                    bytes[32], elapsed[32];
     firn_error                              ignored = {0};
     const log_field                         fields[] = {
-        {"table", event->table, 0},
-        {"rows", NULL, (int64_t) event->row_count},
-        {"bytes", NULL, (int64_t) event->file_bytes},
-        {"files", NULL, event->file_count},
-        {"snapshot_id", NULL, event->snapshot_id},
-        {"elapsed_ms", NULL, (int64_t) event->elapsed_ms},
+                                {"table", event->table, 0},
+                                {"rows", NULL, (int64_t) event->row_count},
+                                {"bytes", NULL, (int64_t) event->file_bytes},
+                                {"files", NULL, event->file_count},
+                                {"snapshot_id", NULL, event->snapshot_id},
+                                {"elapsed_ms", NULL, (int64_t) event->elapsed_ms},
     };
 
     text_format_bytes(event->file_bytes, bytes);
@@ -333,7 +333,9 @@ log_failed(const load_event *event)
     snprintf(code, sizeof code, "FIRN-%04u", error ? (unsigned) error->code % 10000 : 0);
     const log_field fields[] = {{"table", event->table, 0}, {"error", code, 0}, {"hint", error ? error->hint : "", 0}};
     log_line(LOG_ERROR, fields, error && error->hint[0] ? 3 : 2, "'%s' failed: %s", event->table,
-             error ? error->cause : event->message ? event->message : "unknown reason");
+             error            ? error->cause
+             : event->message ? event->message
+                              : "unknown reason");
 }
 
 static void
@@ -346,7 +348,9 @@ log_retry(const load_event *event)
 
     text_format_duration(event->delay_ms, delay);
     log_line(LOG_WARNING, fields, FIRN_COUNT(fields), "trying again in %s: %s", delay,
-             event->error ? event->error->cause : event->message ? event->message : "unknown reason");
+             event->error     ? event->error->cause
+             : event->message ? event->message
+                              : "unknown reason");
 }
 
 static void

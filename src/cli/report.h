@@ -36,12 +36,12 @@ FIRN_DEFINE_FREEP(report, report_free)
 /* What load_run is given. */
 load_events report_load_events(report *r);
 /* Prints the state of the running job now. */
-void report_print_now(report *r);
+void        report_print_now(report *r);
 /* A line to stderr and the log file, above the live block. No newline in it. */
-void report_line(report *r, const char *text);
+void        report_line(report *r, const char *text);
 /* The error in full, then the last line: `retried` says what firn did about it. */
-void report_error(report *r, const firn_error *error, int exit_code);
+void        report_error(report *r, const firn_error *error, int exit_code);
 /* The last JSON line of a run; nothing in text format. */
-void report_exit(report *r, const firn_error *error, int exit_code, const char *correlation_id);
+void        report_exit(report *r, const firn_error *error, int exit_code, const char *correlation_id);
 
 #endif

@@ -26,7 +26,7 @@ static void
 error_has_its_parts_and_the_last_line(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    firn_error error = {0}, err = {0};
+    firn_error                              error = {0}, err = {0};
 
     firn_buffer_init(&out, 4096);
     (void) firn_fail(&error, FIRN_E_POSTGRES_DENIED, "cannot read 'public.orders': permission denied\x1b[2J");
@@ -47,7 +47,7 @@ static void
 error_without_a_hint_gets_that_of_its_code(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    firn_error error = {0}, err = {0};
+    firn_error                              error = {0}, err = {0};
 
     firn_buffer_init(&out, 4096);
     (void) firn_fail(&error, FIRN_E_POSTGRES_UNAVAILABLE, "no answer");
@@ -65,7 +65,7 @@ exit_line_says_whether_to_try_again(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer well = {0};
-    firn_error error = {0}, err = {0};
+    firn_error                              error = {0}, err = {0};
 
     firn_buffer_init(&out, 4096);
     firn_buffer_init(&well, 4096);
@@ -75,9 +75,11 @@ exit_line_says_whether_to_try_again(void **state FIRN_UNUSED)
     assert_int_equal(error_text_add_exit(&error, 75, "run-1", &out, &err), FIRN_OK);
     assert_int_equal(error_text_add_exit(NULL, 0, NULL, &well, &err), FIRN_OK);
 
-    expect_text(&out, "{\"type\":\"exit\",\"code\":75,\"correlation_id\":\"run-1\",\"error\":\"FIRN-2001\",\"status\":\"unavailable\",\"message\":\"no answer from "
-                      "\\\"h\\\"\",\"while\":[],\"hint\":\"wait\",\"state\":\"nothing was committed\",\"retried\":false,"
-                      "\"retryable\":true}\n");
+    expect_text(&out,
+                "{\"type\":\"exit\",\"code\":75,\"correlation_id\":\"run-1\",\"error\":\"FIRN-2001\",\"status\":"
+                "\"unavailable\",\"message\":\"no answer from "
+                "\\\"h\\\"\",\"while\":[],\"hint\":\"wait\",\"state\":\"nothing was committed\",\"retried\":false,"
+                "\"retryable\":true}\n");
     expect_text(&well, "{\"type\":\"exit\",\"code\":0}\n");
 }
 
@@ -122,27 +124,29 @@ static void
 block_has_a_line_per_running_table_and_the_total(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    load_table_progress tables[4];
-    load_progress       progress;
-    unsigned            lines = 0;
-    firn_error          err = {0};
+    load_table_progress                     tables[4];
+    load_progress                           progress;
+    unsigned                                lines = 0;
+    firn_error                              err = {0};
 
     firn_buffer_init(&out, 4096);
     fill(tables, &progress);
     assert_int_equal(progress_view_add_block(&progress, 11 * SECOND_US, 50, 10, false, &out, &lines, &err), FIRN_OK);
 
     assert_int_equal(lines, 2);
-    expect_text(&out, "  half: 500 of about 1,000 rows (83/s), 2.0 kB, 50\n1 of 4 tables, 1 running, 1 failed; 512 rows (51/s\n");
+    expect_text(
+        &out,
+        "  half: 500 of about 1,000 rows (83/s), 2.0 kB, 50\n1 of 4 tables, 1 running, 1 failed; 512 rows (51/s\n");
 }
 
 static void
 block_never_passes_its_height(void **state FIRN_UNUSED)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    load_table_progress tables[4];
-    load_progress       progress;
-    unsigned            lines = 0;
-    firn_error          err = {0};
+    load_table_progress                     tables[4];
+    load_progress                           progress;
+    unsigned                                lines = 0;
+    firn_error                              err = {0};
 
     firn_buffer_init(&out, 4096);
     fill(tables, &progress);
@@ -159,12 +163,12 @@ block_never_passes_its_height(void **state FIRN_UNUSED)
 static void
 table_is_aligned_by_characters(void **state FIRN_UNUSED)
 {
-    static const char *headers[] = {"name", "rows", ""};
-    static const char *const rows[][3] = {{"é\x1b", "7", "x"}, {"long", "1,000", NULL}};
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    static const char                      *headers[] = {"name", "rows", ""};
+    static const char *const                rows[][3] = {{"é\x1b", "7", "x"}, {"long", "1,000", NULL}};
+    FIRN_AUTO(firn_arena_done) firn_arena   arena = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    table_print table;
-    firn_error  err = {0};
+    table_print                             table;
+    firn_error                              err = {0};
 
     firn_buffer_init(&out, 4096);
     table_print_init(&table, &arena, headers, 3);

@@ -106,9 +106,9 @@ firn_status
 run_record_write(session *s, const load_result *result, const firn_error *error, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    int64_t     now_us = firn_clock_now_us();
-    const char *folder, *path;
-    jwriter     w;
+    int64_t                                 now_us = firn_clock_now_us();
+    const char                             *folder, *path;
+    jwriter                                 w;
 
     firn_buffer_init(&out, RECORD_BYTES_MAX);
     jwrite_begin(&w, &out, true, err);

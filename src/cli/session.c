@@ -70,8 +70,8 @@ find_project_root(session *s, firn_error *err)
     while (root[0] == '.' && (root[1] == '/' || !root[1])) {
         root += root[1] ? 2 : 1;
     }
-    s->project_root = *root ? firn_arena_printf(&s->arena, "%s/%s", current, root)
-                            : firn_arena_strdup(&s->arena, current);
+    s->project_root =
+        *root ? firn_arena_printf(&s->arena, "%s/%s", current, root) : firn_arena_strdup(&s->arena, current);
     return s->project_root ? FIRN_OK : firn_fail_memory(err, "the project root");
 }
 
@@ -237,8 +237,7 @@ static firn_status
 run_without_command(session *s, bool *ret_ran, firn_error *err)
 {
     *ret_ran = true;
-    if (s->line.help || s->line.help_short)
-        return option_help_add(s->line.command, s->line.help, &s->result, err);
+    if (s->line.help || s->line.help_short) return option_help_add(s->line.command, s->line.help, &s->result, err);
     if (s->line.version) return cmd_version_run(s, err);
     if (!s->line.command) return firn_fail(err, FIRN_E_OPTION_MISSING, "no command was given");
     *ret_ran = false;
@@ -323,9 +322,9 @@ int
 session_run(int argc, char *argv[])
 {
     FIRN_AUTO(session_freep) session *s = firn_calloc(1, sizeof *s);
-    firn_error  err = {0};
-    bool        ran = false;
-    firn_status status;
+    firn_error                        err = {0};
+    bool                              ran = false;
+    firn_status                       status;
 
     harden();
     if (!s) {

@@ -25,10 +25,10 @@ struct session {
     const char  *correlation_id;
     char         run_id[UUID_TEXT_SIZE];
     int64_t      started_us;
-    report      *out;      /* stderr and the log file */
+    report      *out; /* stderr and the log file */
     signals     *catcher;
-    task_cancel *cancel;   /* requested by SIGINT and SIGTERM */
-    firn_buffer  result;   /* goes to stdout at the end, also where the command failed */
+    task_cancel *cancel;    /* requested by SIGINT and SIGTERM */
+    firn_buffer  result;    /* goes to stdout at the end, also where the command failed */
     const char  *last_line; /* printed at the very end, after an error; NULL: none */
     int          argc;
     char *const *argv;
@@ -46,7 +46,7 @@ FIRN_MUST_USE firn_status session_open_source(session *s, bool reveal, const yam
 /* From now on SIGINT and SIGTERM request the cancel. After the secrets' commands have run: they inherit the mask. */
 FIRN_MUST_USE firn_status session_catch_signals(session *s, firn_error *err);
 /* The exit code that goes with a status, --exit-unchanged considered. */
-int session_exit_code(const session *s, firn_status status);
+int                       session_exit_code(const session *s, firn_status status);
 /* A path below the project root, in the arena. */
 FIRN_MUST_USE firn_status session_path(session *s, const char *name, const char **ret_path, firn_error *err);
 

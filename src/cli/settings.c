@@ -198,7 +198,8 @@ settings_apply_defaults(settings *s, firn_error *err)
     for (option_id id = 0; id < OPTION_ID_COUNT; id++) {
         const option_info *option = option_get(id);
         if (option->fallback && !settings_has(s, id))
-            FIRN_TRY(take(s, option, option->fallback, ORIGIN_DEFAULT, "default", option->name ? option->name : "", err));
+            FIRN_TRY(
+                take(s, option, option->fallback, ORIGIN_DEFAULT, "default", option->name ? option->name : "", err));
     }
     return FIRN_OK;
 }

@@ -12,7 +12,14 @@
 #include "cli/dotenv.h"
 #include "cli/option.h"
 
-typedef enum setting_origin { ORIGIN_NONE, ORIGIN_DEFAULT, ORIGIN_YAML, ORIGIN_DOTENV, ORIGIN_ENVIRONMENT, ORIGIN_OPTION } setting_origin;
+typedef enum setting_origin {
+    ORIGIN_NONE,
+    ORIGIN_DEFAULT,
+    ORIGIN_YAML,
+    ORIGIN_DOTENV,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_OPTION
+} setting_origin;
 
 typedef struct setting {
     setting_origin     origin; /* ORIGIN_NONE: not set */
@@ -33,9 +40,11 @@ void settings_init(settings *s, firn_arena *arena);
 void settings_done(settings *s);
 
 /* One value of the strongest layer not yet set; a LIST collects. */
-FIRN_MUST_USE firn_status settings_set_option(settings *s, const option_info *option, const char *text, firn_error *err);
+FIRN_MUST_USE firn_status settings_set_option(settings *s, const option_info *option, const char *text,
+                                              firn_error *err);
 /* FIRN_… and second variables of the options that `commands` take. */
-FIRN_MUST_USE firn_status settings_apply_environment(settings *s, unsigned commands, const dotenv *env, firn_error *err);
+FIRN_MUST_USE firn_status settings_apply_environment(settings *s, unsigned commands, const dotenv *env,
+                                                     firn_error *err);
 /* The rows below one entry of a file ("sources", then a name), where the path has no further name of the user's.
  * With `reveal`, secrets are expanded; else they stay "***". */
 FIRN_MUST_USE firn_status settings_apply_entry(settings *s, config_kind kind, const config_file *file,

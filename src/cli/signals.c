@@ -64,7 +64,7 @@ firn_status
 signals_start(task_cancel *cancel, report *out, signals **ret_signals, firn_error *err)
 {
     FIRN_AUTO(signals_freep) signals *s = firn_calloc(1, sizeof *s);
-    sigset_t set;
+    sigset_t                          set;
 
     if (!s) return firn_fail_memory(err, "the signals");
     s->fd = -1;
@@ -75,7 +75,8 @@ signals_start(task_cancel *cancel, report *out, signals **ret_signals, firn_erro
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot block signals");
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot block signals");
     s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->fd < 0) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot wait for signals");
     s->stop = task_cancel_new();

@@ -13,7 +13,7 @@ typedef struct signals signals;
 /* Blocks the signals for this thread and those it starts: call it before other threads start. Both are borrowed. */
 FIRN_MUST_USE firn_status signals_start(task_cancel *cancel, report *out, signals **ret_signals, firn_error *err);
 /* Ends the thread. */
-void signals_free(signals *s);
+void                      signals_free(signals *s);
 FIRN_DEFINE_FREEP(signals, signals_free)
 
 #endif

@@ -58,7 +58,8 @@ parser_next(tree_parser *p)
         (void) firn_fail(p->err, FIRN_E_CONFIG_SYNTAX, "%s:%zu: %s%s%s", p->name, line + 1, what,
                          p->yaml.context ? " " : "", p->yaml.context ? p->yaml.context : "");
         if (strstr(what, "cannot start any token"))
-            firn_hint(p->err, "tabs are not allowed for indentation, and values that begin with %%, @ or ` need quotes");
+            firn_hint(p->err,
+                      "tabs are not allowed for indentation, and values that begin with %%, @ or ` need quotes");
         return p->err->status;
     }
     p->event_held = true;
@@ -232,10 +233,10 @@ read_collection(tree_parser *p, unsigned depth, const yaml_node **ret_node)
 static firn_status
 read_node(tree_parser *p, unsigned depth, const yaml_node **ret_node)
 {
-    bool           scalar = p->event.type == YAML_SCALAR_EVENT;
-    const char    *anchor_name = NULL, *tag = NULL;
+    bool             scalar = p->event.type == YAML_SCALAR_EVENT;
+    const char      *anchor_name = NULL, *tag = NULL;
     const yaml_node *node = NULL;
-    unsigned       alias_count = p->alias_count;
+    unsigned         alias_count = p->alias_count;
 
     if (p->event.type == YAML_ALIAS_EVENT) return read_alias(p, ret_node);
     if (scalar) anchor_name = (const char *) p->event.data.scalar.anchor;
@@ -325,8 +326,8 @@ const char *
 yaml_kind_name(yaml_kind kind)
 {
     static const char *const names[] = {
-        [YAML_NULL] = "nothing", [YAML_BOOL] = "true or false", [YAML_INTEGER] = "a whole number",
-        [YAML_REAL] = "a number", [YAML_TEXT] = "a text",       [YAML_LIST] = "a list",
+        [YAML_NULL] = "nothing",  [YAML_BOOL] = "true or false", [YAML_INTEGER] = "a whole number",
+        [YAML_REAL] = "a number", [YAML_TEXT] = "a text",        [YAML_LIST] = "a list",
         [YAML_MAP] = "a map"};
     return names[kind];
 }

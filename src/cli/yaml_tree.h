@@ -39,11 +39,11 @@ FIRN_MUST_USE firn_status yaml_tree_parse(firn_slice text, const char *name, fir
                                           const yaml_node **ret_root, firn_error *err);
 
 /* The member's value, or NULL: absent, or not a map. */
-const yaml_node *yaml_get(const yaml_node *map, const char *key);
+const yaml_node   *yaml_get(const yaml_node *map, const char *key);
 /* The same with its member, for the key's line. */
 const yaml_member *yaml_get_member(const yaml_node *map, const char *key);
 bool               yaml_is_scalar(const yaml_node *node);
 /* "a map", "a list", "a whole number", …: for messages. */
-const char *yaml_kind_name(yaml_kind kind);
+const char        *yaml_kind_name(yaml_kind kind);
 
 #endif

@@ -106,7 +106,7 @@ refused_with_line(void **state FIRN_UNUSED)
 static void
 aliases_are_limited(void **state FIRN_UNUSED)
 {
-    FIRN_AUTO(world_done) world w = {0};
+    FIRN_AUTO(world_done) world             w = {0};
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
 
     firn_buffer_init(&text, 1 << 16);
@@ -126,7 +126,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_and_kinds_are_kept), cmocka_unit_test(empty_file_is_nothing),
+        cmocka_unit_test(lines_and_kinds_are_kept),    cmocka_unit_test(empty_file_is_nothing),
         cmocka_unit_test(alias_stands_for_its_anchor), cmocka_unit_test(refused_with_line),
         cmocka_unit_test(aliases_are_limited),
     };

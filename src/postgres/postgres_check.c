@@ -94,7 +94,7 @@ typedef struct server_check {
     finding_list    *list;
     const PGresult  *row;
     /* What only following needs: an error where changes are followed, else a warning. */
-    finding_level needed;
+    finding_level    needed;
 } server_check;
 
 /* NULL: a setting that this version does not have. */
@@ -113,21 +113,23 @@ cell(const server_check *k, enum server_column column)
 static firn_status
 check_connection(server_check *k, firn_error *err)
 {
-    const char *text = finding_text(k->list, "PostgreSQL %s, database '%s' as '%s', at %s%s%s", cell(k, VERSION),
-                                    cell(k, DATABASE), cell(k, ROLE), cell(k, ADDRESS),
-                                    *cell(k, SERVER_PORT) ? ":" : "", cell(k, SERVER_PORT));
+    const char *text =
+        finding_text(k->list, "PostgreSQL %s, database '%s' as '%s', at %s%s%s", cell(k, VERSION), cell(k, DATABASE),
+                     cell(k, ROLE), cell(k, ADDRESS), *cell(k, SERVER_PORT) ? ":" : "", cell(k, SERVER_PORT));
 
     FIRN_TRY(finding_add(k->list, FINDING_OK, "connection", text, NULL, err));
     if (postgres_cell_true(k->row, 0, IN_RECOVERY))
-        FIRN_TRY(finding_add(k->list, FINDING_WARNING, "standby",
-                             "this server is a standby: a load cancelled by recovery must be started again, and slots need "
-                             "version 16",
-                             "set host: to the primary server", err));
+        FIRN_TRY(
+            finding_add(k->list, FINDING_WARNING, "standby",
+                        "this server is a standby: a load cancelled by recovery must be started again, and slots need "
+                        "version 16",
+                        "set host: to the primary server", err));
     if (strcmp(cell(k, ENCODING), "UTF8") != 0)
-        FIRN_TRY(finding_add(k->list, FINDING_NOTE, "encoding",
-                             finding_text(k->list, "the database is %s: the server converts to UTF-8%s", cell(k, ENCODING),
-                                          strcmp(cell(k, ENCODING), "SQL_ASCII") == 0 ? " nothing, bytes that are no UTF-8 fail" : ""),
-                             NULL, err));
+        FIRN_TRY(finding_add(
+            k->list, FINDING_NOTE, "encoding",
+            finding_text(k->list, "the database is %s: the server converts to UTF-8%s", cell(k, ENCODING),
+                         strcmp(cell(k, ENCODING), "SQL_ASCII") == 0 ? " nothing, bytes that are no UTF-8 fail" : ""),
+            NULL, err));
     return FIRN_OK;
 }
 
@@ -137,8 +139,8 @@ check_tls(server_check *k, firn_error *err)
     PGconn     *pg = k->s->catalog->pg;
     const char *mode = k->s->settings.sslmode, *host = PQhost(pg);
     bool        socket = host && host[0] == '/';
-    bool        near = socket || (host && (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-                                           strcmp(host, "::1") == 0));
+    bool        near = socket ||
+                (host && (strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0));
 
     if (PQsslInUse(pg)) {
         const char *protocol = PQsslAttribute(pg, "protocol"), *cipher = PQsslAttribute(pg, "cipher");
@@ -146,11 +148,11 @@ check_tls(server_check *k, firn_error *err)
         const char *text = finding_text(k->list, "%s with %s%s", protocol ? protocol : "in use", cipher ? cipher : "?",
                                         checked ? ", the server's certificate and name are verified"
                                                 : ", but the server's identity is not verified");
-        return finding_add(k->list, checked || near ? FINDING_OK : FINDING_WARNING, "tls", text,
-                           checked || near ? NULL : "set sslmode: verify-full, and sslrootcert: where the CA is your own", err);
+        return finding_add(
+            k->list, checked || near ? FINDING_OK : FINDING_WARNING, "tls", text,
+            checked || near ? NULL : "set sslmode: verify-full, and sslrootcert: where the CA is your own", err);
     }
-    if (near)
-        return finding_add(k->list, FINDING_OK, "tls", "not in use; the server is on this machine", NULL, err);
+    if (near) return finding_add(k->list, FINDING_OK, "tls", "not in use; the server is on this machine", NULL, err);
     return finding_add(k->list, FINDING_WARNING, "tls", "not in use: rows and login travel in clear",
                        "set sslmode: verify-full, and ssl = on in postgresql.conf", err);
 }
@@ -158,14 +160,16 @@ check_tls(server_check *k, firn_error *err)
 static firn_status
 check_wal(server_check *k, firn_error *err)
 {
-    const char *level = cell(k, WAL_LEVEL), *keep = cell_or_null(k, KEEP_SIZE), *timeout = cell_or_null(k, IDLE_TIMEOUT);
+    const char *level = cell(k, WAL_LEVEL), *keep = cell_or_null(k, KEEP_SIZE),
+               *timeout = cell_or_null(k, IDLE_TIMEOUT);
 
     if (strcmp(level, "logical") == 0) {
         FIRN_TRY(finding_add(k->list, FINDING_OK, "wal_level", "logical", NULL, err));
     } else {
-        FIRN_TRY(finding_add(k->list, k->needed, "wal_level",
-                             finding_text(k->list, "%s: a load works, following changes needs 'logical'; takes a restart", level),
-                             "ALTER SYSTEM SET wal_level = 'logical';", err));
+        FIRN_TRY(finding_add(
+            k->list, k->needed, "wal_level",
+            finding_text(k->list, "%s: a load works, following changes needs 'logical'; takes a restart", level),
+            "ALTER SYSTEM SET wal_level = 'logical';", err));
     }
     if (keep && strcmp(keep, "-1") == 0)
         FIRN_TRY(finding_add(k->list, FINDING_NOTE, "max_slot_wal_keep_size",
@@ -173,8 +177,10 @@ check_wal(server_check *k, firn_error *err)
                              "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB';", err));
     else if (keep)
         FIRN_TRY(finding_add(k->list, FINDING_NOTE, "max_slot_wal_keep_size",
-                             finding_text(k->list, "%s: a slot that is further behind is invalidated, and tables must be "
-                                                   "loaded again", keep),
+                             finding_text(k->list,
+                                          "%s: a slot that is further behind is invalidated, and tables must be "
+                                          "loaded again",
+                                          keep),
                              NULL, err));
     if (timeout && strcmp(timeout, "0") != 0)
         FIRN_TRY(finding_add(k->list, FINDING_WARNING, "idle_replication_slot_timeout",
@@ -200,17 +206,17 @@ check_role(server_check *k, firn_error *err)
     const char *role = NULL;
 
     if (postgres_cell_true(k->row, 0, IS_SUPERUSER))
-        return finding_add(k->list, FINDING_NOTE, "role",
-                           finding_text(k->list, "'%s' is a superuser: SELECT and REPLICATION are enough", cell(k, ROLE)),
-                           NULL, err);
+        return finding_add(
+            k->list, FINDING_NOTE, "role",
+            finding_text(k->list, "'%s' is a superuser: SELECT and REPLICATION are enough", cell(k, ROLE)), NULL, err);
     if (postgres_cell_true(k->row, 0, CAN_REPLICATE))
-        return finding_add(k->list, FINDING_OK, "role", finding_text(k->list, "'%s' has REPLICATION", cell(k, ROLE)), NULL,
-                           err);
+        return finding_add(k->list, FINDING_OK, "role", finding_text(k->list, "'%s' has REPLICATION", cell(k, ROLE)),
+                           NULL, err);
     FIRN_TRY(finding_identifier(k->list, NULL, cell(k, ROLE), &role, err));
-    return finding_add(k->list, k->needed, "role",
-                       finding_text(k->list, "'%s' has no REPLICATION: a load works, following changes does not",
-                                    cell(k, ROLE)),
-                       finding_text(k->list, "ALTER ROLE %s REPLICATION;", role), err);
+    return finding_add(
+        k->list, k->needed, "role",
+        finding_text(k->list, "'%s' has no REPLICATION: a load works, following changes does not", cell(k, ROLE)),
+        finding_text(k->list, "ALTER ROLE %s REPLICATION;", role), err);
 }
 
 /* CREATE PUBLICATION for what a load takes. */
@@ -218,9 +224,9 @@ static firn_status
 publication_sql(server_check *k, const char **ret_sql, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer sql = {0};
-    const char   *schema = k->s->settings.schema;
-    source_tables tables = {0};
-    unsigned      count = 0;
+    const char                             *schema = k->s->settings.schema;
+    source_tables                           tables = {0};
+    unsigned                                count = 0;
 
     FIRN_TRY(postgres_list_tables(k->s->catalog, schema, k->list->arena, &tables, err));
     firn_buffer_init(&sql, SQL_BYTES_MAX);
@@ -258,8 +264,10 @@ check_publication(server_check *k, bool *ret_exists, firn_error *err)
                            NULL, err);
     FIRN_TRY(publication_sql(k, &sql, err));
     return finding_add(k->list, k->needed, "publication",
-                       finding_text(k->list, "'%s' does not exist: following changes needs it, and it must be made before "
-                                             "the slot", name),
+                       finding_text(k->list,
+                                    "'%s' does not exist: following changes needs it, and it must be made before "
+                                    "the slot",
+                                    name),
                        sql, err);
 }
 
@@ -268,24 +276,26 @@ static firn_status
 check_slot(server_check *k, const char *name, bool publication_exists, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    const char *parameters[] = {name};
+    const char                                *parameters[] = {name};
 
-    FIRN_TRY(postgres_query(k->s->catalog,
-                            "SELECT plugin, database = current_database(), active,"
-                            " pg_size_pretty(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-                            " ELSE pg_current_wal_lsn() END, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1",
-                            parameters, 1, "looking for the slot", &row, err));
+    FIRN_TRY(
+        postgres_query(k->s->catalog,
+                       "SELECT plugin, database = current_database(), active,"
+                       " pg_size_pretty(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+                       " ELSE pg_current_wal_lsn() END, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1",
+                       parameters, 1, "looking for the slot", &row, err));
     if (PQntuples(row) == 0) return FIRN_OK;
     const char *plugin = postgres_cell(row, 0, 0), *held = postgres_cell(row, 0, 3);
     if (!plugin || strcmp(plugin, "pgoutput") != 0 || !postgres_cell_true(row, 0, 1))
-        return finding_add(k->list, FINDING_ERROR, "slot",
-                           finding_text(k->list, "'%s' belongs to something else (plugin %s)", name, plugin ? plugin : "none"),
-                           "rename the source, or drop the slot if nobody needs it", err);
+        return finding_add(
+            k->list, FINDING_ERROR, "slot",
+            finding_text(k->list, "'%s' belongs to something else (plugin %s)", name, plugin ? plugin : "none"),
+            "rename the source, or drop the slot if nobody needs it", err);
     if (!publication_exists)
-        return finding_add(k->list, FINDING_ERROR, "slot",
-                           finding_text(k->list, "'%s' is older than its publication: changes before that cannot be read",
-                                        name),
-                           "drop the slot, make the publication, load again", err);
+        return finding_add(
+            k->list, FINDING_ERROR, "slot",
+            finding_text(k->list, "'%s' is older than its publication: changes before that cannot be read", name),
+            "drop the slot, make the publication, load again", err);
     return finding_add(k->list, FINDING_OK, "slot",
                        finding_text(k->list, "'%s' %s, holds %s of WAL", name,
                                     postgres_cell_true(row, 0, 2) ? "is being read" : "is not being read",
@@ -314,9 +324,9 @@ firn_status
 postgres_source_check(source *src, firn_arena *arena, source_findings *ret_findings, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    postgres_source *s = (postgres_source *) src; /* base is its first member */
-    finding_list     list = {.arena = arena};
-    server_check     k = {s, &list, NULL, s->settings.slot_name ? FINDING_ERROR : FINDING_WARNING};
+    postgres_source                           *s = (postgres_source *) src; /* base is its first member */
+    finding_list                               list = {.arena = arena};
+    server_check k = {s, &list, NULL, s->settings.slot_name ? FINDING_ERROR : FINDING_WARNING};
 
     task_lock_hold(s->catalog_lock);
     firn_status status = postgres_query(s->catalog, server_sql, NULL, 0, "looking at the server", &row, err);
@@ -359,32 +369,38 @@ check_identity(postgres_source *s, const source_table *table, const table_rules 
                finding_list *list, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    const char *parameters[] = {s->settings.schema, table->name}, *name = NULL;
+    const char                                *parameters[] = {s->settings.schema, table->name}, *name = NULL;
 
     FIRN_TRY(postgres_query(s->catalog, identity_sql, parameters, 2, "looking at the key", &row, err));
     if (PQntuples(row) == 0) return FIRN_OK; /* dropped meanwhile */
     char identity = *PQgetvalue(row, 0, 0);
     bool primary = postgres_cell_true(row, 0, 2), unique = postgres_cell_true(row, 0, 3);
-    bool identified = identity == 'f' || (identity == 'd' && primary) || (identity == 'i' && postgres_cell_true(row, 0, 4));
+    bool identified =
+        identity == 'f' || (identity == 'd' && primary) || (identity == 'i' && postgres_cell_true(row, 0, 4));
     FIRN_TRY(finding_identifier(list, s->settings.schema, table->name, &name, err));
     if (!primary && !rules->key_count)
-        FIRN_TRY(finding_add(list, unique ? FINDING_NOTE : FINDING_WARNING, subject,
-                             unique ? "no primary key; a unique index over NOT NULL columns is the key instead"
-                                    : "no primary key: the table is loaded without one, and equal rows cannot be told apart",
-                             unique ? NULL : finding_text(list, "set primary_keys: {%s: [COLUMN, …]} if some columns are unique", table->name),
-                             err));
+        FIRN_TRY(finding_add(
+            list, unique ? FINDING_NOTE : FINDING_WARNING, subject,
+            unique ? "no primary key; a unique index over NOT NULL columns is the key instead"
+                   : "no primary key: the table is loaded without one, and equal rows cannot be told apart",
+            unique ? NULL
+                   : finding_text(list, "set primary_keys: {%s: [COLUMN, …]} if some columns are unique", table->name),
+            err));
     if (*PQgetvalue(row, 0, 1) == 'u')
-        FIRN_TRY(finding_add(list, FINDING_WARNING, subject, "unlogged: it can be loaded, its changes cannot be followed",
+        FIRN_TRY(finding_add(list, FINDING_WARNING, subject,
+                             "unlogged: it can be loaded, its changes cannot be followed",
                              finding_text(list, "ALTER TABLE %s SET LOGGED;", name), err));
     if (!identified)
-        FIRN_TRY(finding_add(list, FINDING_WARNING, subject,
-                             "no replica identity: once the publication exists, PostgreSQL refuses its updates and deletes",
-                             finding_text(list, "ALTER TABLE %s REPLICA IDENTITY FULL;", name), err));
+        FIRN_TRY(
+            finding_add(list, FINDING_WARNING, subject,
+                        "no replica identity: once the publication exists, PostgreSQL refuses its updates and deletes",
+                        finding_text(list, "ALTER TABLE %s REPLICA IDENTITY FULL;", name), err));
     return FIRN_OK;
 }
 
 static firn_status
-check_table(postgres_source *s, const source_table *table, const table_rules *rules, finding_list *list, firn_error *err)
+check_table(postgres_source *s, const source_table *table, const table_rules *rules, finding_list *list,
+            firn_error *err)
 {
     const char *subject = finding_text(list, "%s.%s", s->settings.schema, table->name);
     unsigned    before = list->count;
@@ -400,8 +416,8 @@ check_table(postgres_source *s, const source_table *table, const table_rules *ru
     FIRN_TRY(check_identity(s, table, rules, subject, list, err));
     if (table->readable) FIRN_TRY(postgres_check_values(s, table, rules, list, err));
     if (list->count != before) return FIRN_OK;
-    return finding_add(list, FINDING_OK, subject, rules->key_count ? "key from primary_keys" : "primary key, readable", NULL,
-                       err);
+    return finding_add(list, FINDING_OK, subject, rules->key_count ? "key from primary_keys" : "primary key, readable",
+                       NULL, err);
 }
 
 firn_status

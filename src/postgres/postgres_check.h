@@ -20,7 +20,7 @@ typedef struct finding_list {
 FIRN_MUST_USE firn_status finding_add(finding_list *list, finding_level level, const char *subject, const char *text,
                                       const char *remedy, firn_error *err);
 /* printf into the list's arena; NULL: no memory, which finding_add reports. */
-const char *finding_text(finding_list *list, const char *format, ...) FIRN_PRINTF(2, 3);
+const char               *finding_text(finding_list *list, const char *format, ...) FIRN_PRINTF(2, 3);
 /* A quoted identifier in the arena; "schema"."name" with a schema. */
 FIRN_MUST_USE firn_status finding_identifier(finding_list *list, const char *schema, const char *name,
                                              const char **ret_text, firn_error *err);

@@ -4,7 +4,7 @@
 #include "postgres/postgres_check.h"
 
 #define SQL_BYTES_MAX ((size_t) 4 << 20)
-#define SAMPLE_BLOCKS 200  /* pages that are read of one table */
+#define SAMPLE_BLOCKS 200 /* pages that are read of one table */
 #define BLOCK_BYTES 8192
 #define COLUMNS_AT_ONCE 100 /* a SELECT may have 1,664 expressions */
 #define EXPRESSIONS 4       /* per column */
@@ -25,7 +25,7 @@ typedef struct value_check {
     const source_table *table;
     const table_rules  *rules;
     finding_list       *list;
-    const char         *from; /* the table and its sample */
+    const char         *from;  /* the table and its sample */
     bool                whole; /* every row is read */
     checked_column      columns[COLUMNS_AT_ONCE];
     unsigned            column_count;
@@ -65,7 +65,8 @@ choose_sample(value_check *k, firn_error *err)
 
     FIRN_TRY(finding_identifier(k->list, k->s->settings.schema, k->table->name, &name, err));
     k->whole = blocks <= SAMPLE_BLOCKS;
-    k->from = k->whole ? name : finding_text(k->list, "%s TABLESAMPLE SYSTEM (%.6f)", name, 100.0 * SAMPLE_BLOCKS / blocks);
+    k->from =
+        k->whole ? name : finding_text(k->list, "%s TABLESAMPLE SYSTEM (%.6f)", name, 100.0 * SAMPLE_BLOCKS / blocks);
     return k->from ? FIRN_OK : firn_fail_memory(err, "the findings");
 }
 
@@ -78,7 +79,8 @@ add_expressions(const checked_column *column, firn_buffer *sql, firn_error *err)
 
     switch (column->kind) {
     case VALUE_NUMERIC:
-        FIRN_TRY(firn_buffer_printf(sql, err, ", count(*) FILTER (WHERE %s::text IN ('NaN', 'Infinity', '-Infinity'))", c));
+        FIRN_TRY(
+            firn_buffer_printf(sql, err, ", count(*) FILTER (WHERE %s::text IN ('NaN', 'Infinity', '-Infinity'))", c));
         FIRN_TRY(firn_buffer_printf(sql, err, ", max(scale(%s))", c));
         return firn_buffer_printf(sql, err,
                                   ", max(CASE WHEN %s::text IN ('NaN', 'Infinity', '-Infinity') THEN 0"
@@ -87,9 +89,8 @@ add_expressions(const checked_column *column, firn_buffer *sql, firn_error *err)
     case VALUE_DATE:
     case VALUE_TIMESTAMP:
         FIRN_TRY(firn_buffer_printf(sql, err, ", count(*) FILTER (WHERE NOT isfinite(%s)), 0, 0", c));
-        return firn_buffer_printf(sql, err,
-                                  ", count(*) FILTER (WHERE isfinite(%s) AND (%s < '0001-01-01' OR %s >= '10000-01-01'))", c,
-                                  c, c);
+        return firn_buffer_printf(
+            sql, err, ", count(*) FILTER (WHERE isfinite(%s) AND (%s < '0001-01-01' OR %s >= '10000-01-01'))", c, c, c);
     case VALUE_ARRAY:
         return firn_buffer_printf(sql, err, ", 0, 0, 0, count(*) FILTER (WHERE array_ndims(%s) > 1)", c);
     case VALUE_OTHER:
@@ -133,11 +134,17 @@ report_digits(const value_check *k, const checked_column *column, int64_t decima
     /* No decimal of 38 digits may hold both. */
     if (digits + decimals <= NUMERIC_DIGITS_MAX)
         type = finding_text(k->list, "\"decimal(%d,%lld)\", string", NUMERIC_DIGITS_MAX, (long long) decimals);
-    const char *remedy = finding_text(k->list, "set types: {unbounded_numeric: %s or double}, or tables: {%s: {types: {%s: POLICY}}} "
-                                      "with round, null, clamp or text", type, k->table->name, column->name);
-    return finding_add(k->list, column->policy == POLICY_ERROR ? FINDING_WARNING : FINDING_NOTE, column_subject(k, column),
-                       finding_text(k->list, "%s has up to %lld decimals and %lld digits before the point in %s; decimal(%u,%u) "
-                                             "holds %u and %u", column->type, (long long) decimals, (long long) digits, sample,
+    const char *remedy =
+        finding_text(k->list,
+                     "set types: {unbounded_numeric: %s or double}, or tables: {%s: {types: {%s: POLICY}}} "
+                     "with round, null, clamp or text",
+                     type, k->table->name, column->name);
+    return finding_add(k->list, column->policy == POLICY_ERROR ? FINDING_WARNING : FINDING_NOTE,
+                       column_subject(k, column),
+                       finding_text(k->list,
+                                    "%s has up to %lld decimals and %lld digits before the point in %s; decimal(%u,%u) "
+                                    "holds %u and %u",
+                                    column->type, (long long) decimals, (long long) digits, sample,
                                     rules->unbounded_precision, rules->unbounded_scale, rules->unbounded_scale,
                                     rules->unbounded_precision - rules->unbounded_scale),
                        remedy, err);
@@ -149,17 +156,18 @@ report_column(const value_check *k, const checked_column *column, const PGresult
 {
     int64_t       unfit = postgres_cell_i64(row, 0, first), odd = postgres_cell_i64(row, 0, first + 3);
     finding_level level = column->policy == POLICY_ERROR ? FINDING_WARNING : FINDING_NOTE;
-    bool          as_double = column->kind == VALUE_NUMERIC && !column->bounded && k->rules->unbounded_numeric != UNBOUNDED_DECIMAL;
+    bool          as_double =
+        column->kind == VALUE_NUMERIC && !column->bounded && k->rules->unbounded_numeric != UNBOUNDED_DECIMAL;
 
     if (unfit && !as_double)
-        FIRN_TRY(finding_add(k->list, level, column_subject(k, column),
-                             finding_text(k->list, "%s holds %s in %lld of %s", column->type,
-                                          column->kind == VALUE_NUMERIC ? "NaN or infinity" : "infinity", (long long) unfit,
-                                          sample),
-                             column_setting(k, column, column->kind == VALUE_NUMERIC ? "null or text" : "null, clamp or text"), err));
+        FIRN_TRY(finding_add(
+            k->list, level, column_subject(k, column),
+            finding_text(k->list, "%s holds %s in %lld of %s", column->type,
+                         column->kind == VALUE_NUMERIC ? "NaN or infinity" : "infinity", (long long) unfit, sample),
+            column_setting(k, column, column->kind == VALUE_NUMERIC ? "null or text" : "null, clamp or text"), err));
     if (column->kind == VALUE_NUMERIC)
-        return report_digits(k, column, postgres_cell_i64(row, 0, first + 1), postgres_cell_i64(row, 0, first + 2), sample,
-                             err);
+        return report_digits(k, column, postgres_cell_i64(row, 0, first + 1), postgres_cell_i64(row, 0, first + 2),
+                             sample, err);
     if (!odd) return FIRN_OK;
     if (column->kind == VALUE_ARRAY)
         return finding_add(k->list, level, column_subject(k, column),
@@ -167,8 +175,10 @@ report_column(const value_check *k, const checked_column *column, const PGresult
                                         column->type, (long long) odd, sample),
                            column_setting(k, column, "null or text"), err);
     return finding_add(k->list, FINDING_NOTE, column_subject(k, column),
-                       finding_text(k->list, "%s holds years outside 1 to 9999 in %lld of %s: loaded exactly, but not every "
-                                             "reader can show them", column->type, (long long) odd, sample),
+                       finding_text(k->list,
+                                    "%s holds years outside 1 to 9999 in %lld of %s: loaded exactly, but not every "
+                                    "reader can show them",
+                                    column->type, (long long) odd, sample),
                        NULL, err);
 }
 
@@ -176,7 +186,7 @@ report_column(const value_check *k, const checked_column *column, const PGresult
 static firn_status
 flush(value_check *k, firn_error *err)
 {
-    FIRN_AUTO(firn_buffer_done) firn_buffer sql = {0};
+    FIRN_AUTO(firn_buffer_done) firn_buffer    sql = {0};
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
 
     if (k->column_count == 0) return FIRN_OK;
@@ -224,8 +234,8 @@ postgres_check_values(postgres_source *s, const source_table *table, const table
                       firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *rows = NULL;
-    const char *parameters[] = {s->settings.schema, table->name};
-    value_check k = {.s = s, .table = table, .rules = rules, .list = list};
+    const char                                *parameters[] = {s->settings.schema, table->name};
+    value_check                                k = {.s = s, .table = table, .rules = rules, .list = list};
 
     FIRN_TRY(choose_sample(&k, err));
     FIRN_TRY(postgres_query(s->catalog, columns_sql, parameters, 2, "looking at the columns", &rows, err));
