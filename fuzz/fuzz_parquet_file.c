@@ -25,15 +25,17 @@ read_bytes(void *state, uint64_t offset, size_t size, firn_buffer *out, firn_err
 static void
 touch(const uint8_t *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) seen += bytes[i];
+    for (size_t i = 0; i < size; i++)
+        seen += bytes[i];
 }
 
 static void
 walk_array(const struct ArrowArray *array, const data_type *type, int64_t length)
 {
-    bool     has_offsets = type->kind == TYPE_STRING || type->kind == TYPE_BINARY || type->kind == TYPE_LIST || type->kind == TYPE_MAP;
+    bool has_offsets =
+        type->kind == TYPE_STRING || type->kind == TYPE_BINARY || type->kind == TYPE_LIST || type->kind == TYPE_MAP;
     size_t   count = (size_t) array->length;
-    uint32_t last  = 0;
+    uint32_t last = 0;
 
     if (array->length != length || array->null_count < 0 || array->null_count > length) abort();
     if (array->null_count > 0) touch(array->buffers[0], (count + 7) / 8);
@@ -50,9 +52,11 @@ walk_array(const struct ArrowArray *array, const data_type *type, int64_t length
     }
     if (type->kind == TYPE_LIST) walk_array(array->children[0], type->fields[0].type, last);
     if (type->kind == TYPE_MAP)
-        for (unsigned i = 0; i < 2; i++) walk_array(array->children[0]->children[i], type->fields[i].type, last);
+        for (unsigned i = 0; i < 2; i++)
+            walk_array(array->children[0]->children[i], type->fields[i].type, last);
     if (type->kind == TYPE_STRUCT)
-        for (unsigned i = 0; i < type->field_count; i++) walk_array(array->children[i], type->fields[i].type, length);
+        for (unsigned i = 0; i < type->field_count; i++)
+            walk_array(array->children[i], type->fields[i].type, length);
 }
 
 static bool
@@ -72,11 +76,12 @@ read_batches(const parquet_file *file, table_schema *schema, const parquet_read_
 {
     static firn_error err;
     batch_reader     *reader = NULL;
-    uint64_t          total  = parquet_file_row_count(file);
+    uint64_t          total = parquet_file_row_count(file);
 
     firn_error_reset(&err);
     if (parquet_file_read(file, schema, options, &reader, &err)) return;
-    for (unsigned i = 0; i < BATCHES_MAX && next(reader, &err); i++) seen += parquet_reader_row(reader);
+    for (unsigned i = 0; i < BATCHES_MAX && next(reader, &err); i++)
+        seen += parquet_reader_row(reader);
     for (unsigned i = 0; seeks && i < SEEKS_MAX && total > 0; i++) {
         firn_error_reset(&err);
         parquet_reader_limit(reader, i % 3 + 1);
@@ -89,17 +94,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static firn_error    err;
-    firn_slice           bytes  = firn_slice_of(data, size);
+    firn_slice           bytes = firn_slice_of(data, size);
     parquet_source       source = {"fuzz", size, read_bytes, &bytes};
-    parquet_file        *file   = NULL;
+    parquet_file        *file = NULL;
     table_schema        *schema = NULL;
     parquet_row_range    ranges[] = {{1, 2}, {5, 1}, {40, 1000}};
-    parquet_read_options all      = {.batch_rows = BATCH_ROWS, .memory_bytes_max = MEMORY_MAX, .ignore_checksums = true};
-    parquet_read_options some     = all;
+    parquet_read_options all = {.batch_rows = BATCH_ROWS, .memory_bytes_max = MEMORY_MAX, .ignore_checksums = true};
+    parquet_read_options some = all;
 
-    some.ranges         = ranges;
-    some.range_count    = 3;
-    some.batch_rows     = 3;
+    some.ranges = ranges;
+    some.range_count = 3;
+    some.batch_rows = 3;
     some.truncate_nanos = true;
     firn_error_reset(&err);
     if (parquet_file_open(&source, MEMORY_MAX, &file, &err)) return 0;
@@ -112,7 +117,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             firn_error_reset(&err);
             if (parquet_file_column_range(file, 0, schema->fields[i].id, &range)) touch(range.min.data, range.min.size);
             if (parquet_file_page_ranges(file, 0, schema->fields[i].id, &pages, &err) == FIRN_OK)
-                for (unsigned k = 0; k < pages.page_count; k++) touch(pages.pages[k].range.max.data, pages.pages[k].range.max.size);
+                for (unsigned k = 0; k < pages.page_count; k++)
+                    touch(pages.pages[k].range.max.data, pages.pages[k].range.max.size);
             parquet_page_ranges_done(&pages);
         }
         schema_unref(schema);

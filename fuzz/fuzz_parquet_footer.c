@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "parquet/file_schema.h"
+#include "parquet/page_index_reader.h"
 
 enum { MEMORY_MAX = 16 << 20 };
 
@@ -13,7 +14,8 @@ static void
 check_node(const parquet_node *node, unsigned leaf_count)
 {
     if (node->leaf_first + node->leaf_count > leaf_count || node->definition < node->slot_definition) abort();
-    for (unsigned i = 0; i < node->child_count; i++) check_node(&node->children[i], leaf_count);
+    for (unsigned i = 0; i < node->child_count; i++)
+        check_node(&node->children[i], leaf_count);
 }
 
 int
@@ -25,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     parquet_metadata    metadata;
     parquet_page_header header;
     parquet_page_index  index;
-    const parquet_node *root   = NULL;
+    const parquet_node *root = NULL;
     table_schema       *schema = NULL;
     size_t              header_size;
 
@@ -37,9 +39,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     firn_error_reset(&err);
     if (page_header_read(bytes, &header, &header_size) == PAGE_HEADER_OK && header_size > size) abort();
-    if (page_index_read("fuzz", bytes, (firn_slice){0}, &arena, &index, &err) == FIRN_OK && index.page_count > size) abort();
+    if (page_index_read("fuzz", bytes, (firn_slice){0}, &arena, &index, &err) == FIRN_OK && index.page_count > size)
+        abort();
     firn_error_reset(&err);
-    if (size > 0 && page_index_read("fuzz", firn_slice_of(data + 1, data[0] % size), bytes, &arena, &index, &err) == FIRN_OK &&
+    if (size > 0 &&
+        page_index_read("fuzz", firn_slice_of(data + 1, data[0] % size), bytes, &arena, &index, &err) == FIRN_OK &&
         index.page_count > 0 && index.min)
         for (unsigned i = 0; i < index.page_count; i++)
             if (index.min[i].size > size) abort();

@@ -37,9 +37,11 @@ walk_value(thrift_reader *r, const thrift_struct *s)
         if (list.element.type == THRIFT_TRUE) {
             (void) firn_reader_take(&r->in, list.count);
         } else if (list.element.type == THRIFT_LIST) {
-            for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) thrift_skip(r, &list.element);
+            for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
+                thrift_skip(r, &list.element);
         } else {
-            for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) walk_value(r, &list.element);
+            for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
+                walk_value(r, &list.element);
         }
         break;
     }
@@ -59,7 +61,8 @@ static void
 walk_struct(thrift_reader *r, thrift_struct s)
 {
     if (r->depth > THRIFT_DEPTH_MAX && !thrift_failed(r)) abort();
-    while (thrift_struct_next(r, &s)) walk_value(r, &s);
+    while (thrift_struct_next(r, &s))
+        walk_value(r, &s);
 }
 
 int
@@ -69,7 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     walk_struct(&walked, thrift_struct_begin(&walked));
     thrift_struct s = thrift_struct_begin(&skipped);
-    while (thrift_struct_next(&skipped, &s)) thrift_skip(&skipped, &s);
+    while (thrift_struct_next(&skipped, &s))
+        thrift_skip(&skipped, &s);
     /* Whoever knows the fields and whoever passes over them must end at the same place. */
     if (!thrift_failed(&walked) && !thrift_failed(&skipped) && walked.in.at != skipped.in.at) abort();
     return 0;

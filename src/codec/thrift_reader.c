@@ -123,7 +123,7 @@ thrift_list_begin(thrift_reader *r, const thrift_struct *s)
     thrift_list list = {0};
     if (s->type != THRIFT_LIST && s->type != THRIFT_SET) r->in.failed = true;
     uint8_t  header = firn_reader_u8(&r->in);
-    uint64_t count  = header >> 4;
+    uint64_t count = header >> 4;
     if (count == 15) count = read_varint(r);
     unsigned type = header & 0x0f;
     /* Some writers leave the type of an empty list 0. */
@@ -131,7 +131,7 @@ thrift_list_begin(thrift_reader *r, const thrift_struct *s)
     /* Every element takes at least one byte. */
     if (count > firn_reader_left(&r->in)) r->in.failed = true;
     if (r->in.failed) return list;
-    list.count        = (uint32_t) (count > UINT32_MAX ? UINT32_MAX : count);
+    list.count = (uint32_t) (count > UINT32_MAX ? UINT32_MAX : count);
     list.element.type = type == THRIFT_FALSE ? THRIFT_TRUE : (thrift_type) type;
     return list;
 }
@@ -200,7 +200,8 @@ skip_value(thrift_reader *r, const thrift_struct *s)
         break;
     case THRIFT_STRUCT: {
         thrift_struct inner = thrift_struct_begin(r);
-        while (thrift_struct_next(r, &inner)) skip_value(r, &inner);
+        while (thrift_struct_next(r, &inner))
+            skip_value(r, &inner);
         break;
     }
     case THRIFT_STOP:

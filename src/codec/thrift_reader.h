@@ -59,17 +59,17 @@ thrift_struct thrift_struct_begin(thrift_reader *r);
 /* The same for the value of `s`, which must be a struct. */
 thrift_struct thrift_struct_enter(thrift_reader *r, const thrift_struct *s);
 /* To the next field; false at the end (and then the struct is left) or after a failure. */
-bool thrift_struct_next(thrift_reader *r, thrift_struct *s);
+bool          thrift_struct_next(thrift_reader *r, thrift_struct *s);
 
-bool       thrift_bool(thrift_reader *r, const thrift_struct *s);
-int8_t     thrift_i8(thrift_reader *r, const thrift_struct *s);
-int16_t    thrift_i16(thrift_reader *r, const thrift_struct *s);
-int32_t    thrift_i32(thrift_reader *r, const thrift_struct *s);
-int64_t    thrift_i64(thrift_reader *r, const thrift_struct *s);
-firn_slice thrift_binary(thrift_reader *r, const thrift_struct *s); /* a view of the input */
+bool        thrift_bool(thrift_reader *r, const thrift_struct *s);
+int8_t      thrift_i8(thrift_reader *r, const thrift_struct *s);
+int16_t     thrift_i16(thrift_reader *r, const thrift_struct *s);
+int32_t     thrift_i32(thrift_reader *r, const thrift_struct *s);
+int64_t     thrift_i64(thrift_reader *r, const thrift_struct *s);
+firn_slice  thrift_binary(thrift_reader *r, const thrift_struct *s); /* a view of the input */
 /* Reads the header; the caller reads `count` elements. Elements of booleans have the type THRIFT_TRUE. */
 thrift_list thrift_list_begin(thrift_reader *r, const thrift_struct *s);
 /* Passes over the value of the field. */
-void thrift_skip(thrift_reader *r, const thrift_struct *s);
+void        thrift_skip(thrift_reader *r, const thrift_struct *s);
 
 #endif

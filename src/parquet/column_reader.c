@@ -4,7 +4,7 @@
 
 #include "base/bitmap.h"
 #include "base/bytes.h"
-#include "parquet/footer_reader.h"
+#include "parquet/page_index_reader.h"
 
 #define PAGE_INDEX_SIZE_MAX ((size_t) 16 << 20)
 
@@ -24,10 +24,10 @@ void
 column_reader_init(column_reader *c, read_context *context, const parquet_node *leaf,
                    const value_conversion *conversion, bool is_flat, bool levels_only)
 {
-    c->context     = context;
-    c->leaf        = leaf;
-    c->conversion  = *conversion;
-    c->is_flat     = is_flat;
+    c->context = context;
+    c->leaf = leaf;
+    c->conversion = *conversion;
+    c->is_flat = is_flat;
     c->levels_only = levels_only;
     page_reader_init(&c->pages, context, leaf->name);
     value_decoder_init(&c->values, &c->conversion, &c->dictionary, leaf->element->type, &context->budget);
@@ -63,29 +63,30 @@ column_reader_done(column_reader *c)
 static firn_status
 rewind_chunk(column_reader *c, firn_error *err)
 {
-    c->row_at       = 0;
+    c->row_at = 0;
     c->entries_left = (uint64_t) c->chunk->value_count;
-    c->page_left    = 0;
+    c->page_left = 0;
     c->block_at = c->block_count = 0;
-    c->by_index                  = false;
+    c->by_index = false;
     return page_reader_start(&c->pages, c->chunk, err);
 }
 
 firn_status
 column_reader_start(column_reader *c, const parquet_row_group *group, firn_error *err)
 {
-    c->group                = group;
-    c->chunk                = &group->chunks[c->leaf->leaf_first];
+    c->group = group;
+    c->chunk = &group->chunks[c->leaf->leaf_first];
     c->dictionary.is_loaded = false;
-    c->dictionary.count     = 0;
-    c->has_index            = false;
-    c->index                = (parquet_page_index){0};
+    c->dictionary.count = 0;
+    c->has_index = false;
+    c->index = (parquet_page_index){0};
     firn_arena_reset(&c->index_arena);
     firn_buffer_reset(&c->index_bytes);
     if (!c->chunk->is_encrypted) {
         if (c->chunk->type != c->leaf->element->type)
-            return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "column '%s' of '%s' has type %d in the schema, %d in a row group",
-                             c->leaf->name, c->context->source->name, (int) c->leaf->element->type, (int) c->chunk->type);
+            return firn_fail(err, FIRN_E_PARQUET_CORRUPT,
+                             "column '%s' of '%s' has type %d in the schema, %d in a row group", c->leaf->name,
+                             c->context->source->name, (int) c->leaf->element->type, (int) c->chunk->type);
         if (!is_repeated(c) && (uint64_t) c->chunk->value_count != group->row_count)
             return firn_fail(err, FIRN_E_PARQUET_CORRUPT,
                              "column '%s' of '%s' has %" PRId64 " values for %" PRIu64 " rows", c->leaf->name,
@@ -105,8 +106,8 @@ load_dictionary(column_reader *c, const parquet_page_header *header, firn_error 
     if (header->encoding != PARQUET_PLAIN && header->encoding != PARQUET_PLAIN_DICTIONARY)
         return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "a dictionary in encoding %d is not known", header->encoding);
     FIRN_TRY(page_reader_load(&c->pages, header, &body, err));
-    return value_dictionary_load(&c->dictionary, &c->conversion, c->values.type == PARQUET_BOOLEAN, body.values, header->value_count,
-                                 &c->pages.page, &c->context->budget, err);
+    return value_dictionary_load(&c->dictionary, &c->conversion, c->values.type == PARQUET_BOOLEAN, body.values,
+                                 header->value_count, &c->pages.page, &c->context->budget, err);
 }
 
 /* Splits the body of a data page and makes its decoders ready. */
@@ -223,7 +224,7 @@ fill_block(column_reader *c, uint64_t limit, firn_error *err)
     if (definition_max > c->leaf->definition || repetition_max > c->leaf->repetition)
         return corrupt(err, "a page has a level beyond the schema's");
     c->page_left -= count;
-    c->block_at    = 0;
+    c->block_at = 0;
     c->block_count = count;
     return FIRN_OK;
 }
@@ -232,7 +233,8 @@ static size_t
 count_equal(const uint8_t *levels, size_t count, uint8_t level)
 {
     size_t equal = 0;
-    for (size_t i = 0; i < count; i++) equal += levels[i] == level;
+    for (size_t i = 0; i < count; i++)
+        equal += levels[i] == level;
     return equal;
 }
 
@@ -241,7 +243,7 @@ static firn_status
 use_block(column_reader *c, size_t count, bool keep, firn_error *err)
 {
     const uint8_t *definition = c->block_definition + c->block_at;
-    size_t         values     = count_equal(definition, count, c->leaf->definition);
+    size_t         values = count_equal(definition, count, c->leaf->definition);
 
     if (!keep) {
         c->block_at += count;
@@ -293,8 +295,8 @@ take_rows(column_reader *c, uint64_t row_count, bool keep, firn_error *err)
         if (c->block_at == c->block_count) {
             if (rows == 0 && !is_repeated(c)) break;
             if (c->page_left == 0) {
-                bool     is_end;
-                uint64_t before = rows;
+                bool      is_end;
+                uint64_t  before = rows;
                 /* Whole pages can be passed only where no row is open at their border. */
                 uint64_t *skip = keep ? &none : &rows;
                 FIRN_TRY(next_page(c, skip, &is_end, err));
@@ -322,16 +324,16 @@ take_rows(column_reader *c, uint64_t row_count, bool keep, firn_error *err)
 }
 
 /* Values at [0, value_count) of `at` go to the rows whose bits are set, the last first. */
-#define DEFINE_SPREAD(bits_)                                                                                  \
-    static void spread_##bits_(uint8_t *at, const uint8_t *valid, size_t first, size_t row_count, size_t value_count) \
-    {                                                                                                         \
-        size_t row = row_count, value = value_count;                                                          \
-        while (value > 0 && row > value) {                                                                    \
-            row--;                                                                                            \
-            memcpy(at + row * ((bits_) / 8), at + (value - 1) * ((bits_) / 8), (bits_) / 8);                  \
-            value -= bitmap_get(valid, first + row);                                                          \
-        }                                                                                                     \
-        if (value == 0) memset(at, 0, row * ((bits_) / 8));                                                   \
+#define DEFINE_SPREAD(bits_)                                                                                           \
+    static void spread_##bits_(uint8_t *at, const uint8_t *valid, size_t first, size_t row_count, size_t value_count)  \
+    {                                                                                                                  \
+        size_t row = row_count, value = value_count;                                                                   \
+        while (value > 0 && row > value) {                                                                             \
+            row--;                                                                                                     \
+            memcpy(at + row * ((bits_) / 8), at + (value - 1) * ((bits_) / 8), (bits_) / 8);                           \
+            value -= bitmap_get(valid, first + row);                                                                   \
+        }                                                                                                              \
+        if (value == 0) memset(at, 0, row *((bits_) / 8));                                                             \
     }
 
 DEFINE_SPREAD(8)
@@ -362,14 +364,15 @@ spread_offsets(uint8_t *ends, uint32_t start, const uint8_t *valid, size_t first
         value -= bitmap_get(valid, first + row);
     }
     if (value == 0)
-        for (size_t i = 0; i < row; i++) store_le32(ends + i * 4, start);
+        for (size_t i = 0; i < row; i++)
+            store_le32(ends + i * 4, start);
 }
 
 /* The last value_count values of c->out become row_count rows by the bits from `first` on. */
 static void
 spread(column_reader *c, size_t first, size_t row_count, size_t value_count)
 {
-    size_t         size  = c->conversion.out_size;
+    size_t         size = c->conversion.out_size;
     const uint8_t *valid = c->valid.data;
 
     if (row_count == value_count) return;
@@ -380,11 +383,20 @@ spread(column_reader *c, size_t first, size_t row_count, size_t value_count)
     } else {
         uint8_t *at = c->out.data.data + c->out.data.size - value_count * size;
         switch (size) {
-        case 1: spread_8(at, valid, first, row_count, value_count); break;
-        case 4: spread_32(at, valid, first, row_count, value_count); break;
-        case 8: spread_64(at, valid, first, row_count, value_count); break;
-        case 16: spread_128(at, valid, first, row_count, value_count); break;
-        default: spread_any(at, size, valid, first, row_count, value_count);
+        case 1:
+            spread_8(at, valid, first, row_count, value_count);
+            break;
+        case 4:
+            spread_32(at, valid, first, row_count, value_count);
+            break;
+        case 8:
+            spread_64(at, valid, first, row_count, value_count);
+            break;
+        case 16:
+            spread_128(at, valid, first, row_count, value_count);
+            break;
+        default:
+            spread_any(at, size, valid, first, row_count, value_count);
         }
         c->out.data.size += (row_count - value_count) * size;
     }
@@ -400,7 +412,7 @@ read_flat(column_reader *c, size_t row_count, firn_error *err)
     FIRN_TRY(leaf_values_reserve(&c->out, &c->conversion, row_count, budget, err));
     if (is_optional) FIRN_TRY(budget_reserve(budget, &c->valid, bitmap_size_bytes(row_count) + 8, err));
     while (c->row_count < row_count) {
-        size_t rows   = row_count - (size_t) c->row_count, take, values;
+        size_t rows = row_count - (size_t) c->row_count, take, values;
         bool   is_end = false;
         if (c->page_left == 0) {
             uint64_t none = 0;
@@ -430,7 +442,7 @@ static firn_status
 find_index(column_reader *c, firn_error *err)
 {
     const parquet_chunk *chunk = c->chunk;
-    uint64_t             end   = c->context->source->size_bytes;
+    uint64_t             end = c->context->source->size_bytes;
 
     if (c->has_index) return FIRN_OK;
     c->has_index = true;
@@ -482,20 +494,20 @@ page_of_row(const column_reader *c, uint64_t row)
 static firn_status
 seek_row(column_reader *c, uint64_t row, firn_error *err)
 {
-    bool is_in_page = row >= c->row_at && !is_repeated(c) &&
-                      row - c->row_at < c->page_left + (c->block_count - c->block_at);
+    bool is_in_page =
+        row >= c->row_at && !is_repeated(c) && row - c->row_at < c->page_left + (c->block_count - c->block_at);
     if (!is_in_page) {
         FIRN_TRY(find_index(c, err));
         if (c->index.page_count > 0) {
-            unsigned page  = page_of_row(c, row);
+            unsigned page = page_of_row(c, row);
             uint64_t first = c->index.locations[page].first_row;
             if (row < c->row_at || first > c->row_at) {
                 FIRN_TRY(need_dictionary(c, err));
-                c->by_index   = true;
+                c->by_index = true;
                 c->index_next = page;
-                c->page_left  = 0;
+                c->page_left = 0;
                 c->block_at = c->block_count = 0;
-                c->row_at                    = first;
+                c->row_at = first;
             }
         } else if (row < c->row_at) {
             FIRN_TRY(rewind_chunk(c, err));
@@ -512,7 +524,7 @@ column_reader_read(column_reader *c, uint64_t first_row, size_t row_count, firn_
     if (status == FIRN_OK) status = c->is_flat ? read_flat(c, row_count, err) : take_rows(c, row_count, true, err);
     if (status == FIRN_OK) return FIRN_OK;
     /* Nobody knows how far it got: the next read goes back. */
-    c->row_at    = UINT64_MAX;
+    c->row_at = UINT64_MAX;
     c->page_left = 0;
     c->block_at = c->block_count = 0;
     column_reader_drop(c);

@@ -32,8 +32,8 @@ typedef struct column_reader {
     /* the chunk */
     const parquet_row_group *group;
     const parquet_chunk     *chunk;
-    uint64_t                 row_at;       /* rows of the group that are behind us */
-    uint64_t                 entries_left; /* of the chunk, behind the current page */
+    uint64_t                 row_at;              /* rows of the group that are behind us */
+    uint64_t                 entries_left;        /* of the chunk, behind the current page */
     bool                     has_index, by_index; /* index was looked for; we navigate by it */
     firn_arena               index_arena;
     firn_buffer              index_bytes;
@@ -49,18 +49,18 @@ typedef struct column_reader {
     /* what was read */
     uint64_t    row_count;
     uint64_t    entry_count, null_count;
-    firn_buffer valid;                   /* bits, is_flat and optional */
+    firn_buffer valid;                    /* bits, is_flat and optional */
     firn_buffer definitions, repetitions; /* bytes, one per entry; repetitions only where there are any */
     leaf_values out;
 } column_reader;
 
-void column_reader_init(column_reader *c, read_context *context, const parquet_node *leaf,
-                        const value_conversion *conversion, bool is_flat, bool levels_only);
-void column_reader_done(column_reader *c);
+void                      column_reader_init(column_reader *c, read_context *context, const parquet_node *leaf,
+                                             const value_conversion *conversion, bool is_flat, bool levels_only);
+void                      column_reader_done(column_reader *c);
 FIRN_MUST_USE firn_status column_reader_start(column_reader *c, const parquet_row_group *group, firn_error *err);
 /* Reads rows of the group; drops what was read before. */
 FIRN_MUST_USE firn_status column_reader_read(column_reader *c, uint64_t first_row, size_t row_count, firn_error *err);
 /* Drops what was read. */
-void column_reader_drop(column_reader *c);
+void                      column_reader_drop(column_reader *c);
 
 #endif

@@ -44,12 +44,14 @@ null_children(const data_type *type, int64_t count, struct ArrowArray *array, fi
 {
     if (type->kind != TYPE_MAP) {
         for (unsigned i = 0; i < type->field_count; i++)
-            FIRN_TRY(null_array(type->fields[i].type, type->kind == TYPE_STRUCT ? count : 0, false, array->children[i], err));
+            FIRN_TRY(null_array(type->fields[i].type, type->kind == TYPE_STRUCT ? count : 0, false, array->children[i],
+                                err));
         return FIRN_OK;
     }
     struct ArrowArray *pairs = array->children[0];
     if (!array_init(pairs, 1, 2)) return no_memory(err);
-    for (unsigned i = 0; i < 2; i++) FIRN_TRY(null_array(type->fields[i].type, 0, false, pairs->children[i], err));
+    for (unsigned i = 0; i < 2; i++)
+        FIRN_TRY(null_array(type->fields[i].type, 0, false, pairs->children[i], err));
     return FIRN_OK;
 }
 
@@ -57,7 +59,7 @@ static firn_status
 null_array(const data_type *type, int64_t count, bool is_valid, struct ArrowArray *array, firn_error *err)
 {
     bool    is_bytes = type->kind == TYPE_STRING || type->kind == TYPE_BINARY;
-    int64_t buffers  = type->kind == TYPE_STRUCT ? 1 : is_bytes ? 3 : 2;
+    int64_t buffers = type->kind == TYPE_STRUCT ? 1 : is_bytes ? 3 : 2;
     int64_t children = type->kind == TYPE_MAP ? 1 : type_is_nested(type->kind) ? (int64_t) type->field_count : 0;
 
     if (!array_init(array, buffers, children)) return no_memory(err);
@@ -174,22 +176,23 @@ static firn_status
 parse_default(const schema_field *field, firn_buffer *out, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
+    FIRN_AUTO(jdoc_freep) jdoc             *doc = NULL;
 
     /* In an array, since a document of one value alone is not allowed by all readers. */
     firn_buffer_init(&text, (size_t) 16 << 20);
     FIRN_TRY(firn_buffer_printf(&text, err, "[%s]", field->initial_default));
     FIRN_TRY(jdoc_parse(firn_buffer_slice(&text), "initial-default", &doc, err));
     if (!put_value(field->type, jat(jdoc_root(doc), 0), out, err) && err->status == FIRN_OK)
-        return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "the initial default of column '%s' is not a value of its type",
-                         field->name);
+        return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED,
+                         "the initial default of column '%s' is not a value of its type", field->name);
     return err->status;
 }
 
 static void
 repeat(const uint8_t *value, size_t size, size_t count, uint8_t *to)
 {
-    for (size_t i = 0; i < count; i++) memcpy(to + i * size, value, size);
+    for (size_t i = 0; i < count; i++)
+        memcpy(to + i * size, value, size);
 }
 
 static firn_status
@@ -198,13 +201,14 @@ fill_bytes(firn_slice value, int64_t count, struct ArrowArray *array, firn_error
     if ((uint64_t) count * value.size > INT32_MAX)
         return firn_fail(err, FIRN_E_PARQUET_LIMIT, "a batch of strings would have more than 2 GiB");
     uint8_t *offsets = zeros(((size_t) count + 1) * sizeof(int32_t));
-    uint8_t *data    = zeros((size_t) count * value.size);
+    uint8_t *data = zeros((size_t) count * value.size);
     if (!offsets || !data) {
         firn_free(offsets);
         firn_free(data);
         return no_memory(err);
     }
-    for (int64_t i = 0; i <= count; i++) store_le32(offsets + 4 * i, (uint32_t) ((uint64_t) i * value.size));
+    for (int64_t i = 0; i <= count; i++)
+        store_le32(offsets + 4 * i, (uint32_t) ((uint64_t) i * value.size));
     repeat(value.data, value.size, (size_t) count, data);
     array->buffers[1] = offsets;
     array->buffers[2] = data;
@@ -220,7 +224,7 @@ constant_array(const schema_field *field, int64_t count, firn_slice value, struc
     array->length = count;
     if (is_bytes) return fill_bytes(value, count, array, err);
     bool     is_boolean = field->type->kind == TYPE_BOOLEAN;
-    uint8_t *data       = zeros(is_boolean ? bitmap_size_bytes((size_t) count) : (size_t) count * value.size);
+    uint8_t *data = zeros(is_boolean ? bitmap_size_bytes((size_t) count) : (size_t) count * value.size);
     if (!data) return no_memory(err);
     array->buffers[1] = data;
     if (!is_boolean) {

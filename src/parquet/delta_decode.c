@@ -26,11 +26,11 @@ delta_decoder_init(delta_decoder *d, firn_slice bytes, unsigned bit_width_max)
         block_size % miniblock_count != 0)
         return false;
     d->miniblock_count = (uint32_t) miniblock_count;
-    d->miniblock_size  = (uint32_t) (block_size / miniblock_count);
+    d->miniblock_size = (uint32_t) (block_size / miniblock_count);
     if (d->miniblock_size % 32 != 0) return false;
-    d->left         = count;
-    d->is_first     = true;
-    d->last         = (uint64_t) zigzag_decode(first);
+    d->left = count;
+    d->is_first = true;
+    d->last = (uint64_t) zigzag_decode(first);
     d->miniblock_at = d->miniblock_count;
     return true;
 }
@@ -57,9 +57,9 @@ next_miniblock(delta_decoder *d)
         uint64_t whole = (uint64_t) room * 8 / d->bit_width;
         if (whole < d->left) return false;
         values = (uint32_t) (whole < values ? whole : values);
-        size   = room;
+        size = room;
     }
-    d->packed      = d->at;
+    d->packed = d->at;
     d->packed_next = 0;
     d->packed_left = values;
     d->at += size;
@@ -84,7 +84,8 @@ next_piece(delta_decoder *d, size_t count, uint64_t out[PIECE])
     if (d->bit_width <= 32) {
         uint32_t narrow[PIECE];
         bit_unpack_u32(d->packed, d->end, d->bit_width, d->packed_next, count, narrow);
-        for (size_t i = 0; i < count; i++) out[i] = narrow[i];
+        for (size_t i = 0; i < count; i++)
+            out[i] = narrow[i];
     } else {
         bit_unpack_u64(d->packed, d->end, d->bit_width, d->packed_next, count, out);
     }
@@ -107,7 +108,8 @@ delta_decode_i32(delta_decoder *d, size_t count, int32_t *out)
     while (count > 0) {
         size_t got = next_piece(d, count, piece);
         if (got == 0) return false;
-        for (size_t i = 0; i < got; i++) out[i] = (int32_t) (uint32_t) piece[i];
+        for (size_t i = 0; i < got; i++)
+            out[i] = (int32_t) (uint32_t) piece[i];
         out += got;
         count -= got;
     }
@@ -121,7 +123,8 @@ delta_decode_i64(delta_decoder *d, size_t count, int64_t *out)
     while (count > 0) {
         size_t got = next_piece(d, count, piece);
         if (got == 0) return false;
-        for (size_t i = 0; i < got; i++) out[i] = (int64_t) piece[i];
+        for (size_t i = 0; i < got; i++)
+            out[i] = (int64_t) piece[i];
         out += got;
         count -= got;
     }

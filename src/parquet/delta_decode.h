@@ -20,11 +20,11 @@ typedef struct delta_decoder {
     uint32_t       miniblock_count, miniblock_size; /* per block; values of each */
     uint64_t       left;                            /* values not yet given out, the first included */
     bool           is_first;
-    unsigned       bit_width_max;                   /* 32 or 64 */
+    unsigned       bit_width_max; /* 32 or 64 */
     uint64_t       last, min_delta;
-    uint32_t       miniblock_at;                    /* next miniblock of the block */
+    uint32_t       miniblock_at; /* next miniblock of the block */
     uint8_t        bit_widths[DELTA_MINIBLOCKS_MAX];
-    const uint8_t *packed;                          /* the open miniblock */
+    const uint8_t *packed; /* the open miniblock */
     unsigned       bit_width;
     uint32_t       packed_next, packed_left;
 } delta_decoder;

@@ -14,13 +14,13 @@
 /* Codecs as the file numbers them; parquet_codec (file_writer.h) has those that firn writes. */
 enum {
     PARQUET_CODEC_UNCOMPRESSED = 0,
-    PARQUET_CODEC_SNAPPY       = 1,
-    PARQUET_CODEC_GZIP         = 2,
-    PARQUET_CODEC_LZO          = 3,
-    PARQUET_CODEC_BROTLI       = 4,
-    PARQUET_CODEC_LZ4_HADOOP   = 5, /* deprecated, with or without Hadoop's frame */
-    PARQUET_CODEC_ZSTD         = 6,
-    PARQUET_CODEC_LZ4_RAW      = 7,
+    PARQUET_CODEC_SNAPPY = 1,
+    PARQUET_CODEC_GZIP = 2,
+    PARQUET_CODEC_LZO = 3,
+    PARQUET_CODEC_BROTLI = 4,
+    PARQUET_CODEC_LZ4_HADOOP = 5, /* deprecated, with or without Hadoop's frame */
+    PARQUET_CODEC_ZSTD = 6,
+    PARQUET_CODEC_LZ4_RAW = 7,
 };
 
 typedef struct parquet_element {
@@ -52,11 +52,11 @@ typedef struct parquet_chunk {
     parquet_type       type;
     int                codec;
     bool               is_encrypted, is_external;
-    int64_t            value_count;                       /* checked >= 0 */
-    int64_t            data_page_offset;                  /* not checked */
-    int64_t            dictionary_page_offset;            /* 0: none; not checked */
-    int64_t            compressed_size_bytes;             /* checked >= 0 */
-    int64_t            uncompressed_size_bytes;           /* not checked */
+    int64_t            value_count;                              /* checked >= 0 */
+    int64_t            data_page_offset;                         /* not checked */
+    int64_t            dictionary_page_offset;                   /* 0: none; not checked */
+    int64_t            compressed_size_bytes;                    /* checked >= 0 */
+    int64_t            uncompressed_size_bytes;                  /* not checked */
     int64_t            offset_index_offset, column_index_offset; /* 0: none; not checked */
     int32_t            offset_index_size, column_index_size;
     parquet_statistics statistics;
@@ -86,11 +86,11 @@ typedef struct parquet_page_header {
     uint32_t          value_count; /* nulls included */
     int               encoding;
     /* v1 */
-    int definition_encoding, repetition_encoding;
+    int               definition_encoding, repetition_encoding;
     /* v2 */
-    uint32_t null_count, row_count;
-    uint32_t definition_size_bytes, repetition_size_bytes; /* checked: fit both sizes */
-    bool     is_compressed;
+    uint32_t          null_count, row_count;
+    uint32_t          definition_size_bytes, repetition_size_bytes; /* checked: fit both sizes */
+    bool              is_compressed;
 } parquet_page_header;
 
 typedef struct parquet_page_location {

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "batch/array.h"
 #include "parquet/footer_reader.h"
+#include "parquet/page_index_reader.h"
 #include "parquet/read_plan.h"
 #include "parquet/record_assembler.h"
 
@@ -25,7 +26,7 @@ struct parquet_file {
 };
 
 typedef struct file_reader {
-    batch_reader         base; /* first */
+    batch_reader         base;       /* first */
     parquet_file        *owned_file; /* NULL: borrowed */
     const parquet_file  *file;
     parquet_read_options options;
@@ -34,22 +35,23 @@ typedef struct file_reader {
     read_context         context;
     column_reader       *columns;
     size_t               batch_rows;
-    unsigned             row_group;      /* the columns are started for it; row_group_count: none */
-    uint64_t             row;            /* next, in the file */
+    unsigned             row_group; /* the columns are started for it; row_group_count: none */
+    uint64_t             row;       /* next, in the file */
     size_t               range_at;
 } file_reader;
 
 static firn_status
 read_tail(parquet_file *file, firn_error *err)
 {
-    const parquet_source *s    = &file->source;
+    const parquet_source *s = &file->source;
     size_t                size = s->size_bytes < TAIL_READ_SIZE ? (size_t) s->size_bytes : TAIL_READ_SIZE;
 
     if (s->size_bytes < PARQUET_MAGIC_SIZE + PARQUET_TAIL_SIZE)
-        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' is too short for a Parquet file: %" PRIu64 " bytes", s->name,
-                         s->size_bytes);
+        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' is too short for a Parquet file: %" PRIu64 " bytes",
+                         s->name, s->size_bytes);
     FIRN_TRY(s->read(s->state, s->size_bytes - size, size, &file->footer, err));
-    if (file->footer.size != size) return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' is shorter than it was", s->name);
+    if (file->footer.size != size)
+        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' is shorter than it was", s->name);
 
     const uint8_t *tail = file->footer.data + size - PARQUET_TAIL_SIZE;
     if (memcmp(tail + 4, "PARE", 4) == 0)
@@ -81,7 +83,7 @@ parquet_file_open(const parquet_source *source, size_t memory_bytes_max, parquet
     FIRN_AUTO(parquet_file_freep) parquet_file *file = firn_calloc(1, sizeof *file);
     if (!file) return firn_fail_memory(err, "a Parquet file");
 
-    file->source           = *source;
+    file->source = *source;
     file->memory_bytes_max = memory_bytes_max ? memory_bytes_max : PARQUET_MEMORY_BYTES_DEFAULT;
     firn_buffer_init(&file->footer, file->memory_bytes_max + TAIL_READ_SIZE);
     firn_arena_init(&file->arena, file->memory_bytes_max);
@@ -179,8 +181,8 @@ static void
 check_bounds(const parquet_element *e, bool is_signed_order, parquet_column_range *range)
 {
     data_type type;
-    size_t    size        = bound_size(e);
-    bool      is_number   = size > 1 || e->type == PARQUET_BOOLEAN;
+    size_t    size = bound_size(e);
+    bool      is_number = size > 1 || e->type == PARQUET_BOOLEAN;
     bool      is_unsigned = file_schema_leaf_type(e, &type) &&
                        ((e->type == PARQUET_INT32 && type.kind == TYPE_LONG) ||
                         (e->type == PARQUET_INT64 && type.kind == TYPE_DECIMAL && e->precision == 0));
@@ -193,7 +195,8 @@ check_bounds(const parquet_element *e, bool is_signed_order, parquet_column_rang
 }
 
 bool
-parquet_file_column_range(const parquet_file *file, unsigned row_group, int32_t field_id, parquet_column_range *ret_range)
+parquet_file_column_range(const parquet_file *file, unsigned row_group, int32_t field_id,
+                          parquet_column_range *ret_range)
 {
     const parquet_node *leaf = leaf_by_id(file->root, field_id);
     if (!leaf || row_group >= file->metadata.row_group_count) return false;
@@ -201,10 +204,10 @@ parquet_file_column_range(const parquet_file *file, unsigned row_group, int32_t 
     const parquet_chunk *chunk = &file->metadata.row_groups[row_group].chunks[leaf->leaf_first];
     if (chunk->is_encrypted || chunk->type != leaf->element->type) return false;
     *ret_range = (parquet_column_range){.physical_type = (unsigned) leaf->element->type,
-                                        .min           = chunk->statistics.min,
-                                        .max           = chunk->statistics.max,
-                                        .value_count   = chunk->value_count,
-                                        .null_count    = chunk->statistics.null_count};
+                                        .min = chunk->statistics.min,
+                                        .max = chunk->statistics.max,
+                                        .value_count = chunk->value_count,
+                                        .null_count = chunk->statistics.null_count};
     check_bounds(leaf->element, chunk->statistics.is_signed_order, ret_range);
     return true;
 }
@@ -213,17 +216,18 @@ static firn_status
 read_index_bytes(const parquet_file *file, int64_t offset, int32_t size, firn_buffer *out, firn_error *err)
 {
     uint64_t end = file->source.size_bytes;
-    if (offset <= 0 || size <= 0 || (uint64_t) offset > end || (uint64_t) size > end - (uint64_t) offset) return FIRN_OK;
+    if (offset <= 0 || size <= 0 || (uint64_t) offset > end || (uint64_t) size > end - (uint64_t) offset)
+        return FIRN_OK;
     return file->source.read(file->source.state, (uint64_t) offset, (size_t) size, out, err);
 }
 
 firn_status
-parquet_file_page_ranges(const parquet_file *file, unsigned row_group, int32_t field_id, parquet_page_ranges *ret_ranges,
-                         firn_error *err)
+parquet_file_page_ranges(const parquet_file *file, unsigned row_group, int32_t field_id,
+                         parquet_page_ranges *ret_ranges, firn_error *err)
 {
-    const parquet_node *leaf   = leaf_by_id(file->root, field_id);
+    const parquet_node *leaf = leaf_by_id(file->root, field_id);
     parquet_page_ranges ranges = {0};
-    parquet_page_index  index  = {0};
+    parquet_page_index  index = {0};
 
     firn_arena_init(&ranges.arena, file->memory_bytes_max);
     firn_buffer_init(&ranges.bytes, file->memory_bytes_max);
@@ -243,11 +247,13 @@ parquet_file_page_ranges(const parquet_file *file, unsigned row_group, int32_t f
     if (!ret_ranges->pages) return firn_fail_memory(err, "a page index");
     for (unsigned i = 0; i < index.page_count; i++) {
         uint64_t first = index.locations[i].first_row;
-        uint64_t end   = i + 1 < index.page_count ? index.locations[i + 1].first_row : group->row_count;
+        uint64_t end = i + 1 < index.page_count ? index.locations[i + 1].first_row : group->row_count;
         if (first >= group->row_count || end > group->row_count || end <= first) return FIRN_OK; /* of no use */
         parquet_page_range *page = &ret_ranges->pages[i];
-        *page = (parquet_page_range){group->first_row + first, end - first,
-                                     {.physical_type = (unsigned) leaf->element->type, .value_count = -1, .null_count = -1}};
+        *page = (parquet_page_range){
+            group->first_row + first,
+            end - first,
+            {.physical_type = (unsigned) leaf->element->type, .value_count = -1, .null_count = -1}};
         if (!index.min) continue;
         if (index.null_counts) page->range.null_count = index.null_counts[i];
         if (leaf->repetition == 0) page->range.value_count = (int64_t) page->row_count;
@@ -274,7 +280,8 @@ static void
 file_reader_free(batch_reader *base)
 {
     file_reader *reader = (file_reader *) base;
-    for (unsigned i = 0; reader->columns && i < reader->plan.column_count; i++) column_reader_done(&reader->columns[i]);
+    for (unsigned i = 0; reader->columns && i < reader->plan.column_count; i++)
+        column_reader_done(&reader->columns[i]);
     firn_free(reader->columns);
     read_context_done(&reader->context);
     firn_arena_done(&reader->arena);
@@ -290,7 +297,7 @@ next_wanted(file_reader *reader, uint64_t row, uint64_t *ret_row, uint64_t *ret_
     uint64_t total = reader->file->metadata.row_count;
     if (!reader->options.ranges) {
         if (row >= total) return false;
-        *ret_row   = row;
+        *ret_row = row;
         *ret_count = total - row;
         return true;
     }
@@ -299,7 +306,7 @@ next_wanted(file_reader *reader, uint64_t row, uint64_t *ret_row, uint64_t *ret_
         if (range->first_row >= total) return false;
         uint64_t end = range->row_count < total - range->first_row ? range->first_row + range->row_count : total;
         if (row >= end) continue;
-        *ret_row   = row > range->first_row ? row : range->first_row;
+        *ret_row = row > range->first_row ? row : range->first_row;
         *ret_count = end - *ret_row;
         return true;
     }
@@ -319,7 +326,8 @@ group_of_row(const parquet_metadata *metadata, uint64_t row)
         }
     }
     /* Empty groups begin where the next one does. */
-    while (metadata->row_groups[low].row_count == 0 && low > 0) low--;
+    while (metadata->row_groups[low].row_count == 0 && low > 0)
+        low--;
     return low;
 }
 
@@ -357,30 +365,31 @@ make_batch(file_reader *reader, uint64_t first_row, size_t row_count, batch *ret
 static void
 drop_columns(file_reader *reader)
 {
-    for (unsigned i = 0; i < reader->plan.column_count; i++) column_reader_drop(&reader->columns[i]);
+    for (unsigned i = 0; i < reader->plan.column_count; i++)
+        column_reader_drop(&reader->columns[i]);
 }
 
 static firn_status
 file_reader_next(batch_reader *base, batch *ret_batch, firn_error *err)
 {
-    file_reader            *reader   = (file_reader *) base;
+    file_reader            *reader = (file_reader *) base;
     const parquet_metadata *metadata = &reader->file->metadata;
     uint64_t                row, wanted;
 
     if (!next_wanted(reader, reader->row, &row, &wanted)) {
         reader->row = metadata->row_count;
-        *ret_batch  = (batch){0};
+        *ret_batch = (batch){0};
         return FIRN_OK;
     }
     unsigned                 row_group = group_of_row(metadata, row);
-    const parquet_row_group *group     = &metadata->row_groups[row_group];
-    uint64_t                 in_group  = row - group->first_row;
-    uint64_t                 left      = group->row_count - in_group;
+    const parquet_row_group *group = &metadata->row_groups[row_group];
+    uint64_t                 in_group = row - group->first_row;
+    uint64_t                 left = group->row_count - in_group;
 
     FIRN_TRY(start_group(reader, row_group, err));
     if (left > wanted) left = wanted;
     for (;;) {
-        size_t      count  = left < reader->batch_rows ? (size_t) left : reader->batch_rows;
+        size_t      count = left < reader->batch_rows ? (size_t) left : reader->batch_rows;
         firn_status status = make_batch(reader, in_group, count, ret_batch, err);
         drop_columns(reader);
         if (status == FIRN_OK) {
@@ -422,18 +431,18 @@ parquet_file_read(const parquet_file *file, table_schema *wanted, const parquet_
     if (!reader) return firn_fail_memory(err, "a Parquet reader");
     FIRN_AUTO(batch_reader_freep) batch_reader *owned = &reader->base;
 
-    reader->base    = (batch_reader){&file_reader_ops, schema_ref(wanted)};
-    reader->file    = file;
+    reader->base = (batch_reader){&file_reader_ops, schema_ref(wanted)};
+    reader->file = file;
     reader->options = *options;
     reader->context = (read_context){
-        .source           = &file->source,
-        .data_end         = file->data_end,
-        .budget           = {0, options->memory_bytes_max ? options->memory_bytes_max : PARQUET_MEMORY_BYTES_DEFAULT},
+        .source = &file->source,
+        .data_end = file->data_end,
+        .budget = {0, options->memory_bytes_max ? options->memory_bytes_max : PARQUET_MEMORY_BYTES_DEFAULT},
         .verify_checksums = !options->ignore_checksums,
     };
     firn_arena_init(&reader->arena, reader->context.budget.max_bytes);
     reader->batch_rows = options->batch_rows ? options->batch_rows : BATCH_ROWS_DEFAULT;
-    reader->row_group  = file->metadata.row_group_count;
+    reader->row_group = file->metadata.row_group_count;
     FIRN_TRY(read_plan_make(file->source.name, file->root, wanted, options->name_mapping, options->truncate_nanos,
                             &reader->arena, &reader->plan, err));
     FIRN_TRY(make_columns(reader, err));
@@ -476,7 +485,7 @@ parquet_reader_seek(batch_reader *base, uint64_t row, firn_error *err)
     if (row > reader->file->metadata.row_count)
         return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "row %" PRIu64 " is beyond the %" PRIu64 " rows of '%s'", row,
                          reader->file->metadata.row_count, reader->file->source.name);
-    reader->row      = row;
+    reader->row = row;
     reader->range_at = 0;
     return FIRN_OK;
 }

@@ -3,11 +3,11 @@
 #include <string.h>
 
 typedef struct schema_walk {
-    const char              *name; /* of the file */
-    const parquet_metadata  *metadata;
-    firn_arena              *arena;
-    unsigned                 element_at, leaf_at;
-    firn_error              *err;
+    const char             *name; /* of the file */
+    const parquet_metadata *metadata;
+    firn_arena             *arena;
+    unsigned                element_at, leaf_at;
+    firn_error             *err;
 } schema_walk;
 
 typedef struct node_levels {
@@ -35,10 +35,9 @@ is_list(const parquet_element *e)
 static bool
 is_map(const parquet_element *e)
 {
-    return e->is_group &&
-           (e->logical == PARQUET_LOGICAL_MAP ||
-            (e->logical == PARQUET_LOGICAL_NONE && (e->converted == PARQUET_CONVERTED_MAP ||
-                                                    e->converted == PARQUET_CONVERTED_MAP_KEY_VALUE)));
+    return e->is_group && (e->logical == PARQUET_LOGICAL_MAP ||
+                           (e->logical == PARQUET_LOGICAL_NONE && (e->converted == PARQUET_CONVERTED_MAP ||
+                                                                   e->converted == PARQUET_CONVERTED_MAP_KEY_VALUE)));
 }
 
 static firn_status
@@ -51,7 +50,7 @@ static firn_status
 new_children(const schema_walk *w, unsigned count, parquet_node *node)
 {
     node->child_count = count;
-    node->children    = firn_arena_array(w->arena, count, sizeof *node->children);
+    node->children = firn_arena_array(w->arena, count, sizeof *node->children);
     if (!node->children && count > 0)
         return firn_fail(w->err, FIRN_E_NO_MEMORY, "the schema of '%s' is beyond the memory limit", w->name);
     return FIRN_OK;
@@ -96,9 +95,9 @@ repeated_is_element(const parquet_element *list, const parquet_element *repeated
 static void
 begin_node(const schema_walk *w, node_levels outer, parquet_node *node)
 {
-    node->repetition      = outer.repetition;
+    node->repetition = outer.repetition;
     node->slot_definition = outer.slot_definition;
-    node->leaf_first      = w->leaf_at;
+    node->leaf_first = w->leaf_at;
 }
 
 /* The repeated element at the walk's place becomes the element of `list`; `inner`: the levels within it. */
@@ -106,7 +105,7 @@ static firn_status
 read_repeated(schema_walk *w, const parquet_element *annotated, node_levels inner, parquet_node *list)
 {
     const parquet_element *repeated = &w->metadata->elements[w->element_at];
-    node_levels            within   = levels_within(inner);
+    node_levels            within = levels_within(inner);
 
     if (annotated && !repeated_is_element(annotated, repeated)) {
         w->element_at++;
@@ -128,7 +127,7 @@ read_list(schema_walk *w, const parquet_element *e, node_levels inner, parquet_n
 static firn_status
 read_map(schema_walk *w, const parquet_element *e, node_levels inner, parquet_node *node)
 {
-    const parquet_element *pair   = e + 1;
+    const parquet_element *pair = e + 1;
     node_levels            within = levels_within(inner);
 
     if (e->child_count != 1 || pair->repetition != PARQUET_REPEATED || !pair->is_group || pair->child_count == 0 ||
@@ -152,7 +151,7 @@ read_map(schema_walk *w, const parquet_element *e, node_levels inner, parquet_no
 static firn_status
 read_node(schema_walk *w, node_levels outer, bool as_value, parquet_node *node)
 {
-    const parquet_element *e     = &w->metadata->elements[w->element_at];
+    const parquet_element *e = &w->metadata->elements[w->element_at];
     node_levels            inner = outer;
 
     inner.depth++;
@@ -160,17 +159,17 @@ read_node(schema_walk *w, node_levels outer, bool as_value, parquet_node *node)
         return firn_fail(w->err, FIRN_E_PARQUET_UNSUPPORTED, "the schema of '%s' is nested deeper than %d levels",
                          w->name, PARQUET_DEPTH_MAX);
     begin_node(w, outer, node);
-    node->name     = e->name;
-    node->element  = e;
+    node->name = e->name;
+    node->element = e;
     node->field_id = e->field_id;
     if (!as_value && e->repetition == PARQUET_REPEATED) {
         /* Not annotated: a required list of required elements. */
-        node->kind       = NODE_LIST;
+        node->kind = NODE_LIST;
         node->definition = outer.definition;
         FIRN_TRY(new_children(w, 1, node));
         FIRN_TRY(read_repeated(w, NULL, inner, node));
         node->children[0].field_id = -1;
-        node->leaf_count           = w->leaf_at - node->leaf_first;
+        node->leaf_count = w->leaf_at - node->leaf_first;
         return FIRN_OK;
     }
     node->is_optional = !as_value && e->repetition == PARQUET_OPTIONAL;
@@ -192,17 +191,17 @@ firn_status
 file_schema_read(const char *name, const parquet_metadata *metadata, firn_arena *arena, const parquet_node **ret_root,
                  firn_error *err)
 {
-    schema_walk   w    = {name, metadata, arena, 0, 0, err};
+    schema_walk   w = {name, metadata, arena, 0, 0, err};
     parquet_node *root = firn_arena_alloc(arena, sizeof *root);
     if (!root) return firn_fail(err, FIRN_E_NO_MEMORY, "the schema of '%s' is beyond the memory limit", name);
 
     const parquet_element *e = &metadata->elements[w.element_at++];
-    root->name               = e->name;
-    root->element            = e;
-    root->field_id           = -1;
+    root->name = e->name;
+    root->element = e;
+    root->field_id = -1;
     FIRN_TRY(read_fields(&w, e, (node_levels){0}, root));
     root->leaf_count = w.leaf_at;
-    *ret_root        = root;
+    *ret_root = root;
     return FIRN_OK;
 }
 
@@ -218,21 +217,21 @@ file_schema_has_ids(const parquet_node *root)
 static bool
 integer_type(const parquet_element *e, data_type *t)
 {
-    int  width     = e->type == PARQUET_INT64 ? 64 : 32;
+    int  width = e->type == PARQUET_INT64 ? 64 : 32;
     bool is_signed = true;
     if (e->logical == PARQUET_LOGICAL_INTEGER) {
-        width     = e->bit_width;
+        width = e->bit_width;
         is_signed = e->is_signed;
     } else if (e->converted >= PARQUET_CONVERTED_UINT_8 && e->converted <= PARQUET_CONVERTED_UINT_64) {
         is_signed = false;
-        width     = 8 << (e->converted - PARQUET_CONVERTED_UINT_8);
+        width = 8 << (e->converted - PARQUET_CONVERTED_UINT_8);
     }
     if (is_signed || width < 32) {
         t->kind = e->type == PARQUET_INT64 ? TYPE_LONG : TYPE_INT;
     } else if (width == 32) {
         t->kind = TYPE_LONG;
     } else {
-        t->kind      = TYPE_DECIMAL; /* no wider integer: exact all the same */
+        t->kind = TYPE_DECIMAL; /* no wider integer: exact all the same */
         t->precision = 20;
     }
     return true;
@@ -242,9 +241,9 @@ static bool
 decimal_type(const parquet_element *e, data_type *t)
 {
     if (e->precision < 1 || e->precision > 38 || e->scale < 0 || e->scale > e->precision) return false;
-    t->kind      = TYPE_DECIMAL;
+    t->kind = TYPE_DECIMAL;
     t->precision = (unsigned) e->precision;
-    t->scale     = (unsigned) e->scale;
+    t->scale = (unsigned) e->scale;
     return true;
 }
 
@@ -310,7 +309,7 @@ fixed_type(const parquet_element *e, data_type *t)
         t->kind = TYPE_UUID;
         return e->size_bytes == 16;
     }
-    t->kind       = TYPE_FIXED;
+    t->kind = TYPE_FIXED;
     t->size_bytes = e->size_bytes;
     return true;
 }
@@ -347,7 +346,7 @@ file_schema_leaf_type(const parquet_element *e, data_type *ret_type)
 }
 
 static const char *const list_names[] = {"element"};
-static const char *const map_names[]  = {"key", "value"};
+static const char *const map_names[] = {"key", "value"};
 
 static firn_status
 table_fields(const char *file, const parquet_node *node, firn_arena *arena, const schema_field **ret_fields,
@@ -357,21 +356,21 @@ table_fields(const char *file, const parquet_node *node, firn_arena *arena, cons
     if (!fields) return firn_fail_memory(err, "a schema");
     for (unsigned i = 0; i < node->child_count; i++) {
         const parquet_node *child = &node->children[i];
-        data_type          *type  = firn_arena_alloc(arena, sizeof *type);
+        data_type          *type = firn_arena_alloc(arena, sizeof *type);
         if (!type) return firn_fail_memory(err, "a schema");
-        fields[i] = (schema_field){.id       = child->field_id > 0 ? child->field_id : 0,
+        fields[i] = (schema_field){.id = child->field_id > 0 ? child->field_id : 0,
                                    .required = !child->is_optional,
-                                   .name     = child->name,
-                                   .type     = type};
+                                   .name = child->name,
+                                   .type = type};
         if (node->kind == NODE_LIST) fields[i].name = list_names[0];
         if (node->kind == NODE_MAP) fields[i].name = map_names[i];
         if (child->kind == NODE_LEAF) {
             if (!file_schema_leaf_type(child->element, type))
-                return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "column '%s' of '%s' has a type that has no counterpart",
-                                 child->name, file);
+                return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED,
+                                 "column '%s' of '%s' has a type that has no counterpart", child->name, file);
             continue;
         }
-        type->kind        = child->kind == NODE_STRUCT ? TYPE_STRUCT : child->kind == NODE_LIST ? TYPE_LIST : TYPE_MAP;
+        type->kind = child->kind == NODE_STRUCT ? TYPE_STRUCT : child->kind == NODE_LIST ? TYPE_LIST : TYPE_MAP;
         type->field_count = child->child_count;
         FIRN_TRY(table_fields(file, child, arena, &type->fields, err));
     }
@@ -383,7 +382,7 @@ firn_status
 file_schema_table(const char *name, const parquet_node *root, table_schema **ret_schema, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    const schema_field *fields = NULL;
+    const schema_field                   *fields = NULL;
 
     FIRN_TRY(table_fields(name, root, &arena, &fields, err));
     return schema_new(0, fields, root->child_count, NULL, 0, !file_schema_has_ids(root), ret_schema, err);

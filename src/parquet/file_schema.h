@@ -37,12 +37,12 @@ struct parquet_node {
 FIRN_MUST_USE firn_status file_schema_read(const char *name, const parquet_metadata *metadata, firn_arena *arena,
                                            const parquet_node **ret_root, firn_error *err);
 /* Whether any node has a field id. */
-bool file_schema_has_ids(const parquet_node *root);
+bool                      file_schema_has_ids(const parquet_node *root);
 /* What the file holds, in Iceberg's types: the ids of the file, or new ones where it has none.
  * FIRN_UNSUPPORTED where a type has no counterpart. */
 FIRN_MUST_USE firn_status file_schema_table(const char *name, const parquet_node *root, table_schema **ret_schema,
                                             firn_error *err);
 /* The Iceberg type of one leaf; false: it has none. */
-FIRN_MUST_USE bool file_schema_leaf_type(const parquet_element *element, data_type *ret_type);
+FIRN_MUST_USE bool        file_schema_leaf_type(const parquet_element *element, data_type *ret_type);
 
 #endif

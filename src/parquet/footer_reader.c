@@ -21,7 +21,7 @@ static parquet_time_unit
 read_time_unit(thrift_reader *r, const thrift_struct *field)
 {
     parquet_time_unit unit = PARQUET_UNIT_NONE;
-    thrift_struct     s    = thrift_struct_enter(r, field);
+    thrift_struct     s = thrift_struct_enter(r, field);
     while (thrift_struct_next(r, &s)) {
         if (s.id >= PARQUET_UNIT_MILLIS && s.id <= PARQUET_UNIT_NANOS) unit = (parquet_time_unit) s.id;
         thrift_skip(r, &s);
@@ -75,20 +75,39 @@ read_element(thrift_reader *r, const thrift_struct *element, firn_arena *arena, 
     thrift_struct s = thrift_struct_enter(r, element);
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: type = thrift_i32(r, &s); break;
-        case 2: size_bytes = thrift_i32(r, &s); break;
-        case 3: repetition = thrift_i32(r, &s); break;
+        case 1:
+            type = thrift_i32(r, &s);
+            break;
+        case 2:
+            size_bytes = thrift_i32(r, &s);
+            break;
+        case 3:
+            repetition = thrift_i32(r, &s);
+            break;
         case 4:
             e->name = firn_arena_text(arena, thrift_binary(r, &s));
             if (!e->name) *no_memory = true;
             break;
-        case 5: child_count = thrift_i32(r, &s); break;
-        case 6: e->converted = thrift_i32(r, &s); break;
-        case 7: e->scale = thrift_i32(r, &s); break;
-        case 8: e->precision = thrift_i32(r, &s); break;
-        case 9: e->field_id = thrift_i32(r, &s); break;
-        case 10: read_logical(r, &s, e); break;
-        default: thrift_skip(r, &s);
+        case 5:
+            child_count = thrift_i32(r, &s);
+            break;
+        case 6:
+            e->converted = thrift_i32(r, &s);
+            break;
+        case 7:
+            e->scale = thrift_i32(r, &s);
+            break;
+        case 8:
+            e->precision = thrift_i32(r, &s);
+            break;
+        case 9:
+            e->field_id = thrift_i32(r, &s);
+            break;
+        case 10:
+            read_logical(r, &s, e);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (!e->name || repetition < 0 || repetition > PARQUET_REPEATED || type > PARQUET_FIXED_LEN_BYTE_ARRAY || type < -1)
@@ -97,9 +116,9 @@ read_element(thrift_reader *r, const thrift_struct *element, firn_arena *arena, 
     if (e->is_group && child_count < 0) thrift_fail(r);
     if (type == PARQUET_FIXED_LEN_BYTE_ARRAY && size_bytes <= 0) thrift_fail(r);
     if (thrift_failed(r)) return;
-    e->type        = e->is_group ? PARQUET_BOOLEAN : (parquet_type) type;
-    e->size_bytes  = (uint32_t) size_bytes;
-    e->repetition  = (parquet_repetition) repetition;
+    e->type = e->is_group ? PARQUET_BOOLEAN : (parquet_type) type;
+    e->size_bytes = (uint32_t) size_bytes;
+    e->repetition = (parquet_repetition) repetition;
     e->child_count = e->is_group ? (uint32_t) child_count : 0;
 }
 
@@ -107,23 +126,40 @@ static void
 read_statistics(thrift_reader *r, const thrift_struct *field, parquet_statistics *statistics)
 {
     firn_slice    old_min = {0}, old_max = {0};
-    thrift_struct s       = thrift_struct_enter(r, field);
+    thrift_struct s = thrift_struct_enter(r, field);
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: old_max = thrift_binary(r, &s); break;
-        case 2: old_min = thrift_binary(r, &s); break;
-        case 3: statistics->null_count = thrift_i64(r, &s); break;
-        case 5: statistics->max = thrift_binary(r, &s); break;
-        case 6: statistics->min = thrift_binary(r, &s); break;
-        case 7: statistics->max_is_exact = thrift_bool(r, &s); break;
-        case 8: statistics->min_is_exact = thrift_bool(r, &s); break;
-        case 9: statistics->nan_count = thrift_i64(r, &s); break;
-        default: thrift_skip(r, &s);
+        case 1:
+            old_max = thrift_binary(r, &s);
+            break;
+        case 2:
+            old_min = thrift_binary(r, &s);
+            break;
+        case 3:
+            statistics->null_count = thrift_i64(r, &s);
+            break;
+        case 5:
+            statistics->max = thrift_binary(r, &s);
+            break;
+        case 6:
+            statistics->min = thrift_binary(r, &s);
+            break;
+        case 7:
+            statistics->max_is_exact = thrift_bool(r, &s);
+            break;
+        case 8:
+            statistics->min_is_exact = thrift_bool(r, &s);
+            break;
+        case 9:
+            statistics->nan_count = thrift_i64(r, &s);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (!statistics->min.data && !statistics->max.data && (old_min.data || old_max.data)) {
-        statistics->min             = old_min;
-        statistics->max             = old_max;
+        statistics->min = old_min;
+        statistics->max = old_max;
         statistics->is_signed_order = true;
     }
 }
@@ -133,28 +169,43 @@ read_chunk_metadata(thrift_reader *r, const thrift_struct *field, parquet_chunk 
 {
     int64_t       type = -1, codec = -1;
     bool          has_offset = false;
-    thrift_struct s          = thrift_struct_enter(r, field);
+    thrift_struct s = thrift_struct_enter(r, field);
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: type = thrift_i32(r, &s); break;
-        case 4: codec = thrift_i32(r, &s); break;
-        case 5: c->value_count = thrift_i64(r, &s); break;
-        case 6: c->uncompressed_size_bytes = thrift_i64(r, &s); break;
-        case 7: c->compressed_size_bytes = thrift_i64(r, &s); break;
+        case 1:
+            type = thrift_i32(r, &s);
+            break;
+        case 4:
+            codec = thrift_i32(r, &s);
+            break;
+        case 5:
+            c->value_count = thrift_i64(r, &s);
+            break;
+        case 6:
+            c->uncompressed_size_bytes = thrift_i64(r, &s);
+            break;
+        case 7:
+            c->compressed_size_bytes = thrift_i64(r, &s);
+            break;
         case 9:
             c->data_page_offset = thrift_i64(r, &s);
-            has_offset          = true;
+            has_offset = true;
             break;
-        case 11: c->dictionary_page_offset = thrift_i64(r, &s); break;
-        case 12: read_statistics(r, &s, &c->statistics); break;
-        default: thrift_skip(r, &s);
+        case 11:
+            c->dictionary_page_offset = thrift_i64(r, &s);
+            break;
+        case 12:
+            read_statistics(r, &s, &c->statistics);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (type < 0 || type > PARQUET_FIXED_LEN_BYTE_ARRAY || codec < 0 || !has_offset || c->value_count < 0 ||
         c->compressed_size_bytes < 0)
         thrift_fail(r);
     if (thrift_failed(r)) return;
-    c->type  = (parquet_type) type;
+    c->type = (parquet_type) type;
     c->codec = (int) codec;
 }
 
@@ -163,25 +214,36 @@ read_chunk(thrift_reader *r, const thrift_struct *element, parquet_chunk *c)
 {
     bool has_metadata = false;
 
-    *c              = (parquet_chunk){.statistics = {.null_count = -1, .nan_count = -1}};
+    *c = (parquet_chunk){.statistics = {.null_count = -1, .nan_count = -1}};
     thrift_struct s = thrift_struct_enter(r, element);
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: c->is_external = thrift_binary(r, &s).size > 0; break;
+        case 1:
+            c->is_external = thrift_binary(r, &s).size > 0;
+            break;
         case 3:
             read_chunk_metadata(r, &s, c);
             has_metadata = true;
             break;
-        case 4: c->offset_index_offset = thrift_i64(r, &s); break;
-        case 5: c->offset_index_size = thrift_i32(r, &s); break;
-        case 6: c->column_index_offset = thrift_i64(r, &s); break;
-        case 7: c->column_index_size = thrift_i32(r, &s); break;
+        case 4:
+            c->offset_index_offset = thrift_i64(r, &s);
+            break;
+        case 5:
+            c->offset_index_size = thrift_i32(r, &s);
+            break;
+        case 6:
+            c->column_index_offset = thrift_i64(r, &s);
+            break;
+        case 7:
+            c->column_index_size = thrift_i32(r, &s);
+            break;
         case 8:
         case 9:
             c->is_encrypted = true;
             thrift_skip(r, &s);
             break;
-        default: thrift_skip(r, &s);
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (!has_metadata && !c->is_encrypted) thrift_fail(r);
@@ -192,27 +254,33 @@ read_row_group(thrift_reader *r, const thrift_struct *element, firn_arena *arena
                parquet_row_group *g, bool *no_memory)
 {
     int64_t        row_count = -1;
-    uint32_t       count     = 0;
-    parquet_chunk *chunks    = NULL;
-    thrift_struct  s         = thrift_struct_enter(r, element);
+    uint32_t       count = 0;
+    parquet_chunk *chunks = NULL;
+    thrift_struct  s = thrift_struct_enter(r, element);
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
         case 1: {
             thrift_list list = thrift_list_begin(r, &s);
-            count            = list.count;
+            count = list.count;
             if (count != leaf_count) thrift_fail(r);
             chunks = list_of(r, arena, &list, sizeof *chunks, no_memory);
-            for (uint32_t i = 0; i < count && !thrift_failed(r); i++) read_chunk(r, &list.element, &chunks[i]);
+            for (uint32_t i = 0; i < count && !thrift_failed(r); i++)
+                read_chunk(r, &list.element, &chunks[i]);
             break;
         }
-        case 2: g->size_bytes = thrift_i64(r, &s); break;
-        case 3: row_count = thrift_i64(r, &s); break;
-        default: thrift_skip(r, &s);
+        case 2:
+            g->size_bytes = thrift_i64(r, &s);
+            break;
+        case 3:
+            row_count = thrift_i64(r, &s);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (row_count < 0 || count != leaf_count) thrift_fail(r);
     g->row_count = row_count < 0 ? 0 : (uint64_t) row_count;
-    g->chunks    = chunks;
+    g->chunks = chunks;
 }
 
 /* Whether the flattened tree is whole; counts the leaves. */
@@ -243,14 +311,14 @@ typedef struct footer_parts {
 static void
 read_schema(thrift_reader *r, const thrift_struct *field, firn_arena *arena, parquet_metadata *m, bool *no_memory)
 {
-    thrift_list      list     = thrift_list_begin(r, field);
+    thrift_list      list = thrift_list_begin(r, field);
     parquet_element *elements = list_of(r, arena, &list, sizeof *elements, no_memory);
 
     for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
         read_element(r, &list.element, arena, &elements[i], no_memory);
     if (thrift_failed(r)) return;
     m->element_count = list.count;
-    m->elements      = elements;
+    m->elements = elements;
     if (!elements || !check_elements(elements, list.count, &m->leaf_count)) thrift_fail(r);
 }
 
@@ -265,27 +333,29 @@ read_row_groups(thrift_reader *r, const footer_parts *parts, firn_arena *arena, 
         m->row_count += groups[i].row_count;
     }
     m->row_group_count = parts->groups.count;
-    m->row_groups      = groups;
+    m->row_groups = groups;
 }
 
 firn_status
 footer_read(const char *name, firn_slice footer, firn_arena *arena, parquet_metadata *ret_metadata, firn_error *err)
 {
-    parquet_metadata m         = {0};
-    footer_parts     parts     = {0};
+    parquet_metadata m = {0};
+    footer_parts     parts = {0};
     bool             no_memory = false;
-    thrift_reader    r         = thrift_reader_of(footer);
-    thrift_struct    s         = thrift_struct_begin(&r);
+    thrift_reader    r = thrift_reader_of(footer);
+    thrift_struct    s = thrift_struct_begin(&r);
 
     while (thrift_struct_next(&r, &s)) {
         switch (s.id) {
-        case 2: read_schema(&r, &s, arena, &m, &no_memory); break;
+        case 2:
+            read_schema(&r, &s, arena, &m, &no_memory);
+            break;
         case 4: {
             /* Read when the schema is known, whatever the order of the fields. */
-            thrift_reader at  = r;
-            parts.groups      = thrift_list_begin(&at, &s);
-            parts.groups_at   = at;
-            parts.has_groups  = true;
+            thrift_reader at = r;
+            parts.groups = thrift_list_begin(&at, &s);
+            parts.groups_at = at;
+            parts.has_groups = true;
             thrift_skip(&r, &s);
             break;
         }
@@ -293,7 +363,8 @@ footer_read(const char *name, firn_slice footer, firn_arena *arena, parquet_meta
             m.created_by = firn_arena_text(arena, thrift_binary(&r, &s));
             if (!m.created_by) no_memory = true;
             break;
-        default: thrift_skip(&r, &s); /* encryption_algorithm too: each encrypted chunk says so itself */
+        default:
+            thrift_skip(&r, &s); /* encryption_algorithm too: each encrypted chunk says so itself */
         }
     }
     size_t offset = firn_reader_offset(&r.in);
@@ -313,15 +384,24 @@ static void
 read_data_page(thrift_reader *r, const thrift_struct *field, parquet_page_header *h)
 {
     int64_t       value_count = -1;
-    thrift_struct s           = thrift_struct_enter(r, field);
-    h->encoding               = -1;
+    thrift_struct s = thrift_struct_enter(r, field);
+    h->encoding = -1;
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: value_count = thrift_i32(r, &s); break;
-        case 2: h->encoding = thrift_i32(r, &s); break;
-        case 3: h->definition_encoding = thrift_i32(r, &s); break;
-        case 4: h->repetition_encoding = thrift_i32(r, &s); break;
-        default: thrift_skip(r, &s);
+        case 1:
+            value_count = thrift_i32(r, &s);
+            break;
+        case 2:
+            h->encoding = thrift_i32(r, &s);
+            break;
+        case 3:
+            h->definition_encoding = thrift_i32(r, &s);
+            break;
+        case 4:
+            h->repetition_encoding = thrift_i32(r, &s);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (value_count < 0 || h->encoding < 0) thrift_fail(r);
@@ -332,13 +412,18 @@ static void
 read_dictionary_page(thrift_reader *r, const thrift_struct *field, parquet_page_header *h)
 {
     int64_t       value_count = -1;
-    thrift_struct s           = thrift_struct_enter(r, field);
-    h->encoding               = -1;
+    thrift_struct s = thrift_struct_enter(r, field);
+    h->encoding = -1;
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: value_count = thrift_i32(r, &s); break;
-        case 2: h->encoding = thrift_i32(r, &s); break;
-        default: thrift_skip(r, &s);
+        case 1:
+            value_count = thrift_i32(r, &s);
+            break;
+        case 2:
+            h->encoding = thrift_i32(r, &s);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (value_count < 0 || h->encoding < 0) thrift_fail(r);
@@ -350,27 +435,42 @@ read_data_page_v2(thrift_reader *r, const thrift_struct *field, parquet_page_hea
 {
     int64_t       value_count = -1, null_count = -1, row_count = -1, definition = -1, repetition = -1;
     thrift_struct s = thrift_struct_enter(r, field);
-    h->encoding     = -1;
+    h->encoding = -1;
     h->is_compressed = true;
     while (thrift_struct_next(r, &s)) {
         switch (s.id) {
-        case 1: value_count = thrift_i32(r, &s); break;
-        case 2: null_count = thrift_i32(r, &s); break;
-        case 3: row_count = thrift_i32(r, &s); break;
-        case 4: h->encoding = thrift_i32(r, &s); break;
-        case 5: definition = thrift_i32(r, &s); break;
-        case 6: repetition = thrift_i32(r, &s); break;
-        case 7: h->is_compressed = thrift_bool(r, &s); break;
-        default: thrift_skip(r, &s);
+        case 1:
+            value_count = thrift_i32(r, &s);
+            break;
+        case 2:
+            null_count = thrift_i32(r, &s);
+            break;
+        case 3:
+            row_count = thrift_i32(r, &s);
+            break;
+        case 4:
+            h->encoding = thrift_i32(r, &s);
+            break;
+        case 5:
+            definition = thrift_i32(r, &s);
+            break;
+        case 6:
+            repetition = thrift_i32(r, &s);
+            break;
+        case 7:
+            h->is_compressed = thrift_bool(r, &s);
+            break;
+        default:
+            thrift_skip(r, &s);
         }
     }
     if (value_count < 0 || null_count < 0 || null_count > value_count || row_count < 0 || definition < 0 ||
         repetition < 0 || h->encoding < 0)
         thrift_fail(r);
     if (thrift_failed(r)) return;
-    h->value_count           = (uint32_t) value_count;
-    h->null_count            = (uint32_t) null_count;
-    h->row_count             = (uint32_t) row_count;
+    h->value_count = (uint32_t) value_count;
+    h->null_count = (uint32_t) null_count;
+    h->row_count = (uint32_t) row_count;
     h->definition_size_bytes = (uint32_t) definition;
     h->repetition_size_bytes = (uint32_t) repetition;
 }
@@ -378,19 +478,25 @@ read_data_page_v2(thrift_reader *r, const thrift_struct *field, parquet_page_hea
 page_header_result
 page_header_read(firn_slice bytes, parquet_page_header *ret_header, size_t *ret_size)
 {
-    parquet_page_header h    = {0};
+    parquet_page_header h = {0};
     int64_t             type = -1, compressed = -1, uncompressed = -1;
     int                 found = -1; /* the page type whose own header is there */
-    thrift_reader       r     = thrift_reader_of(bytes);
-    thrift_struct       s     = thrift_struct_begin(&r);
+    thrift_reader       r = thrift_reader_of(bytes);
+    thrift_struct       s = thrift_struct_begin(&r);
 
     while (thrift_struct_next(&r, &s)) {
         switch (s.id) {
-        case 1: type = thrift_i32(&r, &s); break;
-        case 2: uncompressed = thrift_i32(&r, &s); break;
-        case 3: compressed = thrift_i32(&r, &s); break;
+        case 1:
+            type = thrift_i32(&r, &s);
+            break;
+        case 2:
+            uncompressed = thrift_i32(&r, &s);
+            break;
+        case 3:
+            compressed = thrift_i32(&r, &s);
+            break;
         case 4:
-            h.crc     = (uint32_t) thrift_i32(&r, &s);
+            h.crc = (uint32_t) thrift_i32(&r, &s);
             h.has_crc = true;
             break;
         case 5:
@@ -405,7 +511,8 @@ page_header_read(firn_slice bytes, parquet_page_header *ret_header, size_t *ret_
             read_data_page_v2(&r, &s, &h);
             found = PARQUET_DATA_PAGE_V2;
             break;
-        default: thrift_skip(&r, &s);
+        default:
+            thrift_skip(&r, &s);
         }
     }
     /* Which of the two it is cannot be told from inside; the caller adds bytes until its limit. */
@@ -413,123 +520,14 @@ page_header_read(firn_slice bytes, parquet_page_header *ret_header, size_t *ret_
     if (compressed < 0 || uncompressed < 0 || type < 0) return PAGE_HEADER_CORRUPT;
     if (type != found && type <= PARQUET_DATA_PAGE_V2 && type != PARQUET_INDEX_PAGE) return PAGE_HEADER_CORRUPT;
     if (type > PARQUET_DATA_PAGE_V2) type = PARQUET_INDEX_PAGE; /* to be passed over alike */
-    h.type                    = (parquet_page_type) type;
-    h.compressed_size_bytes   = (uint32_t) compressed;
+    h.type = (parquet_page_type) type;
+    h.compressed_size_bytes = (uint32_t) compressed;
     h.uncompressed_size_bytes = (uint32_t) uncompressed;
     if (h.type == PARQUET_DATA_PAGE_V2) {
         uint64_t levels = (uint64_t) h.definition_size_bytes + h.repetition_size_bytes;
         if (levels > h.compressed_size_bytes || levels > h.uncompressed_size_bytes) return PAGE_HEADER_CORRUPT;
     }
     *ret_header = h;
-    *ret_size   = firn_reader_offset(&r.in);
+    *ret_size = firn_reader_offset(&r.in);
     return PAGE_HEADER_OK;
-}
-
-static void
-read_location(thrift_reader *r, const thrift_struct *element, parquet_page_location *location)
-{
-    int64_t       offset = -1, size_bytes = -1, first_row = -1;
-    thrift_struct s = thrift_struct_enter(r, element);
-    while (thrift_struct_next(r, &s)) {
-        switch (s.id) {
-        case 1: offset = thrift_i64(r, &s); break;
-        case 2: size_bytes = thrift_i32(r, &s); break;
-        case 3: first_row = thrift_i64(r, &s); break;
-        default: thrift_skip(r, &s);
-        }
-    }
-    if (offset < 0 || size_bytes < 0 || first_row < 0) thrift_fail(r);
-    if (thrift_failed(r)) return;
-    *location = (parquet_page_location){(uint64_t) offset, (uint64_t) first_row, (uint32_t) size_bytes};
-}
-
-static void
-read_offset_index(thrift_reader *r, firn_arena *arena, parquet_page_index *index, bool *no_memory)
-{
-    parquet_page_location *locations = NULL;
-    thrift_struct          s         = thrift_struct_begin(r);
-    while (thrift_struct_next(r, &s)) {
-        if (s.id != 1) {
-            thrift_skip(r, &s);
-            continue;
-        }
-        thrift_list list = thrift_list_begin(r, &s);
-        locations        = list_of(r, arena, &list, sizeof *locations, no_memory);
-        for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) {
-            read_location(r, &list.element, &locations[i]);
-            if (thrift_failed(r)) break;
-            if (i == 0 ? locations[i].first_row != 0 : locations[i].first_row <= locations[i - 1].first_row)
-                thrift_fail(r);
-        }
-        index->page_count = list.count;
-        index->locations  = locations;
-    }
-}
-
-static const bool *
-read_bools(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
-{
-    thrift_list list = thrift_list_begin(r, field);
-    bool       *out  = list_of(r, arena, &list, sizeof *out, no_memory);
-    if (list.count != count || list.element.type != THRIFT_TRUE) thrift_fail(r);
-    for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) out[i] = firn_reader_u8(&r->in) == 1;
-    return out;
-}
-
-static const firn_slice *
-read_slices(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
-{
-    thrift_list list = thrift_list_begin(r, field);
-    firn_slice *out  = list_of(r, arena, &list, sizeof *out, no_memory);
-    if (list.count != count) thrift_fail(r);
-    for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) out[i] = thrift_binary(r, &list.element);
-    return out;
-}
-
-static const int64_t *
-read_longs(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
-{
-    thrift_list list = thrift_list_begin(r, field);
-    int64_t    *out  = list_of(r, arena, &list, sizeof *out, no_memory);
-    if (list.count != count) thrift_fail(r);
-    for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) out[i] = thrift_i64(r, &list.element);
-    return out;
-}
-
-static void
-read_column_index(thrift_reader *r, firn_arena *arena, parquet_page_index *index, bool *no_memory)
-{
-    int32_t       order = -1;
-    thrift_struct s     = thrift_struct_begin(r);
-    while (thrift_struct_next(r, &s)) {
-        switch (s.id) {
-        case 1: index->is_null_page = read_bools(r, &s, arena, index->page_count, no_memory); break;
-        case 2: index->min = read_slices(r, &s, arena, index->page_count, no_memory); break;
-        case 3: index->max = read_slices(r, &s, arena, index->page_count, no_memory); break;
-        case 4: order = thrift_i32(r, &s); break;
-        case 5: index->null_counts = read_longs(r, &s, arena, index->page_count, no_memory); break;
-        default: thrift_skip(r, &s);
-        }
-    }
-    if (order < 0 || order > PARQUET_DESCENDING || !index->is_null_page || !index->min || !index->max) thrift_fail(r);
-    index->order = thrift_failed(r) ? PARQUET_UNORDERED : (parquet_boundary_order) order;
-}
-
-firn_status
-page_index_read(const char *name, firn_slice offset_index, firn_slice column_index, firn_arena *arena,
-                parquet_page_index *ret_index, firn_error *err)
-{
-    parquet_page_index index     = {0};
-    bool               no_memory = false;
-    thrift_reader      r         = thrift_reader_of(offset_index);
-
-    read_offset_index(&r, arena, &index, &no_memory);
-    if (!thrift_failed(&r) && column_index.size > 0 && index.page_count > 0) {
-        r = thrift_reader_of(column_index);
-        read_column_index(&r, arena, &index, &no_memory);
-    }
-    if (no_memory) return firn_fail(err, FIRN_E_NO_MEMORY, "the page index of '%s' is beyond the memory limit", name);
-    if (thrift_failed(&r)) return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "the page index of '%s' is damaged", name);
-    *ret_index = index;
-    return FIRN_OK;
 }

@@ -23,8 +23,4 @@ typedef enum page_header_result {
 /* The header that `bytes` begin with; *ret_size is its length in bytes. */
 FIRN_MUST_USE page_header_result page_header_read(firn_slice bytes, parquet_page_header *ret_header, size_t *ret_size);
 
-/* `offset_index` is required, `column_index` may be empty. Views into the bytes. */
-FIRN_MUST_USE firn_status page_index_read(const char *name, firn_slice offset_index, firn_slice column_index,
-                                          firn_arena *arena, parquet_page_index *ret_index, firn_error *err);
-
 #endif

@@ -21,10 +21,10 @@ level_decoder_cut(level_decoder *d, int encoding, unsigned level_max, size_t cou
 {
     size_t size;
     if (encoding == PARQUET_BIT_PACKED) {
-        *d   = (level_decoder){.is_bit_packed = true, .bit_width = level_bit_width(level_max)};
+        *d = (level_decoder){.is_bit_packed = true, .bit_width = level_bit_width(level_max)};
         size = (count * d->bit_width + 7) / 8;
         if (size > bytes->size) return false;
-        d->packed       = bytes->data;
+        d->packed = bytes->data;
         d->packed_count = count;
     } else if (encoding == PARQUET_RLE) {
         if (bytes->size < 4) return false;
@@ -54,7 +54,8 @@ level_decode_u8(level_decoder *d, size_t count, uint8_t *out)
 {
     if (!d->is_bit_packed) return rle_decode_u8(&d->rle, count, out);
     if (count > d->packed_count - d->packed_next) return false;
-    for (size_t i = 0; i < count; i++) out[i] = packed_level(d, d->packed_next++);
+    for (size_t i = 0; i < count; i++)
+        out[i] = packed_level(d, d->packed_next++);
     return true;
 }
 

@@ -19,12 +19,12 @@ typedef struct level_decoder {
 } level_decoder;
 
 /* Bits that a level up to level_max needs. */
-unsigned level_bit_width(unsigned level_max);
+unsigned           level_bit_width(unsigned level_max);
 /* Cuts the levels off the front of a v1 page's bytes. */
 FIRN_MUST_USE bool level_decoder_cut(level_decoder *d, int encoding, unsigned level_max, size_t count,
                                      firn_slice *bytes);
 /* The levels of a v2 page. */
-void level_decoder_init(level_decoder *d, firn_slice bytes, unsigned level_max);
+void               level_decoder_init(level_decoder *d, firn_slice bytes, unsigned level_max);
 FIRN_MUST_USE bool level_decode_u8(level_decoder *d, size_t count, uint8_t *out);
 /* Levels up to 1 as bits. */
 FIRN_MUST_USE bool level_decode_bits(level_decoder *d, size_t count, uint8_t *bits, size_t first, size_t *add_ones);

@@ -14,7 +14,8 @@
 void
 read_context_done(read_context *context)
 {
-    for (unsigned i = 0; i < PAGE_CODEC_COUNT; i++) decompressor_free(context->decompressors[i]);
+    for (unsigned i = 0; i < PAGE_CODEC_COUNT; i++)
+        decompressor_free(context->decompressors[i]);
     *context = (read_context){0};
 }
 
@@ -50,7 +51,8 @@ page_reader_start(page_reader *p, const parquet_chunk *chunk, firn_error *err)
 {
     int64_t start = chunk->data_page_offset;
     /* Some writers set it to 0 for "none", others to the data page's own offset. */
-    if (chunk->dictionary_page_offset > 0 && chunk->dictionary_page_offset < start) start = chunk->dictionary_page_offset;
+    if (chunk->dictionary_page_offset > 0 && chunk->dictionary_page_offset < start)
+        start = chunk->dictionary_page_offset;
     p->header_at = start < 0 ? 0 : (uint64_t) start;
     if (chunk->is_encrypted)
         return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "column '%s' of '%s' is encrypted", p->column,
@@ -59,10 +61,11 @@ page_reader_start(page_reader *p, const parquet_chunk *chunk, firn_error *err)
         return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "column '%s' of '%s' is in another file", p->column,
                          p->context->source->name);
     if (start < PARQUET_MAGIC_SIZE || (uint64_t) start >= p->context->data_end)
-        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "column '%s' of '%s' begins at byte %" PRId64 ", outside the file",
-                         p->column, p->context->source->name, start);
-    p->codec    = chunk->codec;
-    p->at       = (uint64_t) start;
+        return firn_fail(err, FIRN_E_PARQUET_CORRUPT,
+                         "column '%s' of '%s' begins at byte %" PRId64 ", outside the file", p->column,
+                         p->context->source->name, start);
+    p->codec = chunk->codec;
+    p->at = (uint64_t) start;
     p->hint_end = p->context->data_end;
     if ((uint64_t) chunk->compressed_size_bytes < p->hint_end - p->at)
         p->hint_end = p->at + (uint64_t) chunk->compressed_size_bytes;
@@ -72,7 +75,7 @@ page_reader_start(page_reader *p, const parquet_chunk *chunk, firn_error *err)
 void
 page_reader_seek(page_reader *p, uint64_t offset, uint64_t end)
 {
-    p->at       = offset;
+    p->at = offset;
     p->hint_end = end;
 }
 
@@ -80,7 +83,7 @@ page_reader_seek(page_reader *p, uint64_t offset, uint64_t end)
 static firn_status
 fill_window(page_reader *p, size_t size, firn_error *err)
 {
-    read_context *context    = p->context;
+    read_context *context = p->context;
     uint64_t      window_end = p->window_offset + p->window.size;
 
     if (p->at >= p->window_offset && p->at + size <= window_end) return FIRN_OK;
@@ -89,12 +92,12 @@ fill_window(page_reader *p, size_t size, firn_error *err)
         kept = (size_t) (window_end - p->at);
         memmove(p->window.data, p->window.data + (p->at - p->window_offset), kept);
     }
-    p->window.size   = kept;
+    p->window.size = kept;
     p->window_offset = p->at;
 
     /* As far ahead as the chunk probably goes, but all that is asked for. */
     uint64_t ahead = p->hint_end > p->at ? p->hint_end - p->at : 0;
-    size_t   want  = ahead < context->read_ahead_bytes ? (size_t) ahead : context->read_ahead_bytes;
+    size_t   want = ahead < context->read_ahead_bytes ? (size_t) ahead : context->read_ahead_bytes;
     if (want < size) want = size;
     FIRN_TRY(budget_reserve(&context->budget, &p->window, want - kept, err));
     FIRN_TRY(context->source->read(context->source->state, p->at + kept, want - kept, &p->window, err));
@@ -213,14 +216,15 @@ load_v2(page_reader *p, const parquet_page_header *header, firn_slice raw, page_
 {
     size_t     levels = (size_t) header->repetition_size_bytes + header->definition_size_bytes;
     firn_slice values = firn_slice_of(raw.data + levels, raw.size - levels);
-    size_t     size   = header->uncompressed_size_bytes - levels;
+    size_t     size = header->uncompressed_size_bytes - levels;
 
     if (header->is_compressed && p->codec != PARQUET_CODEC_UNCOMPRESSED && values.size > 0 && size > 0) {
         FIRN_TRY(decompress(p, values, size, err));
         values = firn_slice_of(p->page.data, p->page.size);
     }
-    *ret_body = (page_body){firn_slice_of(raw.data, header->repetition_size_bytes),
-                            firn_slice_of(raw.data + header->repetition_size_bytes, header->definition_size_bytes), values};
+    *ret_body =
+        (page_body){firn_slice_of(raw.data, header->repetition_size_bytes),
+                    firn_slice_of(raw.data + header->repetition_size_bytes, header->definition_size_bytes), values};
     return FIRN_OK;
 }
 

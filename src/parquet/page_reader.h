@@ -34,10 +34,10 @@ typedef struct page_reader {
     read_context *context;
     const char   *column; /* for messages */
     int           codec;
-    uint64_t      at;              /* offset of the next header, or of the body after next */
-    uint64_t      hint_end;        /* where the chunk probably ends */
-    uint64_t      header_at;       /* of the current page */
-    uint64_t      window_offset;   /* of window.data[0] */
+    uint64_t      at;            /* offset of the next header, or of the body after next */
+    uint64_t      hint_end;      /* where the chunk probably ends */
+    uint64_t      header_at;     /* of the current page */
+    uint64_t      window_offset; /* of window.data[0] */
     firn_buffer   window, page;
 } page_reader;
 
@@ -47,16 +47,16 @@ typedef struct page_body {
     firn_slice values;
 } page_body;
 
-void page_reader_init(page_reader *p, read_context *context, const char *column);
-void page_reader_done(page_reader *p);
+void                      page_reader_init(page_reader *p, read_context *context, const char *column);
+void                      page_reader_done(page_reader *p);
 FIRN_MUST_USE firn_status page_reader_start(page_reader *p, const parquet_chunk *chunk, firn_error *err);
 /* Goes to a page whose place is known; nothing behind `end` is worth reading ahead. */
-void page_reader_seek(page_reader *p, uint64_t offset, uint64_t end);
+void                      page_reader_seek(page_reader *p, uint64_t offset, uint64_t end);
 FIRN_MUST_USE firn_status page_reader_next(page_reader *p, parquet_page_header *ret_header, firn_error *err);
 FIRN_MUST_USE firn_status page_reader_load(page_reader *p, const parquet_page_header *header, page_body *ret_body,
                                            firn_error *err);
-void page_reader_skip(page_reader *p, const parquet_page_header *header);
+void                      page_reader_skip(page_reader *p, const parquet_page_header *header);
 /* Adds the column and the offset of the current page to the error. */
-firn_status page_reader_while(const page_reader *p, firn_error *err);
+firn_status               page_reader_while(const page_reader *p, firn_error *err);
 
 #endif

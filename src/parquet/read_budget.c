@@ -10,7 +10,7 @@ budget_reserve(read_budget *budget, firn_buffer *buffer, size_t extra, firn_erro
     if (extra > left || buffer->size + extra > left + buffer->capacity)
         return firn_fail(err, FIRN_E_PARQUET_LIMIT, "%zu more bytes would pass the reader's limit of %zu", extra,
                          budget->max_bytes);
-    size_t before          = buffer->capacity;
+    size_t before = buffer->capacity;
     buffer->size_bytes_max = left + buffer->capacity;
     FIRN_TRY(firn_buffer_reserve(buffer, extra, err));
     budget->used_bytes += buffer->capacity - before;

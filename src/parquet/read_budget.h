@@ -14,8 +14,8 @@ typedef struct read_budget {
 /* Room for `extra` more bytes in the buffer; FIRN_E_PARQUET_LIMIT where the budget does not allow it. */
 FIRN_MUST_USE firn_status budget_reserve(read_budget *budget, firn_buffer *buffer, size_t extra, firn_error *err);
 /* Frees the buffer and gives its memory back. */
-void budget_release(read_budget *budget, firn_buffer *buffer);
+void                      budget_release(read_budget *budget, firn_buffer *buffer);
 /* Moves the bytes out, which count no more; NULL for an empty buffer. */
-void *budget_take(read_budget *budget, firn_buffer *buffer);
+void                     *budget_take(read_budget *budget, firn_buffer *buffer);
 
 #endif

@@ -28,14 +28,14 @@ add_column(planner *p, const parquet_node *leaf, const value_conversion *convers
 {
     read_plan *plan = p->plan;
     if (plan->column_count == p->column_max) {
-        unsigned     grown   = p->column_max ? p->column_max * 2 : 16;
+        unsigned     grown = p->column_max ? p->column_max * 2 : 16;
         plan_column *columns = firn_arena_array(p->arena, grown, sizeof *columns);
         if (!columns) return no_memory(p);
         if (plan->column_count > 0) memcpy(columns, plan->columns, plan->column_count * sizeof *columns);
         plan->columns = columns;
         p->column_max = grown;
     }
-    *ret_column                        = plan->column_count;
+    *ret_column = plan->column_count;
     plan->columns[plan->column_count++] = (plan_column){leaf, *conversion, is_flat, levels_only};
     return FIRN_OK;
 }
@@ -67,7 +67,7 @@ static firn_status plan_field(planner *p, const schema_field *field, const parqu
 static firn_status
 plan_missing(planner *p, const schema_field *field, plan_node *node)
 {
-    node->kind   = PLAN_MISSING;
+    node->kind = PLAN_MISSING;
     node->column = NO_COLUMN;
     if (field->required && !field->initial_default)
         return firn_fail(p->err, FIRN_E_PARQUET_CORRUPT, "required column '%s' (id %d) is not in '%s'", field->name,
@@ -88,7 +88,7 @@ plan_children(planner *p, const data_type *type, const parquet_node *file, plan_
     bool by_position = node->kind != PLAN_STRUCT; /* element, key, value */
 
     node->child_count = type->field_count;
-    node->children    = firn_arena_array(p->arena, type->field_count ? type->field_count : 1, sizeof *node->children);
+    node->children = firn_arena_array(p->arena, type->field_count ? type->field_count : 1, sizeof *node->children);
     if (!node->children) return no_memory(p);
     if (by_position && file->child_count != type->field_count) return mismatch(p, node->field);
     for (unsigned i = 0; i < type->field_count; i++) {
@@ -114,7 +114,8 @@ plan_field(planner *p, const schema_field *field, const parquet_node *file, bool
         type_kind         type;
         parquet_node_kind node;
         plan_kind         plan;
-    } nested[] = {{TYPE_STRUCT, NODE_STRUCT, PLAN_STRUCT}, {TYPE_LIST, NODE_LIST, PLAN_LIST}, {TYPE_MAP, NODE_MAP, PLAN_MAP}};
+    } nested[] = {
+        {TYPE_STRUCT, NODE_STRUCT, PLAN_STRUCT}, {TYPE_LIST, NODE_LIST, PLAN_LIST}, {TYPE_MAP, NODE_MAP, PLAN_MAP}};
 
     *node = (plan_node){.kind = PLAN_LEAF, .field = field, .file = file, .column = NO_COLUMN};
     if (!file) return plan_missing(p, field, node);
@@ -135,21 +136,22 @@ static void
 apply_mapping(const jvalue *mapping, parquet_node *parent)
 {
     static const char *const list_names[] = {"element"};
-    static const char *const map_names[]  = {"key", "value"};
+    static const char *const map_names[] = {"key", "value"};
 
     for (unsigned i = 0; i < parent->child_count; i++) {
         parquet_node *child = &parent->children[i];
-        const char   *name  = parent->kind == NODE_LIST  ? list_names[0]
-                              : parent->kind == NODE_MAP ? map_names[i]
-                                                         : child->name;
-        child->field_id     = -1;
+        const char   *name = parent->kind == NODE_LIST  ? list_names[0]
+                             : parent->kind == NODE_MAP ? map_names[i]
+                                                        : child->name;
+        child->field_id = -1;
         for (size_t k = 0; k < jcount(mapping); k++) {
             const jvalue *entry = jat(mapping, k), *names = jget(entry, "names");
             for (size_t n = 0; n < jcount(names); n++) {
                 const char *candidate = jtext(jat(names, n));
-                int64_t     id        = -1;
+                int64_t     id = -1;
                 if (!candidate || strcmp(candidate, name) != 0) continue;
-                if (jinteger(jget(entry, "field-id"), &id) && id >= 0 && id <= INT32_MAX) child->field_id = (int32_t) id;
+                if (jinteger(jget(entry, "field-id"), &id) && id >= 0 && id <= INT32_MAX)
+                    child->field_id = (int32_t) id;
                 apply_mapping(jget(entry, "fields"), child);
             }
         }
@@ -163,7 +165,8 @@ copy_tree(const planner *p, const parquet_node *from, parquet_node *to)
     if (from->child_count == 0) return FIRN_OK;
     to->children = firn_arena_array(p->arena, from->child_count, sizeof *to->children);
     if (!to->children) return no_memory(p);
-    for (unsigned i = 0; i < from->child_count; i++) FIRN_TRY(copy_tree(p, &from->children[i], &to->children[i]));
+    for (unsigned i = 0; i < from->child_count; i++)
+        FIRN_TRY(copy_tree(p, &from->children[i], &to->children[i]));
     return FIRN_OK;
 }
 
@@ -176,7 +179,7 @@ map_names_to_ids(planner *p, const char *mapping)
     if (!root) return no_memory(p);
     FIRN_TRY(copy_tree(p, p->root, root));
     apply_mapping(jdoc_root(doc), root);
-    p->root  = root;
+    p->root = root;
     p->by_id = true;
     return FIRN_OK;
 }

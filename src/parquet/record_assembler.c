@@ -39,12 +39,10 @@ levels_of(const assembly *a, const plan_node *node)
 {
     const column_reader *c = &a->columns[node->column];
     /* Below no further list than the node's own context every entry begins a slot. */
-    return (slot_levels){c->definitions.data,
-                         c->leaf->repetition > node->file->repetition ? c->repetitions.data : NULL,
-                         (size_t) c->entry_count,
-                         node->file->repetition,
-                         node->file->slot_definition,
-                         node->file->definition};
+    return (slot_levels){
+        c->definitions.data,         c->leaf->repetition > node->file->repetition ? c->repetitions.data : NULL,
+        (size_t) c->entry_count,     node->file->repetition,
+        node->file->slot_definition, node->file->definition};
 }
 
 /* The loops below have no branches on data; `has_repetitions` is a constant in each. */
@@ -62,9 +60,11 @@ count_slots(const slot_levels *l)
     size_t count = 0;
     if (l->slot_definition == 0 && !l->repetitions) return l->count;
     if (l->repetitions) {
-        for (size_t i = 0; i < l->count; i++) count += is_slot(l, i, true);
+        for (size_t i = 0; i < l->count; i++)
+            count += is_slot(l, i, true);
     } else {
-        for (size_t i = 0; i < l->count; i++) count += is_slot(l, i, false);
+        for (size_t i = 0; i < l->count; i++)
+            count += is_slot(l, i, false);
     }
     return count;
 }
@@ -76,8 +76,8 @@ fill_validity(const slot_levels *l, uint8_t *restrict bits, bool has_repetitions
     size_t slot = 0, valid_count = 0;
     for (size_t i = 0; i < l->count; i++) {
         bool     slot_here = is_slot(l, i, has_repetitions);
-        unsigned valid     = slot_here & (l->definitions[i] >= l->definition);
-        bits[slot >> 3]    = (uint8_t) (bits[slot >> 3] | valid << (slot & 7));
+        unsigned valid = slot_here & (l->definitions[i] >= l->definition);
+        bits[slot >> 3] = (uint8_t) (bits[slot >> 3] | valid << (slot & 7));
         slot += slot_here;
         valid_count += valid;
     }
@@ -88,7 +88,7 @@ fill_validity(const slot_levels *l, uint8_t *restrict bits, bool has_repetitions
 static inline __attribute__((always_inline)) uint64_t
 fill_offsets(const slot_levels *l, int32_t *restrict offsets, bool has_repetitions)
 {
-    size_t   slot     = 0;
+    size_t   slot = 0;
     uint64_t elements = 0;
     for (size_t i = 0; i < l->count; i++) {
         offsets[slot] = (int32_t) (uint32_t) elements;
@@ -109,7 +109,7 @@ build_validity(const assembly *a, const slot_levels *l, size_t slot_count, struc
     uint8_t *bits = firn_alloc_aligned(bitmap_size_bytes(slot_count) + 1);
     if (!bits) return no_memory(a);
     memset(bits, 0, bitmap_size_bytes(slot_count) + 1);
-    size_t valid      = l->repetitions ? fill_validity(l, bits, true) : fill_validity(l, bits, false);
+    size_t valid = l->repetitions ? fill_validity(l, bits, true) : fill_validity(l, bits, false);
     array->null_count = (int64_t) (slot_count - valid);
     if (array->null_count > 0) {
         array->buffers[0] = bits;
@@ -132,8 +132,7 @@ build_offsets(const assembly *a, const slot_levels *l, size_t slot_count, int64_
         return firn_fail(a->err, FIRN_E_PARQUET_LIMIT, "a batch of lists would have more than 2^31 elements");
     offsets[slot_count] = (int32_t) elements;
     /* Levels that go on with a list that has not begun. */
-    if (offsets[0] != 0)
-        return firn_fail(a->err, FIRN_E_PARQUET_CORRUPT, "a column has elements outside of its lists");
+    if (offsets[0] != 0) return firn_fail(a->err, FIRN_E_PARQUET_CORRUPT, "a column has elements outside of its lists");
     *ret_element_count = (int64_t) elements;
     return FIRN_OK;
 }
@@ -152,13 +151,14 @@ static firn_status
 pack_booleans(const assembly *a, const column_reader *c, struct ArrowArray *array)
 {
     size_t   count = (size_t) array->length;
-    uint8_t *bits  = firn_alloc_aligned(bitmap_size_bytes(count) + 1);
+    uint8_t *bits = firn_alloc_aligned(bitmap_size_bytes(count) + 1);
     if (!bits) return no_memory(a);
     array->buffers[1] = bits;
     for (size_t i = 0; i < bitmap_size_bytes(count); i++) {
         unsigned byte = 0;
-        size_t   end  = count - i * 8 < 8 ? count - i * 8 : 8;
-        for (size_t k = 0; k < end; k++) byte |= (unsigned) (c->out.data.data[i * 8 + k] & 1) << k;
+        size_t   end = count - i * 8 < 8 ? count - i * 8 : 8;
+        for (size_t k = 0; k < end; k++)
+            byte |= (unsigned) (c->out.data.data[i * 8 + k] & 1) << k;
         bits[i] = (uint8_t) byte;
     }
     return FIRN_OK;
@@ -179,7 +179,7 @@ finish_leaf(const assembly *a, column_reader *c, struct ArrowArray *array)
 static firn_status
 assemble_flat(const assembly *a, column_reader *c, int64_t slot_count, struct ArrowArray *array)
 {
-    array->length     = slot_count;
+    array->length = slot_count;
     array->null_count = (int64_t) c->null_count;
     if (c->null_count > 0) FIRN_TRY(take_buffer(a, &c->valid, &array->buffers[0]));
     return finish_leaf(a, c, array);
@@ -187,14 +187,14 @@ assemble_flat(const assembly *a, column_reader *c, int64_t slot_count, struct Ar
 
 /* Dense values to slots, by the bitmap; a null slot holds the value that follows, which costs no branch. Reads
  * one value behind the last: the slack. */
-#define DEFINE_SCATTER(size_)                                                                                   \
-    static void scatter_##size_(const uint8_t *restrict from, const uint8_t *valid, size_t slot_count,          \
-                                uint8_t *restrict to)                                                           \
-    {                                                                                                           \
-        for (size_t slot = 0; slot < slot_count; slot++) {                                                      \
-            memcpy(to + slot * (size_), from, (size_));                                                         \
-            from += bitmap_get(valid, slot) ? (size_) : 0;                                                      \
-        }                                                                                                       \
+#define DEFINE_SCATTER(size_)                                                                                          \
+    static void scatter_##size_(const uint8_t *restrict from, const uint8_t *valid, size_t slot_count,                 \
+                                uint8_t *restrict to)                                                                  \
+    {                                                                                                                  \
+        for (size_t slot = 0; slot < slot_count; slot++) {                                                             \
+            memcpy(to + slot * (size_), from, (size_));                                                                \
+            from += bitmap_get(valid, slot) ? (size_) : 0;                                                             \
+        }                                                                                                              \
     }
 
 DEFINE_SCATTER(1)
@@ -206,11 +206,20 @@ static void
 scatter(const uint8_t *from, size_t size, const uint8_t *valid, size_t slot_count, uint8_t *to)
 {
     switch (size) {
-    case 1: scatter_1(from, valid, slot_count, to); return;
-    case 4: scatter_4(from, valid, slot_count, to); return;
-    case 8: scatter_8(from, valid, slot_count, to); return;
-    case 16: scatter_16(from, valid, slot_count, to); return;
-    default: break;
+    case 1:
+        scatter_1(from, valid, slot_count, to);
+        return;
+    case 4:
+        scatter_4(from, valid, slot_count, to);
+        return;
+    case 8:
+        scatter_8(from, valid, slot_count, to);
+        return;
+    case 16:
+        scatter_16(from, valid, slot_count, to);
+        return;
+    default:
+        break;
     }
     for (size_t slot = 0; slot < slot_count; slot++, to += size) {
         if (bitmap_get(valid, slot)) {
@@ -241,8 +250,8 @@ static firn_status
 spread_leaf(const assembly *a, column_reader *c, const uint8_t *valid, size_t slot_count)
 {
     firn_buffer *values = c->conversion.out_size ? &c->out.data : &c->out.offsets;
-    size_t       size   = c->conversion.out_size ? c->conversion.out_size : 4;
-    firn_buffer  out    = {0};
+    size_t       size = c->conversion.out_size ? c->conversion.out_size : 4;
+    firn_buffer  out = {0};
 
     FIRN_TRY(budget_reserve(a->budget, &out, (slot_count + 1) * size, a->err));
     if (c->conversion.out_size > 0) {
@@ -265,7 +274,7 @@ assemble_leaf(const assembly *a, const plan_node *node, int64_t slot_count, stru
     if (c->is_flat) return assemble_flat(a, c, slot_count, array);
 
     slot_levels levels = levels_of(a, node);
-    size_t      slots  = count_slots(&levels);
+    size_t      slots = count_slots(&levels);
     if ((int64_t) slots != slot_count) return disagree(a, node);
     FIRN_TRY(build_validity(a, &levels, slots, array));
     FIRN_TRY(leaf_values_reserve(&c->out, &c->conversion, 0, a->budget, a->err));
@@ -288,7 +297,7 @@ assemble_struct(const assembly *a, const plan_node *node, int64_t slot_count, st
 static firn_status
 assemble_list(const assembly *a, const plan_node *node, int64_t slot_count, struct ArrowArray *array)
 {
-    slot_levels levels        = levels_of(a, node);
+    slot_levels levels = levels_of(a, node);
     int64_t     element_count = 0;
     if ((int64_t) count_slots(&levels) != slot_count) return disagree(a, node);
     FIRN_TRY(build_validity(a, &levels, (size_t) slot_count, array));
@@ -310,8 +319,8 @@ assemble(const assembly *a, const plan_node *node, int64_t slot_count, struct Ar
 
     if (node->kind == PLAN_MISSING) return default_array(node->field, slot_count, a->budget, ret_array, a->err);
     int64_t children = node->kind == PLAN_MAP ? 1 : (int64_t) node->child_count;
-    int64_t buffers  = node->kind == PLAN_LEAF ? (a->columns[node->column].conversion.out_size ? 2 : 3)
-                                               : buffer_counts[node->kind];
+    int64_t buffers =
+        node->kind == PLAN_LEAF ? (a->columns[node->column].conversion.out_size ? 2 : 3) : buffer_counts[node->kind];
     if (!array_init(ret_array, buffers, children)) return no_memory(a);
     switch (node->kind) {
     case PLAN_LEAF:

@@ -22,15 +22,15 @@ next_run(rle_decoder *d)
         uint64_t groups = header >> 1;
         if (groups == 0 || groups > UINT32_MAX) return false;
         uint64_t bytes = groups * d->bit_width;
-        d->is_run      = false;
-        d->left        = groups * 8;
+        d->is_run = false;
+        d->left = groups * 8;
         if (bytes > left) {
             /* Some writers leave the padding of the last group out. */
             d->left = (uint64_t) left * 8 / d->bit_width;
-            bytes   = left;
+            bytes = left;
             if (d->left == 0) return false;
         }
-        d->packed      = d->at;
+        d->packed = d->at;
         d->packed_next = 0;
         d->at += bytes;
         return true;
@@ -38,9 +38,10 @@ next_run(rle_decoder *d)
     unsigned value_size = (d->bit_width + 7) / 8;
     if (left < value_size || header >> 1 == 0) return false;
     d->is_run = true;
-    d->left   = header >> 1;
-    d->value  = 0;
-    for (unsigned i = 0; i < value_size; i++) d->value |= (uint32_t) d->at[i] << (8 * i);
+    d->left = header >> 1;
+    d->value = 0;
+    for (unsigned i = 0; i < value_size; i++)
+        d->value |= (uint32_t) d->at[i] << (8 * i);
     if (d->bit_width < 32 && d->value >> d->bit_width) return false;
     d->at += value_size;
     return true;
@@ -117,17 +118,20 @@ void
 bits_copy(const uint8_t *from, size_t from_first, uint8_t *to, size_t to_first, size_t count)
 {
     size_t i = 0;
-    for (; i < count && ((to_first + i) & 7); i++) copy_bit(from, from_first + i, to, to_first + i);
+    for (; i < count && ((to_first + i) & 7); i++)
+        copy_bit(from, from_first + i, to, to_first + i);
     size_t         whole = (count - i) / 8;
     unsigned       shift = (unsigned) ((from_first + i) & 7);
-    const uint8_t *in    = from + (from_first + i) / 8;
-    uint8_t       *out   = to + (to_first + i) / 8;
+    const uint8_t *in = from + (from_first + i) / 8;
+    uint8_t       *out = to + (to_first + i) / 8;
     if (shift == 0) {
         if (whole > 0) memcpy(out, in, whole);
     } else {
-        for (size_t k = 0; k < whole; k++) out[k] = (uint8_t) (in[k] >> shift | in[k + 1] << (8 - shift));
+        for (size_t k = 0; k < whole; k++)
+            out[k] = (uint8_t) (in[k] >> shift | in[k + 1] << (8 - shift));
     }
-    for (i += whole * 8; i < count; i++) copy_bit(from, from_first + i, to, to_first + i);
+    for (i += whole * 8; i < count; i++)
+        copy_bit(from, from_first + i, to, to_first + i);
 }
 
 bool

@@ -9,14 +9,15 @@
 #define JULIAN_EPOCH_DAYS INT64_C(2440588)
 
 static const char does_not_fit[] = "a value does not fit its type";
-static const char is_too_fine[]  = "a time is finer than microseconds";
+static const char is_too_fine[] = "a time is finer than microseconds";
 
 static bool
 i32_to_i64(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *out, const char **ret_problem)
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_le64(out + 8 * i, (uint64_t) (int64_t) (int32_t) load_le32(in + 4 * i));
+    for (size_t i = 0; i < count; i++)
+        store_le64(out + 8 * i, (uint64_t) (int64_t) (int32_t) load_le32(in + 4 * i));
     return true;
 }
 
@@ -25,7 +26,8 @@ u32_to_i64(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_le64(out + 8 * i, load_le32(in + 4 * i));
+    for (size_t i = 0; i < count; i++)
+        store_le64(out + 8 * i, load_le32(in + 4 * i));
     return true;
 }
 
@@ -54,7 +56,8 @@ i32_to_i128(const value_conversion *c, const uint8_t *in, size_t count, uint8_t 
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_i128(out + 16 * i, (int32_t) load_le32(in + 4 * i));
+    for (size_t i = 0; i < count; i++)
+        store_i128(out + 16 * i, (int32_t) load_le32(in + 4 * i));
     return true;
 }
 
@@ -63,7 +66,8 @@ i64_to_i128(const value_conversion *c, const uint8_t *in, size_t count, uint8_t 
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_i128(out + 16 * i, (int64_t) load_le64(in + 8 * i));
+    for (size_t i = 0; i < count; i++)
+        store_i128(out + 16 * i, (int64_t) load_le64(in + 8 * i));
     return true;
 }
 
@@ -72,7 +76,8 @@ u64_to_i128(const value_conversion *c, const uint8_t *in, size_t count, uint8_t 
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_i128(out + 16 * i, (int128) load_le64(in + 8 * i));
+    for (size_t i = 0; i < count; i++)
+        store_i128(out + 16 * i, (int128) load_le64(in + 8 * i));
     return true;
 }
 
@@ -90,7 +95,7 @@ f32_to_f64(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *
 static float
 float_of_half(uint16_t half)
 {
-    uint32_t sign     = (uint32_t) (half & 0x8000) << 16;
+    uint32_t sign = (uint32_t) (half & 0x8000) << 16;
     uint32_t exponent = (half >> 10) & 0x1f;
     uint32_t fraction = half & 0x3ff;
 
@@ -107,7 +112,8 @@ f16_to_f32(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *
 {
     (void) c;
     (void) ret_problem;
-    for (size_t i = 0; i < count; i++) store_le32(out + 4 * i, bits_of_float(float_of_half(load_le16(in + 2 * i))));
+    for (size_t i = 0; i < count; i++)
+        store_le32(out + 4 * i, bits_of_float(float_of_half(load_le16(in + 2 * i))));
     return true;
 }
 
@@ -173,8 +179,8 @@ int96_to_i64(const value_conversion *c, const uint8_t *in, size_t count, uint8_t
     int64_t rest = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t nanos = (int64_t) load_le64(in + 12 * i);
-        int64_t days  = (int64_t) (int32_t) load_le32(in + 12 * i + 8) - JULIAN_EPOCH_DAYS;
-        int64_t us    = 0;
+        int64_t days = (int64_t) (int32_t) load_le32(in + 12 * i + 8) - JULIAN_EPOCH_DAYS;
+        int64_t us = 0;
         if (__builtin_mul_overflow(days, CALENDAR_US_PER_DAY, &us) ||
             __builtin_add_overflow(us, floor_thousandth(nanos, &rest), &us)) {
             *ret_problem = does_not_fit;
@@ -192,13 +198,14 @@ load_decimal(const uint8_t *in, size_t size, int128 *ret_value)
 {
     if (size > 8 && size <= 16) {
         int64_t  high = (int64_t) load_be64(in) >> (8 * (16 - size));
-        uint64_t low  = load_be64(in + size - 8);
-        *ret_value    = (int128) ((uint128) (int128) high << 64 | low);
+        uint64_t low = load_be64(in + size - 8);
+        *ret_value = (int128) ((uint128) (int128) high << 64 | low);
         return true;
     }
     if (size > 0 && size <= 8) {
         uint64_t value = (in[0] & 0x80) ? UINT64_MAX : 0;
-        for (size_t i = 0; i < size; i++) value = value << 8 | in[i];
+        for (size_t i = 0; i < size; i++)
+            value = value << 8 | in[i];
         *ret_value = (int64_t) value;
         return true;
     }
@@ -227,23 +234,23 @@ store_decimal(int128 value, uint32_t out_size, uint8_t *out)
     return true;
 }
 
-#define DEFINE_DECIMAL(bits)                                                                                        \
-    static bool decimal_to_i##bits(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *out,        \
-                                   const char **ret_problem)                                                        \
-    {                                                                                                               \
-        bool fits = true;                                                                                           \
-        for (size_t i = 0; i < count; i++) {                                                                        \
-            int128 value = 0;                                                                                       \
-            fits &= load_decimal(in + (size_t) c->in_size * i, c->in_size, &value);                                 \
-            fits &= store_decimal(value, (bits) / 8, out + (size_t) (bits) / 8 * i);                                \
-        }                                                                                                           \
-        *ret_problem = does_not_fit;                                                                                \
-        return fits;                                                                                                \
-    }                                                                                                               \
-    static bool decimal_bytes_to_i##bits(const uint8_t *in, size_t size, uint8_t *out)                              \
-    {                                                                                                               \
-        int128 value = 0;                                                                                           \
-        return load_decimal(in, size, &value) && store_decimal(value, (bits) / 8, out);                             \
+#define DEFINE_DECIMAL(bits)                                                                                           \
+    static bool decimal_to_i##bits(const value_conversion *c, const uint8_t *in, size_t count, uint8_t *out,           \
+                                   const char **ret_problem)                                                           \
+    {                                                                                                                  \
+        bool fits = true;                                                                                              \
+        for (size_t i = 0; i < count; i++) {                                                                           \
+            int128 value = 0;                                                                                          \
+            fits &= load_decimal(in + (size_t) c->in_size * i, c->in_size, &value);                                    \
+            fits &= store_decimal(value, (bits) / 8, out + (size_t) (bits) / 8 * i);                                   \
+        }                                                                                                              \
+        *ret_problem = does_not_fit;                                                                                   \
+        return fits;                                                                                                   \
+    }                                                                                                                  \
+    static bool decimal_bytes_to_i##bits(const uint8_t *in, size_t size, uint8_t *out)                                 \
+    {                                                                                                                  \
+        int128 value = 0;                                                                                              \
+        return load_decimal(in, size, &value) && store_decimal(value, (bits) / 8, out);                                \
     }
 
 DEFINE_DECIMAL(32)
@@ -275,8 +282,8 @@ physical_size(const parquet_element *e)
 static bool
 choose_decimal(const parquet_element *e, const data_type *file, const data_type *wanted, value_conversion *c)
 {
-    bool is_u64 = e->type == PARQUET_INT64 && e->logical != PARQUET_LOGICAL_DECIMAL &&
-                  e->converted != PARQUET_CONVERTED_DECIMAL;
+    bool is_u64 =
+        e->type == PARQUET_INT64 && e->logical != PARQUET_LOGICAL_DECIMAL && e->converted != PARQUET_CONVERTED_DECIMAL;
     if (file->kind != TYPE_DECIMAL || file->scale != wanted->scale || file->precision > wanted->precision) return false;
     c->out_size = wanted->precision <= 9 ? 4 : wanted->precision <= 18 ? 8 : 16;
     switch (e->type) {
@@ -316,22 +323,22 @@ static bool
 choose_time(const parquet_element *e, const data_type *file, const data_type *wanted, value_conversion *c)
 {
     bool is_time = wanted->kind == TYPE_TIME;
-    c->out_size  = 8;
+    c->out_size = 8;
     if (!is_time && e->type == PARQUET_INT96) {
         c->convert = int96_to_i64;
         return true;
     }
     if (!is_time && file->kind == TYPE_DATE) {
         c->convert = i32_times;
-        c->factor  = CALENDAR_US_PER_DAY;
+        c->factor = CALENDAR_US_PER_DAY;
         return wanted->kind == TYPE_TIMESTAMP;
     }
     bool file_is_stamp = file->kind == TYPE_TIMESTAMP || file->kind == TYPE_TIMESTAMPTZ;
-    bool is_plain      = e->type == PARQUET_INT64 && file->kind == TYPE_LONG; /* not annotated: microseconds */
+    bool is_plain = e->type == PARQUET_INT64 && file->kind == TYPE_LONG; /* not annotated: microseconds */
     if (!is_plain && (is_time ? file->kind != TYPE_TIME : !file_is_stamp)) return false;
     switch (is_plain ? PARQUET_UNIT_MICROS : unit_of(e)) {
     case PARQUET_UNIT_MILLIS:
-        c->factor  = 1000;
+        c->factor = 1000;
         c->convert = e->type == PARQUET_INT32 ? i32_times : i64_times;
         return true;
     case PARQUET_UNIT_NANOS:
@@ -348,7 +355,7 @@ static bool
 choose_float(const parquet_element *e, const data_type *file, const data_type *wanted, value_conversion *c)
 {
     bool is_half = file->kind == TYPE_FLOAT && e->type == PARQUET_FIXED_LEN_BYTE_ARRAY;
-    c->out_size  = wanted->kind == TYPE_FLOAT ? 4 : 8;
+    c->out_size = wanted->kind == TYPE_FLOAT ? 4 : 8;
     if (wanted->kind == TYPE_FLOAT) {
         c->convert = is_half ? f16_to_f32 : NULL;
         return file->kind == TYPE_FLOAT;
@@ -412,8 +419,8 @@ value_conversion_init(const char *file, const parquet_element *element, const da
         FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
         firn_buffer_init(&text, 256);
         FIRN_TRY(data_type_format(wanted, &text, err));
-        return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "column '%s' of '%s' cannot be read as %.*s", element->name, file,
-                         (int) text.size, (const char *) text.data);
+        return firn_fail(err, FIRN_E_PARQUET_UNSUPPORTED, "column '%s' of '%s' cannot be read as %.*s", element->name,
+                         file, (int) text.size, (const char *) text.data);
     }
     *ret_conversion = c;
     return FIRN_OK;

@@ -25,8 +25,8 @@ struct value_conversion {
     value_convert convert;  /* NULL: the bytes are the same, or BYTE_ARRAY is cut by the decoder */
     /* BYTE_ARRAY of a decimal: one value of `size` bytes. */
     bool (*convert_bytes)(const uint8_t *in, size_t size, uint8_t *out);
-    int64_t factor;      /* multiplies (> 0) or divides (< 0) */
-    bool    truncates;   /* a division may drop digits */
+    int64_t factor;    /* multiplies (> 0) or divides (< 0) */
+    bool    truncates; /* a division may drop digits */
 };
 
 /* `truncate_nanos`: nanoseconds are cut to microseconds instead of refused. */

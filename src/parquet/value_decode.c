@@ -26,8 +26,7 @@ leaf_values_done(leaf_values *values, read_budget *budget)
 firn_status
 leaf_values_reserve(leaf_values *values, const value_conversion *c, size_t count, read_budget *budget, firn_error *err)
 {
-    if (c->out_size > 0)
-        return budget_reserve(budget, &values->data, count * (size_t) c->out_size + VALUE_SLACK, err);
+    if (c->out_size > 0) return budget_reserve(budget, &values->data, count * (size_t) c->out_size + VALUE_SLACK, err);
     bool is_first = values->offsets.size == 0;
     FIRN_TRY(budget_reserve(budget, &values->offsets, (count + is_first) * sizeof(int32_t), err));
     if (is_first) {
@@ -41,10 +40,7 @@ void
 value_decoder_init(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,
                    parquet_type type, read_budget *budget)
 {
-    *d = (value_decoder){.conversion = conversion,
-                         .dictionary = dictionary,
-                         .type       = type,
-                         .budget     = budget};
+    *d = (value_decoder){.conversion = conversion, .dictionary = dictionary, .type = type, .budget = budget};
 }
 
 void
@@ -63,14 +59,14 @@ read_lengths(value_decoder *d, firn_slice bytes, firn_buffer *lengths, firn_slic
 {
     if (!delta_decoder_init(&d->delta, bytes, 32)) return damaged(err);
     uint64_t count = d->delta.left;
-    if (count > d->value_max)
-        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "a data page has more lengths than values");
+    if (count > d->value_max) return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "a data page has more lengths than values");
     lengths->size = 0;
     FIRN_TRY(budget_reserve(d->budget, lengths, (size_t) count * sizeof(int32_t) + 1, err));
     int32_t *out = (int32_t *) (void *) lengths->data;
     if (!delta_decode_i32(&d->delta, (size_t) count, out)) return damaged(err);
     int32_t signs = 0;
-    for (size_t i = 0; i < count; i++) signs |= out[i];
+    for (size_t i = 0; i < count; i++)
+        signs |= out[i];
     if (signs < 0) return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "a data page has a negative length");
     d->length_count = (size_t) count;
     if (!delta_decoder_finish(&d->delta, ret_rest)) return damaged(err);
@@ -142,12 +138,12 @@ is_allowed(parquet_type type, int encoding)
 firn_status
 value_decoder_page(value_decoder *d, int encoding, firn_slice page, size_t value_max, firn_error *err)
 {
-    d->encoding  = encoding == PARQUET_PLAIN_DICTIONARY ? PARQUET_RLE_DICTIONARY : encoding;
-    d->page      = page;
+    d->encoding = encoding == PARQUET_PLAIN_DICTIONARY ? PARQUET_RLE_DICTIONARY : encoding;
+    d->page = page;
     d->value_max = value_max;
-    d->at        = page.data;
-    d->end       = page.data + page.size;
-    d->next      = 0;
+    d->at = page.data;
+    d->end = page.data + page.size;
+    d->next = 0;
     if (!is_allowed(d->type, d->encoding)) return unsupported(d, err);
     switch (d->encoding) {
     case PARQUET_RLE_DICTIONARY:
@@ -181,20 +177,23 @@ static inline uint32_t
 largest(const uint32_t *indices, size_t count)
 {
     uint32_t max = 0;
-    for (size_t i = 0; i < count; i++) max = indices[i] > max ? indices[i] : max;
+    for (size_t i = 0; i < count; i++)
+        max = indices[i] > max ? indices[i] : max;
     return max;
 }
 
 static void
 gather_4(const uint32_t *restrict indices, size_t count, const uint8_t *restrict dictionary, uint8_t *restrict out)
 {
-    for (size_t i = 0; i < count; i++) store_le32(out + 4 * i, load_le32(dictionary + 4 * (size_t) indices[i]));
+    for (size_t i = 0; i < count; i++)
+        store_le32(out + 4 * i, load_le32(dictionary + 4 * (size_t) indices[i]));
 }
 
 static void
 gather_8(const uint32_t *restrict indices, size_t count, const uint8_t *restrict dictionary, uint8_t *restrict out)
 {
-    for (size_t i = 0; i < count; i++) store_le64(out + 8 * i, load_le64(dictionary + 8 * (size_t) indices[i]));
+    for (size_t i = 0; i < count; i++)
+        store_le64(out + 8 * i, load_le64(dictionary + 8 * (size_t) indices[i]));
 }
 
 static void
@@ -202,10 +201,12 @@ gather_any(const uint32_t *restrict indices, size_t count, const uint8_t *restri
            uint8_t *restrict out)
 {
     if (size == 16) {
-        for (size_t i = 0; i < count; i++) memcpy(out + 16 * i, dictionary + 16 * (size_t) indices[i], 16);
+        for (size_t i = 0; i < count; i++)
+            memcpy(out + 16 * i, dictionary + 16 * (size_t) indices[i], 16);
         return;
     }
-    for (size_t i = 0; i < count; i++) memcpy(out + size * i, dictionary + size * indices[i], size);
+    for (size_t i = 0; i < count; i++)
+        memcpy(out + size * i, dictionary + size * indices[i], size);
 }
 
 static void
@@ -216,7 +217,8 @@ gather(const uint32_t *indices, size_t count, const uint8_t *dictionary, size_t 
     } else if (size == 8) {
         gather_8(indices, count, dictionary, out);
     } else if (size == 1) {
-        for (size_t i = 0; i < count; i++) out[i] = dictionary[indices[i]];
+        for (size_t i = 0; i < count; i++)
+            out[i] = dictionary[indices[i]];
     } else {
         gather_any(indices, count, dictionary, size, out);
     }
@@ -243,7 +245,8 @@ decode_indices_fixed(value_decoder *d, size_t count, uint8_t *out, firn_error *e
         if (segment.is_run) {
             /* A run is a gather of one index over and over. */
             size_t piece = segment.count < RLE_SEGMENT_MAX ? segment.count : RLE_SEGMENT_MAX;
-            for (size_t i = 0; i < piece; i++) indices[i] = segment.value;
+            for (size_t i = 0; i < piece; i++)
+                indices[i] = segment.value;
             for (size_t done = 0; done < segment.count; done += piece) {
                 if (piece > segment.count - done) piece = segment.count - done;
                 gather(indices, piece, d->dictionary->fixed.data, size, out + done * size);
@@ -306,11 +309,13 @@ decode_indices_bytes(value_decoder *d, size_t count, leaf_values *out, firn_erro
         uint32_t max = segment.is_run ? segment.value : largest(indices, segment.count);
         if (max >= d->dictionary->count) return bad_index(d, max, err);
         if (segment.is_run)
-            for (size_t i = 0; i < segment.count; i++) indices[i] = segment.value;
+            for (size_t i = 0; i < segment.count; i++)
+                indices[i] = segment.value;
         uint64_t size = (uint64_t) segment.count * d->dictionary->longest;
         if (size > 4096) {
             size = 0;
-            for (size_t i = 0; i < segment.count; i++) size += entries[indices[i]].size;
+            for (size_t i = 0; i < segment.count; i++)
+                size += entries[indices[i]].size;
         }
         FIRN_TRY(reserve_bytes(d, out, size, err));
         append_entries(indices, segment.count, entries, d->dictionary->bytes.data, out->data.data, bytes_end(out),
@@ -327,7 +332,7 @@ static firn_status
 decode_plain_bytes(value_decoder *d, size_t count, leaf_values *out, firn_error *err)
 {
     uint64_t       total = 0;
-    const uint8_t *at    = d->at;
+    const uint8_t *at = d->at;
     for (size_t i = 0; i < count; i++) {
         if (d->end - at < 4) return damaged(err);
         uint32_t size = load_le32(at);
@@ -338,11 +343,11 @@ decode_plain_bytes(value_decoder *d, size_t count, leaf_values *out, firn_error 
     }
     FIRN_TRY(reserve_bytes(d, out, total, err));
 
-    uint8_t *data    = out->data.data;
+    uint8_t *data = out->data.data;
     uint8_t *offsets = out->offsets.data + out->offsets.size;
-    uint32_t end     = bytes_end(out);
-    at               = d->at;
-    size_t i         = 0;
+    uint32_t end = bytes_end(out);
+    at = d->at;
+    size_t i = 0;
     for (; i < count; i++) {
         uint32_t size = load_le32(at);
         at += 4;
@@ -366,12 +371,13 @@ decode_delta_lengths(value_decoder *d, size_t count, leaf_values *out, firn_erro
 {
     if (count > d->length_count - d->next) return damaged(err);
     const uint8_t *lengths = d->lengths.data + d->next * sizeof(int32_t);
-    uint64_t       total   = 0;
-    for (size_t i = 0; i < count; i++) total += load_le32(lengths + 4 * i);
+    uint64_t       total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += load_le32(lengths + 4 * i);
     if (total > (size_t) (d->end - d->at)) return damaged(err);
     FIRN_TRY(reserve_bytes(d, out, total, err));
 
-    uint32_t end     = bytes_end(out);
+    uint32_t end = bytes_end(out);
     uint8_t *offsets = out->offsets.data + out->offsets.size;
     if (total > 0) memcpy(out->data.data + end, d->at, (size_t) total);
     for (size_t i = 0; i < count; i++) {
@@ -406,10 +412,10 @@ decode_delta_strings(value_decoder *d, size_t count, leaf_values *out, firn_erro
     d->previous.size = d->previous.size < last ? d->previous.size : (size_t) last;
     FIRN_TRY(budget_reserve(d->budget, &d->previous, (size_t) last + 1, err));
 
-    uint32_t       end     = bytes_end(out);
-    uint8_t       *data    = out->data.data;
+    uint32_t       end = bytes_end(out);
+    uint8_t       *data = out->data.data;
     uint8_t       *offsets = out->offsets.data + out->offsets.size;
-    const uint8_t *before  = d->previous.data;
+    const uint8_t *before = d->previous.data;
     for (size_t i = 0; i < count; i++) {
         uint32_t prefix = load_le32(prefixes + 4 * i), suffix = load_le32(suffixes + 4 * i);
         if (prefix > 0) memcpy(data + end, before, prefix);
@@ -449,7 +455,8 @@ decode_booleans(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
     if (d->encoding == PARQUET_RLE) return rle_decode_u8(&d->rle, count, out) ? FIRN_OK : damaged(err);
     if (d->encoding != PARQUET_PLAIN) return unsupported(d, err);
     if (count > d->page.size * 8 - d->next) return damaged(err);
-    for (size_t i = 0; i < count; i++) out[i] = bitmap_get(d->page.data, d->next + i);
+    for (size_t i = 0; i < count; i++)
+        out[i] = bitmap_get(d->page.data, d->next + i);
     d->next += count;
     return FIRN_OK;
 }
@@ -459,7 +466,8 @@ join_streams(const uint8_t *in, size_t stride, size_t size, size_t count, uint8_
 {
     for (size_t k = 0; k < size; k++) {
         const uint8_t *stream = in + k * stride;
-        for (size_t i = 0; i < count; i++) out[i * size + k] = stream[i];
+        for (size_t i = 0; i < count; i++)
+            out[i * size + k] = stream[i];
     }
 }
 
@@ -506,7 +514,7 @@ decode_physical(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
 static firn_status
 decode_fixed(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
 {
-    const value_conversion *c       = d->conversion;
+    const value_conversion *c = d->conversion;
     const char             *problem = "";
 
     if (d->encoding == PARQUET_RLE_DICTIONARY) return decode_indices_fixed(d, count, out, err);
@@ -535,11 +543,11 @@ decode_fixed(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
 static firn_status
 decode_decimals(value_decoder *d, size_t count, uint8_t *out, firn_error *err)
 {
-    const value_conversion *c     = d->conversion;
+    const value_conversion *c = d->conversion;
     leaf_values            *piece = &d->piece;
 
     while (count > 0) {
-        size_t n         = count < VALUE_PIECE ? count : VALUE_PIECE;
+        size_t n = count < VALUE_PIECE ? count : VALUE_PIECE;
         piece->data.size = piece->offsets.size = 0;
         FIRN_TRY(leaf_values_reserve(piece, &(value_conversion){0}, n, d->budget, err));
         FIRN_TRY(decode_bytes(d, n, piece, err));
@@ -619,12 +627,12 @@ value_skip(value_decoder *d, size_t count, firn_error *err)
         return FIRN_OK;
     }
     leaf_values dropped = {0};
-    firn_status status  = FIRN_OK;
+    firn_status status = FIRN_OK;
     while (count > 0 && status == FIRN_OK) {
-        size_t piece         = count < VALUE_PIECE ? count : VALUE_PIECE;
-        dropped.data.size    = 0;
+        size_t piece = count < VALUE_PIECE ? count : VALUE_PIECE;
+        dropped.data.size = 0;
         dropped.offsets.size = 0;
-        status               = value_decode(d, piece, &dropped, err);
+        status = value_decode(d, piece, &dropped, err);
         count -= piece;
     }
     leaf_values_done(&dropped, d->budget);

@@ -23,7 +23,7 @@ typedef struct leaf_values {
     size_t      count;
 } leaf_values;
 
-void leaf_values_done(leaf_values *values, read_budget *budget);
+void                      leaf_values_done(leaf_values *values, read_budget *budget);
 /* Room for `count` more values of a fixed size, or for their offsets. */
 FIRN_MUST_USE firn_status leaf_values_reserve(leaf_values *values, const value_conversion *conversion, size_t count,
                                               read_budget *budget, firn_error *err);
@@ -50,7 +50,7 @@ typedef struct dictionary_entry {
 FIRN_MUST_USE firn_status value_dictionary_load(value_dictionary *dictionary, const value_conversion *conversion,
                                                 bool is_boolean, firn_slice page, size_t count,
                                                 firn_buffer *page_buffer, read_budget *budget, firn_error *err);
-void value_dictionary_done(value_dictionary *dictionary, read_budget *budget);
+void                      value_dictionary_done(value_dictionary *dictionary, read_budget *budget);
 
 typedef struct value_decoder {
     const value_conversion *conversion;
@@ -59,15 +59,15 @@ typedef struct value_decoder {
     parquet_type            type;
     int                     encoding;
     firn_slice              page;
-    size_t                  value_max;  /* more values than this cannot be in the page */
+    size_t                  value_max; /* more values than this cannot be in the page */
     const uint8_t          *at, *end;
-    size_t                  next;       /* index of the next value, for bits and streams */
+    size_t                  next; /* index of the next value, for bits and streams */
     rle_decoder             rle;
     delta_decoder           delta;
     firn_buffer             lengths, prefixes; /* int32 of all values, for the two byte array encodings */
     size_t                  length_count;
-    firn_buffer             previous;          /* DELTA_BYTE_ARRAY: the last value */
-    leaf_values             piece;             /* values before they are converted or dropped */
+    firn_buffer             previous; /* DELTA_BYTE_ARRAY: the last value */
+    leaf_values             piece;    /* values before they are converted or dropped */
 } value_decoder;
 
 void value_decoder_init(value_decoder *d, const value_conversion *conversion, const value_dictionary *dictionary,

@@ -16,7 +16,7 @@ load_entries(value_dictionary *dictionary, const value_conversion *c, firn_slice
     if (page.size > UINT32_MAX) return firn_fail(err, FIRN_E_PARQUET_LIMIT, "a dictionary has more than 4 GiB");
     FIRN_TRY(budget_reserve(budget, &dictionary->entries, count * sizeof(dictionary_entry) + 1, err));
     dictionary_entry *entries = (dictionary_entry *) (void *) dictionary->entries.data;
-    size_t            at      = 0;
+    size_t            at = 0;
 
     dictionary->longest = 0;
     for (size_t i = 0; i < count; i++) {
@@ -34,8 +34,8 @@ load_entries(value_dictionary *dictionary, const value_conversion *c, firn_slice
     dictionary->entries.size = count * sizeof(dictionary_entry);
     if (page.data == page_buffer->data && page_buffer->capacity - page.size >= VALUE_SLACK) {
         firn_buffer emptied = dictionary->bytes;
-        dictionary->bytes   = *page_buffer;
-        *page_buffer        = emptied;
+        dictionary->bytes = *page_buffer;
+        *page_buffer = emptied;
     } else {
         FIRN_TRY(budget_reserve(budget, &dictionary->bytes, page.size + VALUE_SLACK, err));
         if (page.size > 0) memcpy(dictionary->bytes.data, page.data, page.size);
@@ -65,12 +65,13 @@ static firn_status
 load_fixed(value_dictionary *dictionary, const value_conversion *c, bool is_boolean, firn_slice page, size_t count,
            firn_error *err)
 {
-    uint8_t    *out     = dictionary->fixed.data;
+    uint8_t    *out = dictionary->fixed.data;
     const char *problem = "";
 
     if (is_boolean) {
         if (page.size < bitmap_size_bytes(count)) return damaged(err);
-        for (size_t i = 0; i < count; i++) out[i] = bitmap_get(page.data, i);
+        for (size_t i = 0; i < count; i++)
+            out[i] = bitmap_get(page.data, i);
         return FIRN_OK;
     }
     if (page.size / c->in_size < count) return damaged(err);
@@ -103,7 +104,7 @@ value_dictionary_load(value_dictionary *dictionary, const value_conversion *c, b
         }
         dictionary->fixed.size = count * c->out_size;
     }
-    dictionary->count     = count;
+    dictionary->count = count;
     dictionary->is_loaded = true;
     return FIRN_OK;
 }

@@ -35,10 +35,10 @@ static void
 write_hex(jwriter *w, const uint8_t *bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
-    char             *text     = malloc(size * 2 + 1);
+    char             *text = malloc(size * 2 + 1);
     if (!text) return;
     for (size_t i = 0; i < size; i++) {
-        text[2 * i]     = digits[bytes[i] >> 4];
+        text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
     text[size * 2] = '\0';
@@ -52,9 +52,14 @@ write_decimal(jwriter *w, const data_type *type, const uint8_t *value)
     char   text[DECIMAL_TEXT_MAX + 64];
     int128 number = 0;
     switch (data_type_value_size(type)) {
-    case 4: number = (int32_t) load_le32(value); break;
-    case 8: number = (int64_t) load_le64(value); break;
-    default: memcpy(&number, value, sizeof number);
+    case 4:
+        number = (int32_t) load_le32(value);
+        break;
+    case 8:
+        number = (int64_t) load_le64(value);
+        break;
+    default:
+        memcpy(&number, value, sizeof number);
     }
     decimal_format(number, (int) type->scale, text);
     jwrite_text(w, text);
@@ -67,7 +72,8 @@ write_nested(jwriter *w, const data_type *type, const struct ArrowArray *array, 
 {
     jwrite_array(w);
     if (type->kind == TYPE_STRUCT) {
-        for (unsigned i = 0; i < type->field_count; i++) write_value(w, type->fields[i].type, array->children[i], row);
+        for (unsigned i = 0; i < type->field_count; i++)
+            write_value(w, type->fields[i].type, array->children[i], row);
     } else {
         const uint8_t *offsets = array->buffers[1];
         uint32_t       from = load_le32(offsets + 4 * row), to = load_le32(offsets + 4 * row + 4);
@@ -97,16 +103,24 @@ write_value(jwriter *w, const data_type *type, const struct ArrowArray *array, s
         return;
     }
     const uint8_t *values = array->buffers[1];
-    size_t         size   = data_type_value_size(type);
+    size_t         size = data_type_value_size(type);
     switch (type->kind) {
-    case TYPE_BOOLEAN: jwrite_bool(w, bitmap_get(values, row)); break;
+    case TYPE_BOOLEAN:
+        jwrite_bool(w, bitmap_get(values, row));
+        break;
     case TYPE_INT:
-    case TYPE_DATE: jwrite_i64(w, (int32_t) load_le32(values + 4 * row)); break;
+    case TYPE_DATE:
+        jwrite_i64(w, (int32_t) load_le32(values + 4 * row));
+        break;
     case TYPE_LONG:
     case TYPE_TIME:
     case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMPTZ: jwrite_i64(w, (int64_t) load_le64(values + 8 * row)); break;
-    case TYPE_DECIMAL: write_decimal(w, type, values + size * row); break;
+    case TYPE_TIMESTAMPTZ:
+        jwrite_i64(w, (int64_t) load_le64(values + 8 * row));
+        break;
+    case TYPE_DECIMAL:
+        write_decimal(w, type, values + size * row);
+        break;
     case TYPE_STRING:
     case TYPE_BINARY: {
         uint32_t from = load_le32(values + 4 * row), to = load_le32(values + 4 * row + 4);
@@ -116,10 +130,13 @@ write_value(jwriter *w, const data_type *type, const struct ArrowArray *array, s
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
     case TYPE_UUID:
-    case TYPE_FIXED: write_hex(w, values + size * row, size); break;
+    case TYPE_FIXED:
+        write_hex(w, values + size * row, size);
+        break;
     case TYPE_STRUCT:
     case TYPE_LIST:
-    case TYPE_MAP: break; /* above */
+    case TYPE_MAP:
+        break; /* above */
     }
 }
 
@@ -127,7 +144,7 @@ static firn_status
 print_schema(const table_schema *schema, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
-    jwriter w;
+    jwriter                                 w;
     firn_buffer_init(&out, 1 << 28);
     jwrite_begin(&w, &out, false, err);
     jwrite_array(&w);
@@ -219,7 +236,7 @@ static firn_status
 cat(FILE *file, const cat_options *options, firn_error *err)
 {
     FIRN_AUTO(parquet_file_freep) parquet_file *parquet = NULL;
-    FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
+    FIRN_AUTO(schema_unrefp) table_schema      *schema = NULL;
     fseek(file, 0, SEEK_END);
     parquet_source source = {options->path, (uint64_t) ftell(file), read_source, file};
 
@@ -234,11 +251,13 @@ cat(FILE *file, const cat_options *options, firn_error *err)
     if (!options->count) FIRN_TRY(print_schema(schema, err));
     for (unsigned i = 0; i < options->repeat; i++) {
         FIRN_AUTO(batch_reader_freep) batch_reader *reader = NULL;
-        uint64_t rows = 0, start = firn_clock_monotonic_us();
-        int64_t  cpu = firn_clock_cpu_us();
+        uint64_t                                    rows = 0, start = firn_clock_monotonic_us();
+        int64_t                                     cpu = firn_clock_cpu_us();
         FIRN_TRY(parquet_file_read(parquet, schema, &options->read, &reader, err));
-        if (options->back) FIRN_TRY(read_back(reader, parquet_file_row_count(parquet), err));
-        else FIRN_TRY(read_all(reader, options, &rows, err));
+        if (options->back)
+            FIRN_TRY(read_back(reader, parquet_file_row_count(parquet), err));
+        else
+            FIRN_TRY(read_all(reader, options, &rows, err));
         if (options->count)
             printf("%llu rows, %.3f s wall, %.3f s cpu\n", (unsigned long long) rows,
                    (double) (firn_clock_monotonic_us() - start) / 1e6, (double) (firn_clock_cpu_us() - cpu) / 1e6);
@@ -266,7 +285,7 @@ main(int argc, char **argv)
             unsigned long long first = 0, count = 0;
             sscanf(next, "%llu:%llu", &first, &count), i++;
             options.ranges[options.read.range_count++] = (parquet_row_range){first, count};
-            options.read.ranges                        = options.ranges;
+            options.read.ranges = options.ranges;
         } else if (strcmp(argv[i], "--back") == 0) {
             options.back = true;
         } else if (strcmp(argv[i], "--count") == 0) {
@@ -286,6 +305,7 @@ main(int argc, char **argv)
     fclose(file);
     if (status == FIRN_OK) return 0;
     fprintf(stderr, "parquet_cat: %s\n", err.cause);
-    for (unsigned i = 0; i < err.frame_count; i++) fprintf(stderr, "  while %s\n", err.frame[i]);
+    for (unsigned i = 0; i < err.frame_count; i++)
+        fprintf(stderr, "  while %s\n", err.frame[i]);
     return firn_status_exit_code(status);
 }
