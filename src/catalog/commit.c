@@ -37,20 +37,26 @@ uuid_is_zero(firn_uuid id)
     return true;
 }
 
-/* The commit's id is in the table: as its last one, or in a snapshot where another commit of ours came after. */
+bool
+catalog_has_commit(const table_metadata *m, const char *commit_id)
+{
+    const char *found = table_metadata_property(m, TABLE_COMMIT_ID_KEY);
+
+    if (found && strcmp(found, commit_id) == 0) return true;
+    for (unsigned i = m->snapshot_count; i > 0; i--) {
+        found = snapshot_summary(&m->snapshots[i - 1], TABLE_COMMIT_ID_KEY);
+        if (found && strcmp(found, commit_id) == 0) return true;
+    }
+    return false;
+}
+
 static bool
 has_commit(const table_metadata *m, firn_uuid commit_id)
 {
-    char        id[UUID_TEXT_SIZE];
-    const char *found = table_metadata_property(m, TABLE_COMMIT_ID_KEY);
+    char id[UUID_TEXT_SIZE];
 
     uuid_format(commit_id, id);
-    if (found && strcmp(found, id) == 0) return true;
-    for (unsigned i = m->snapshot_count; i > 0; i--) {
-        found = snapshot_summary(&m->snapshots[i - 1], TABLE_COMMIT_ID_KEY);
-        if (found && strcmp(found, id) == 0) return true;
-    }
-    return false;
+    return catalog_has_commit(m, id);
 }
 
 static void

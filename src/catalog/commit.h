@@ -13,6 +13,9 @@
 #include "catalog/catalog.h"
 #include "task/task.h"
 
+/* Whether the table has the commit of this id (as text): as its last one, or in a snapshot that it still knows. */
+bool catalog_has_commit(const table_metadata *m, const char *commit_id);
+
 /* `base` NULL: creates the table. `cancel` may be NULL. On success *ret_metadata is the table as it is now; may be
  * NULL. */
 FIRN_MUST_USE firn_status catalog_commit_change(catalog *c, const table_ident *ident, const table_metadata *base,

@@ -17,6 +17,7 @@ typedef struct lane {
     struct flow *flow;
     task_queue  *queue; /* of batch, an empty one ends a group; NULL: the reader writes by itself */
     roll_writer *writer;
+    row_checksum checksum; /* of the rows that the writer got */
     char         name[16];
     /* Below: guarded by flow->guard. */
     group_state group;
@@ -65,10 +66,15 @@ static firn_status
 lane_write(lane *l, batch *take_batch, firn_error *err)
 {
     const load_flow_settings *s = l->flow->settings;
-    /* An empty batch ends a group, and so its files. */
-    firn_status status =
-        take_batch->array.release ? roll_writer_add(l->writer, &take_batch->array, err) : roll_writer_roll(l->writer, err);
+    firn_status               status;
 
+    if (take_batch->array.release) {
+        row_checksum_add(&l->checksum, s->writer.schema, &take_batch->array);
+        status = roll_writer_add(l->writer, &take_batch->array, err);
+    } else {
+        /* An empty batch ends a group, and so its files. */
+        status = roll_writer_roll(l->writer, err);
+    }
     batch_done(take_batch);
     if (s->lane_count == 1)
         atomic_store_explicit(&s->progress->file_bytes, roll_writer_file_bytes(l->writer), memory_order_relaxed);
@@ -388,14 +394,31 @@ flow_collect(flow *f, data_file_list *files, firn_error *err)
     return FIRN_OK;
 }
 
+/* What was read, what the lanes got and what the files say must be one number. */
+static firn_status
+check_counts(const load_flow_settings *s, const split_outcome *total, const row_checksum *checksum,
+             const data_file_list *files, firn_error *err)
+{
+    uint64_t written = 0;
+
+    for (unsigned i = 0; i < files->count; i++) written += (uint64_t) files->files[i].record_count;
+    if (total->row_count == checksum->row_count && total->row_count == written) return FIRN_OK;
+    data_file_list_discard(files, s->writer.files);
+    return firn_fail(err, FIRN_E_LOAD_ROW_COUNT, "%llu rows of '%s' were read, %llu reached the writers, the files have %llu",
+                     (unsigned long long) total->row_count, s->table, (unsigned long long) checksum->row_count,
+                     (unsigned long long) written);
+}
+
 firn_status
-load_flow_run(const load_flow_settings *settings, data_file_list *ret_files, split_outcome *ret_total, firn_error *err)
+load_flow_run(const load_flow_settings *settings, data_file_list *ret_files, split_outcome *ret_total,
+              row_checksum *ret_checksum, firn_error *err)
 {
     FIRN_AUTO(flow_done) flow f = {.settings = settings};
     FIRN_AUTO(data_file_list_done) data_file_list files = {0};
     bool          threaded = settings->reader_count > 1 || settings->lane_count > 1 ||
                     settings->splits[0].size_bytes_estimate > LOAD_FLOW_INLINE_BYTES_MAX;
     split_outcome total = {0};
+    row_checksum  checksum = {0};
 
     FIRN_TRY(flow_begin(&f, threaded, err));
     FIRN_TRY(threaded ? run_threads(&f, err) : reader_work(&f.readers[0], err));
@@ -406,7 +429,10 @@ load_flow_run(const load_flow_settings *settings, data_file_list *ret_files, spl
         total.byte_count += f.readers[i].total.byte_count;
         total.coerced_count += f.readers[i].total.coerced_count;
     }
+    for (unsigned i = 0; i < settings->lane_count; i++) row_checksum_merge(&checksum, &f.lanes[i].checksum);
+    FIRN_TRY(check_counts(settings, &total, &checksum, &files, err));
     *ret_total = total;
+    *ret_checksum = checksum;
     *ret_files = files;
     files = (data_file_list){0};
     return FIRN_OK;

@@ -12,6 +12,7 @@
 #ifndef FIRN_LOAD_LOAD_FLOW_H
 #define FIRN_LOAD_LOAD_FLOW_H
 
+#include "batch/row_checksum.h"
 #include "load/load_events.h"
 #include "source/source.h"
 #include "task/task.h"
@@ -38,6 +39,6 @@ typedef struct load_flow_settings {
 
 /* All rows of all splits as data files that no catalog knows yet. On failure nothing is left behind. */
 FIRN_MUST_USE firn_status load_flow_run(const load_flow_settings *settings, data_file_list *ret_files,
-                                        split_outcome *ret_total, firn_error *err);
+                                        split_outcome *ret_total, row_checksum *ret_checksum, firn_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "load/load_plan.h"
 #include "load/load_record.h"
+#include "load/run_folder.h"
 #include "load/status_table.h"
 
 #include <stdio.h>
@@ -351,22 +352,47 @@ run_frozen(job *j, firn_error *err)
     return status ? status : job_verdict(j, err);
 }
 
+static firn_status
+run_job(job *j, firn_error *err)
+{
+    const load_settings *settings = j->ctx.settings;
+    source              *src = j->ctx.src;
+    firn_status          status;
+
+    if (settings->fresh_start) FIRN_TRY(drop_tables(settings, j->ctx.lake, err));
+    if (src->ops->freeze(src, &j->ctx.point, err))
+        return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);
+    j->result->point = j->ctx.point;
+    status = run_frozen(j, err);
+    src->ops->thaw(src);
+    return status;
+}
+
+/* Aside: a list that stays is looked after by the next run. */
+static FIRN_NOINLINE void
+close_run_folder(const job *j, run_folder *folder)
+{
+    firn_error failed = {0};
+
+    if (run_folder_close(folder, &failed))
+        load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, "the list of this run's files could not be removed", &failed);
+}
+
 firn_status
 load_run(const load_settings *settings, source *src, catalog *lake, const load_events *events, task_cancel *cancel,
          load_result *ret_result, firn_error *err)
 {
     FIRN_AUTO(job_done) job j = {
         .ctx = {.settings = settings, .src = src, .lake = lake, .events = events, .cancel = cancel}, .result = ret_result};
+    FIRN_AUTO(run_folder_done) run_folder folder = {0};
     uint64_t    started_us = firn_clock_monotonic_us();
     firn_status status;
 
     *ret_result = (load_result){0};
-    if (settings->fresh_start) FIRN_TRY(drop_tables(settings, lake, err));
-    if (src->ops->freeze(src, &j.ctx.point, err))
-        return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);
-    ret_result->point = j.ctx.point;
-    status = run_frozen(&j, err);
-    src->ops->thaw(src);
+    FIRN_TRY(run_folder_open(&j.ctx, &folder, err));
+    j.ctx.pending = folder.pending;
+    status = run_job(&j, err);
+    close_run_folder(&j, &folder);
     ret_result->elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
     return status;
 }

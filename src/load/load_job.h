@@ -7,12 +7,14 @@
  *       lanes (a few per table)       batches → one open data file each
  *
  * A failed split is opened again under the same snapshot and the rows that were delivered already are
- * passed over (the order of a split's rows is the same under one snapshot). A table that fails for
- * good is marked failed, the others go on.
+ * passed over (the order of a split's rows is the same under one snapshot). A table that finds the disk full
+ * or the storage away is loaded again from its beginning, under the same snapshot too. A table that fails
+ * for good is marked failed, the others go on.
  */
 #ifndef FIRN_LOAD_LOAD_JOB_H
 #define FIRN_LOAD_LOAD_JOB_H
 
+#include "batch/row_checksum.h"
 #include "catalog/catalog.h"
 #include "load/load_events.h"
 #include "source/source.h"
@@ -52,6 +54,8 @@ typedef struct load_settings {
     const load_table_config *tables;   /* per table, where configured */
     unsigned                 table_config_count;
     const char              *correlation_id;
+    const char              *state_folder; /* of this source, on this machine: lock and pending files; NULL: none */
+    const char              *run_id;       /* names this run's list in it, once; NULL: one is made */
 } load_settings;
 
 typedef enum load_state { LOAD_PENDING, LOAD_IN_PROGRESS, LOAD_COMPLETED, LOAD_FAILED, LOAD_SKIPPED } load_state;
@@ -67,6 +71,7 @@ typedef struct load_table_result {
     unsigned    file_count;
     int64_t     started_us, ended_us;
     char        position[64]; /* of this table's rows; an earlier load's where unchanged */
+    char        checksum[ROW_CHECKSUM_TEXT_MAX]; /* of its rows, as in the snapshot's firn.rows-checksum; or "" */
     unsigned           key_count; /* the key's columns */
     const char *const *key_names;
     firn_arena         arena; /* all texts here but `name` */

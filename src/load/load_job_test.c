@@ -6,19 +6,24 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "base/file.h"
+#include "base/file_lock.h"
 #include "catalog/hadoop_catalog.h"
 #include "iceberg/live_files.h"
 #include "load/status_table.h"
 #include "parquet/file_reader.h"
+#include "storage/faulty.h"
 #include "storage/local.h"
 
 #include "../../tests/support/fake_source.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,10 +39,26 @@ typedef struct world {
     load_settings  settings;
     load_result    result;
     firn_error     err;
+    load_events    events;
+    char           state[96]; /* a folder: where settings.state_folder points when a test wants it */
+    int            exit_at_batch;
+    _Atomic int    warnings, retries;
+    char           last_warning[512];
 } world;
 
 static const fake_table shop[] = {
     {"orders", 5000, TABLE_ORDINARY}, {"items", 1234, TABLE_PARTITIONED}, {"empty", 0, TABLE_ORDINARY}, {"a_view", 5, TABLE_VIEW}};
+
+static void
+note_event(void *state, const load_event *event)
+{
+    world *w = state;
+
+    if (event->kind == LOAD_EVENT_TABLE_RETRY) atomic_fetch_add(&w->retries, 1);
+    if (event->kind != LOAD_EVENT_WARNING && event->kind != LOAD_EVENT_TABLE_WARNING) return;
+    atomic_fetch_add(&w->warnings, 1);
+    (void) snprintf(w->last_warning, sizeof w->last_warning, "%s", event->message);
+}
 
 static int
 set_up(void **state)
@@ -50,7 +71,9 @@ set_up(void **state)
     assert_non_null(mkdtemp(w->folder));
     char *here = realpath(w->folder, NULL);
     (void) snprintf(w->warehouse, sizeof w->warehouse, "file://%s", here);
+    (void) snprintf(w->state, sizeof w->state, "%s/.state", here);
     free(here);
+    w->events = (load_events){note_event, w};
     assert_int_equal(storage_local_new(&w->files, &err), FIRN_OK);
     assert_int_equal(hadoop_catalog_new(w->warehouse, w->files, &w->lake, &err), FIRN_OK);
     w->cancel = task_cancel_new();
@@ -91,7 +114,7 @@ run(world *w)
 {
     load_result_done(&w->result);
     firn_error_reset(&w->err);
-    return load_run(&w->settings, &w->src.base, w->lake, NULL, w->cancel, &w->result, &w->err);
+    return load_run(&w->settings, &w->src.base, w->lake, &w->events, w->cancel, &w->result, &w->err);
 }
 
 static table_metadata *
@@ -142,8 +165,9 @@ mark_rows(const struct ArrowArray *rows, uint8_t *seen, int64_t row_count)
     }
 }
 
+/* Reads all rows of a table; *ret_checksum of them. */
 static void
-assert_lake_has(world *w, const char *name, int64_t row_count)
+assert_lake_has_sum(world *w, const char *name, int64_t row_count, row_checksum *ret_checksum)
 {
     FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, name);
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
@@ -168,6 +192,7 @@ assert_lake_has(world *w, const char *name, int64_t row_count)
             assert_int_equal(batch_reader_next(reader, &b, &err), FIRN_OK);
             if (!batch_row_count(&b)) break;
             mark_rows(&b.array, seen, row_count);
+            row_checksum_add(ret_checksum, table_metadata_schema(table), &b.array);
             count += b.array.length;
             batch_done(&b);
         }
@@ -177,6 +202,14 @@ assert_lake_has(world *w, const char *name, int64_t row_count)
     assert_int_equal(count, row_count);
     assert_int_equal(table_metadata_record_count(table), row_count);
     free(seen);
+}
+
+static void
+assert_lake_has(world *w, const char *name, int64_t row_count)
+{
+    row_checksum sum = {0};
+
+    assert_lake_has_sum(w, name, row_count, &sum);
 }
 
 static const load_table_result *
@@ -463,6 +496,384 @@ a_cancelled_job_says_so(void **state)
     assert_int_equal(run(w), FIRN_CANCELLED);
 }
 
+/* ---- checksums ---- */
+
+static void
+the_checksum_of_the_rows_is_kept(void **state)
+{
+    world       *w = *state;
+    row_checksum read = {0};
+    char         text[ROW_CHECKSUM_TEXT_MAX], first[ROW_CHECKSUM_TEXT_MAX];
+    w->src.splits_per_table = 5;
+
+    assert_int_equal(run(w), FIRN_OK);
+
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, "orders");
+    assert_lake_has_sum(w, "orders", 5000, &read);
+    row_checksum_format(&read, text);
+    assert_string_equal(result_of(w, "orders")->checksum, text);
+    assert_string_equal(snapshot_summary(table->current_snapshot, "firn.rows-checksum"), text);
+    assert_string_equal(result_of(w, "empty")->checksum, "1:0:0000000000000000");
+
+    /* Read anew in other splits and files: the same rows, the same sum. */
+    (void) snprintf(first, sizeof first, "%s", text);
+    w->src.splits_per_table = 1;
+    w->settings.resume = false;
+    assert_int_equal(run(w), FIRN_OK);
+    assert_string_equal(result_of(w, "orders")->checksum, first);
+    w->settings.resume = true;
+    assert_int_equal(run(w), FIRN_OK);
+    assert_true(result_of(w, "orders")->unchanged);
+    assert_string_equal(result_of(w, "orders")->checksum, first);
+}
+
+/* ---- runs that die ---- */
+
+/* Files on the disk below the table's data folder, hidden ones too, that the table does not have. */
+static unsigned
+count_strays(world *w, const char *name)
+{
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    table_ident ident = {.namespace_levels = levels, .level_count = 2, .name = name};
+    live_files  live = {0};
+    char        folder[256];
+    unsigned    strays = 0;
+    firn_error  err = {0};
+
+    if (w->lake->ops->load(w->lake, &ident, &table, &err)) firn_error_reset(&err);
+    else
+        assert_int_equal(live_files_read(table, table->current_snapshot, w->files, &arena, &live, &err), FIRN_OK);
+    (void) snprintf(folder, sizeof folder, "%s/bronze/shop/%s/data", w->warehouse + strlen("file://"), name);
+    DIR *opened = opendir(folder);
+    for (struct dirent *found; opened && (found = readdir(opened));) {
+        bool known = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
+        for (size_t i = 0; i < live.data_count; i++) known = known || strstr(live.data[i].file.path, found->d_name);
+        strays += !known;
+    }
+    if (opened) (void) closedir(opened);
+    return strays;
+}
+
+static void
+exit_at_batch(void *state, int number)
+{
+    world *w = state;
+
+    if (number == w->exit_at_batch) _exit(9);
+}
+
+/* The same run in another process, which dies at that batch, or in what `work` set up. */
+static void
+run_and_die(world *w, int at_batch)
+{
+    int   status = 0;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        w->exit_at_batch = at_batch;
+        w->src.at_batch = exit_at_batch;
+        w->src.at_batch_state = w;
+        (void) run(w);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 9);
+}
+
+static void
+what_a_killed_run_left_is_removed_by_the_next(void **state)
+{
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.parallel_workers = 1;
+
+    run_and_die(w, 55); /* the biggest is committed, the next has an open file */
+    assert_int_equal(count_strays(w, "orders"), 0);
+    assert_true(count_strays(w, "items") > 0);
+    assert_lake_has(w, "orders", 5000);
+
+    assert_int_equal(run(w), FIRN_OK);
+
+    assert_true(result_of(w, "orders")->unchanged);
+    assert_int_equal(count_strays(w, "orders"), 0);
+    assert_int_equal(count_strays(w, "items"), 0);
+    assert_lake_has(w, "orders", 5000);
+    assert_lake_has(w, "items", 1234);
+}
+
+/* Killed again and again, at every place in turn: nothing is lost, doubled or left. */
+static void
+a_load_that_is_killed_often_ends_well(void **state)
+{
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.resume = false;
+    w->src.splits_per_table = 4;
+    w->settings.batch_rows = 500;
+    w->settings.defaults.partition_by = (const char *const[]){"bucket(3, id)"};
+    w->settings.defaults.partition_by_count = 1;
+
+    for (int at = 1; at <= 21; at += 4) run_and_die(w, at);
+    w->settings.resume = true;
+    assert_int_equal(run(w), FIRN_OK);
+
+    assert_lake_has(w, "orders", 5000);
+    assert_lake_has(w, "items", 1234);
+    for (int i = 0; i < 3; i++) assert_int_equal(count_strays(w, shop[i].name), 0);
+}
+
+typedef struct killer {
+    const char *call, *part; /* dies before this call on a location that has this in it */
+} killer;
+
+static void
+die_at_call(void *state, uint64_t nth, const char *call, const char *location)
+{
+    const killer *k = state;
+
+    (void) nth;
+    if (strcmp(call, k->call) == 0 && strstr(location, k->part)) _exit(9);
+}
+
+/* A run whose storage kills it. */
+static void
+run_and_die_at_call(world *w, killer k)
+{
+    catalog *lake = w->lake, *deadly = NULL;
+    storage *faulty = NULL;
+
+    assert_int_equal(storage_faulty_new(w->files, &faulty, &w->err), FIRN_OK);
+    storage_faulty_hook(faulty, die_at_call, &k);
+    assert_int_equal(hadoop_catalog_new(w->warehouse, faulty, &deadly, &w->err), FIRN_OK);
+    w->lake = deadly;
+    run_and_die(w, -1);
+    w->lake = lake;
+    catalog_free(deadly);
+    storage_free(faulty);
+}
+
+static void
+a_run_killed_before_its_commit_leaves_what_it_offered(void **state)
+{
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.parallel_workers = 1;
+    w->settings.table_filters = (const char *const[]){"orders"};
+    w->settings.table_filter_count = 1;
+
+    run_and_die_at_call(w, (killer){"put_new", "/orders/metadata/"});
+    assert_int_equal(count_strays(w, "orders"), 1);
+    atomic_store(&w->warnings, 0);
+    assert_int_equal(run(w), FIRN_OK);
+
+    /* Whether a catalog got it cannot be told for sure: it stays, and is said once. */
+    assert_int_equal(count_strays(w, "orders"), 1);
+    assert_int_equal(atomic_load(&w->warnings), 1);
+    assert_non_null(strstr(w->last_warning, "stay"));
+    assert_lake_has(w, "orders", 5000);
+    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(atomic_load(&w->warnings), 1);
+}
+
+static void
+a_run_killed_after_its_commit_keeps_its_files(void **state)
+{
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.parallel_workers = 1;
+    w->settings.table_filters = (const char *const[]){"orders"};
+    w->settings.table_filter_count = 1;
+
+    run_and_die_at_call(w, (killer){"put", "/orders/metadata/version-hint"});
+    assert_lake_has(w, "orders", 5000);
+    atomic_store(&w->warnings, 0);
+    assert_int_equal(run(w), FIRN_OK);
+
+    assert_true(result_of(w, "orders")->unchanged);
+    assert_int_equal(atomic_load(&w->warnings), 0);
+    assert_lake_has(w, "orders", 5000);
+}
+
+/* A list that names a place which the catalog does not give is not believed. */
+static void
+files_of_another_place_are_not_touched(void **state)
+{
+    static const char commit[] = "0193f0a0-0000-7000-8000-000000000001";
+    world *w = *state;
+    char   path[256], victim[256], line[1024];
+    w->settings.state_folder = w->state;
+
+    assert_int_equal(file_make_folders(w->state, 0700, &w->err), FIRN_OK);
+    (void) snprintf(victim, sizeof victim, "%s/%s-important", w->state, commit);
+    (void) snprintf(path, sizeof path, "%s/pending-x.jsonl", w->state);
+    (void) snprintf(line, sizeof line, "{\"table\":\"orders\",\"location\":\"%s\",\"commit\":\"%s\",\"file\":\"%s\"}\n",
+                    w->state, commit, victim);
+    assert_int_equal(file_write_atomic(victim, firn_slice_text("x"), 0600, &w->err), FIRN_OK);
+    assert_int_equal(file_write_atomic(path, firn_slice_text(line), 0600, &w->err), FIRN_OK);
+
+    assert_int_equal(run(w), FIRN_OK);
+
+    assert_true(file_exists(victim));
+    assert_false(file_exists(path));
+}
+
+static void
+a_second_run_at_the_same_time_is_told_who_works(void **state)
+{
+    world     *w = *state;
+    char       path[128];
+    file_lock *lock = NULL;
+    w->settings.state_folder = w->state;
+    (void) snprintf(path, sizeof path, "%s/lock", w->state);
+    assert_int_equal(file_lock_take(path, "firn load elsewhere", &lock, &w->err), FIRN_OK);
+
+    assert_int_equal(run(w), FIRN_UNAVAILABLE);
+
+    assert_int_equal(w->err.code, FIRN_E_LOAD_RUNNING);
+    assert_non_null(strstr(w->err.cause, "firn load elsewhere, process "));
+    assert_int_equal(atomic_load(&w->src.opens), 0);
+    file_lock_free(lock);
+    assert_int_equal(run(w), FIRN_OK);
+}
+
+static void
+a_run_that_ends_leaves_no_list(void **state)
+{
+    world *w = *state;
+    char   path[160];
+    w->settings.state_folder = w->state;
+    w->settings.run_id = "run-1";
+
+    assert_int_equal(run(w), FIRN_OK);
+
+    (void) snprintf(path, sizeof path, "%s/pending-run-1.jsonl", w->state);
+    assert_false(file_exists(path));
+}
+
+/* ---- a disk that is full, a storage that fails ---- */
+
+/* Runs until it ends well, at most three times, with the nth call of the storage failing once. False: it was not reached. */
+static bool
+run_with_fault(world *w, uint64_t nth, faulty_effect effect, firn_code code)
+{
+    catalog *lake = w->lake, *shaky = NULL;
+    storage *faulty = NULL;
+    bool     reached;
+
+    assert_int_equal(storage_faulty_new(w->files, &faulty, &w->err), FIRN_OK);
+    assert_int_equal(hadoop_catalog_new(w->warehouse, faulty, &shaky, &w->err), FIRN_OK);
+    storage_faulty_arm(faulty, nth, effect, code, false);
+    w->lake = shaky;
+    firn_status status = run(w);
+    for (int i = 0; status && i < 2; i++) status = run(w);
+    reached = storage_faulty_calls(faulty) >= nth;
+    w->lake = lake;
+    catalog_free(shaky);
+    storage_free(faulty);
+    assert_int_equal(status, FIRN_OK);
+    return reached;
+}
+
+static void
+start_anew(world *w)
+{
+    assert_int_equal(w->files->ops->remove_tree(w->files, w->warehouse, &w->err), FIRN_OK);
+}
+
+/* Each call goes wrong in one of the ways. */
+static void
+whatever_call_of_the_storage_fails_each_row_comes_once(void **state)
+{
+    static const struct {
+        faulty_effect effect;
+        firn_code     code;
+    } faults[] = {{FAULTY_BEFORE, FIRN_E_STORAGE_FULL}, {FAULTY_CUT, FIRN_E_STORAGE_FULL}, {FAULTY_BEFORE, FIRN_E_STORAGE_IO},
+                  {FAULTY_AFTER, FIRN_E_STORAGE_UNKNOWN}};
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.parallel_workers = 1;
+    w->src.tables = (const fake_table[]){{"orders", 250, TABLE_ORDINARY}};
+    w->src.table_count = 1;
+
+    for (size_t i = 0; i < FIRN_COUNT(faults); i++) {
+        for (uint64_t nth = 1 + i; run_with_fault(w, nth, faults[i].effect, faults[i].code); nth += FIRN_COUNT(faults)) {
+            assert_lake_has(w, "orders", 250);
+            start_anew(w);
+        }
+        start_anew(w);
+    }
+}
+
+/* A disk on which the first `left` writes to a table's data find no room. */
+typedef struct full_disk {
+    storage *faulty;
+    int      left;
+} full_disk;
+
+static void
+fill_disk(void *state, uint64_t nth, const char *call, const char *location)
+{
+    full_disk *d = state;
+    bool       full = strcmp(call, "write") == 0 && strstr(location, "/orders/data/") && d->left > 0;
+
+    if (full) d->left--;
+    /* Looked at after this call back: the very call that is being made. */
+    storage_faulty_arm(d->faulty, full ? nth : 0, full ? FAULTY_CUT : FAULTY_NEVER, FIRN_E_STORAGE_FULL, false);
+}
+
+static firn_status
+run_on_full_disk(world *w, int left)
+{
+    catalog    *lake = w->lake, *full = NULL;
+    full_disk   disk = {.left = left};
+    firn_status status;
+
+    assert_int_equal(storage_faulty_new(w->files, &disk.faulty, &w->err), FIRN_OK);
+    storage_faulty_hook(disk.faulty, fill_disk, &disk);
+    assert_int_equal(hadoop_catalog_new(w->warehouse, disk.faulty, &full, &w->err), FIRN_OK);
+    w->lake = full;
+    status = run(w);
+    w->lake = lake;
+    catalog_free(full);
+    storage_free(disk.faulty);
+    return status;
+}
+
+static void
+a_full_disk_is_waited_for_under_the_same_snapshot(void **state)
+{
+    world *w = *state;
+    w->settings.state_folder = w->state;
+    w->settings.parallel_workers = 1;
+
+    assert_int_equal(run_on_full_disk(w, 3), FIRN_OK);
+
+    assert_int_equal(atomic_load(&w->retries), 3);
+    assert_lake_has(w, "orders", 5000);
+    assert_lake_has(w, "items", 1234);
+    assert_int_equal(count_strays(w, "orders"), 0);
+    assert_int_equal(result_of(w, "orders")->row_count, 5000);
+}
+
+static void
+a_disk_that_stays_full_fails_its_table_only(void **state)
+{
+    world *w = *state;
+    w->settings.parallel_workers = 1;
+
+    assert_int_equal(run_on_full_disk(w, 4), FIRN_FAILED);
+
+    assert_int_equal(result_of(w, "orders")->state, LOAD_FAILED);
+    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_STORAGE_FULL);
+    assert_true(result_of(w, "orders")->error->retried);
+    assert_int_equal(atomic_load(&w->retries), 3);
+    assert_int_equal(count_strays(w, "orders"), 0);
+    assert_lake_has(w, "items", 1234);
+}
+
 int
 main(void)
 {
@@ -483,6 +894,17 @@ main(void)
         CASE(fresh_start_drops_what_firn_made_from_this_schema),
         CASE(partitions_get_files_of_their_own),
         CASE(a_cancelled_job_says_so),
+        CASE(the_checksum_of_the_rows_is_kept),
+        CASE(what_a_killed_run_left_is_removed_by_the_next),
+        CASE(a_load_that_is_killed_often_ends_well),
+        CASE(a_run_killed_before_its_commit_leaves_what_it_offered),
+        CASE(a_run_killed_after_its_commit_keeps_its_files),
+        CASE(files_of_another_place_are_not_touched),
+        CASE(a_second_run_at_the_same_time_is_told_who_works),
+        CASE(a_run_that_ends_leaves_no_list),
+        CASE(whatever_call_of_the_storage_fails_each_row_comes_once),
+        CASE(a_full_disk_is_waited_for_under_the_same_snapshot),
+        CASE(a_disk_that_stays_full_fails_its_table_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,8 @@ load_record_flush(load_record *record, firn_error *err)
     if (!count) return FIRN_OK;
 
     /* Not with the job's cancel flag: a cancelled job's state shall be written, too. */
-    status = status_table_update(record->ctx->lake, s->namespace_levels, s->namespace_level_count, rows, count, NULL, err);
+    status = status_table_update(record->ctx->lake, s->namespace_levels, s->namespace_level_count, rows, count,
+                                 record->ctx->pending, NULL, err);
     if (status) {
         task_lock_hold(record->guard);
         for (unsigned i = 0; i < record->count; i++) record->marked[i] = record->marked[i] || taken[i];

@@ -28,6 +28,8 @@
 #define PROPERTY_SOURCE_TABLE "firn.source-table"
 #define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
 #define PROPERTY_LOAD_POSITION "firn.load-position"
+#define SUMMARY_ROWS_CHECKSUM "firn.rows-checksum"
+#define RETRY_BACKOFF_MS_MAX 60000
 
 /* Everything that is made for one table; released together. */
 typedef struct table_work {
@@ -48,11 +50,14 @@ typedef struct table_work {
     char                     commit_text[UUID_TEXT_SIZE];
     data_file_list           files;
     split_outcome            total;
+    row_checksum             checksum;
+    bool                     offered; /* a catalog may have the files */
 } table_work;
 
 static void
 table_work_done(table_work *w)
 {
+    if (!w->offered) data_file_list_discard(&w->files, w->ctx->lake->files);
     if (w->description) schema_unref(w->description->schema);
     table_metadata_unref(w->base);
     schema_unref(w->schema);
@@ -67,6 +72,12 @@ load_tell(const load_context *ctx, load_event_kind kind, const char *table, cons
     load_event event = {.kind = kind, .table = table, .message = message, .error = cause};
 
     if (ctx->events) ctx->events->emit(ctx->events->state, &event);
+}
+
+const char *
+load_data_location(firn_arena *arena, const char *table_location)
+{
+    return firn_arena_printf(arena, "%s/data", table_location);
 }
 
 const load_table_config *
@@ -172,14 +183,17 @@ keep_names(load_table_result *result, const table_schema *schema, firn_error *er
 static firn_status
 keep_unchanged(const table_work *w, load_table_result *result, firn_error *err)
 {
-    int64_t     rows = table_metadata_record_count(w->base);
-    const char *position = table_metadata_property(w->base, PROPERTY_LOAD_POSITION);
+    int64_t         rows = table_metadata_record_count(w->base);
+    const char     *position = table_metadata_property(w->base, PROPERTY_LOAD_POSITION);
+    const snapshot *current = table_metadata_current_snapshot(w->base);
+    const char     *checksum = current ? snapshot_summary(current, SUMMARY_ROWS_CHECKSUM) : NULL;
 
     result->state = LOAD_COMPLETED;
     result->unchanged = true;
     result->ended_us = result->started_us = w->base->last_updated_ms * 1000;
     result->row_count = rows > 0 ? (uint64_t) rows : 0;
     (void) snprintf(result->position, sizeof result->position, "%s", position);
+    (void) snprintf(result->checksum, sizeof result->checksum, "%s", checksum ? checksum : "");
     return keep_names(result, table_metadata_schema(w->base), err);
 }
 
@@ -308,7 +322,7 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
                                                    ? LANE_COUNT_MAX
                                                    : table->size_bytes / LANE_SIZE_BYTES + 1);
     unsigned             lanes = sorted ? readers : at_most(at_most(by_size, readers), task_cpu_count());
-    const char          *data_location = firn_arena_printf(&w->arena, "%s/data", w->location);
+    const char          *data_location = load_data_location(&w->arena, w->location);
 
     /* A partitioned table that has no partition yet. */
     if (!w->split_count) return FIRN_OK;
@@ -330,6 +344,8 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
         .writer = {.files = ctx->lake->files,
                    .data_location = data_location,
                    .prefix = w->commit_text,
+                   .pending = ctx->pending,
+                   .table = w->ident.name,
                    .schema = w->schema,
                    .spec = &w->spec,
                    .sort_order_id = w->order.order_id,
@@ -341,7 +357,7 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
     if (!data_location) return firn_fail_memory(err, "a location");
     flow.writer.options.row_group_size_bytes = row_group_bytes(ctx, readers, lanes);
     flow.writer.memory_bytes_max = flow.writer.options.row_group_size_bytes * 2;
-    return load_flow_run(&flow, &w->files, &w->total, err);
+    return load_flow_run(&flow, &w->files, &w->total, &w->checksum, err);
 }
 
 /* ---- the commit ---- */
@@ -351,9 +367,9 @@ commit_table(table_work *w, const source_table *table, bool with_rows, table_met
 {
     const load_context *ctx = w->ctx;
     const source_point *point = &ctx->point;
-    char                coerced[24];
+    char                coerced[24], checksum[ROW_CHECKSUM_TEXT_MAX];
     const char         *origin = firn_arena_printf(&w->arena, "%s.%s", ctx->settings->schema_name, w->ident.name);
-    table_property      properties[8], summary[4];
+    table_property      properties[8], summary[5];
     unsigned            property_count = 0, summary_count = 0;
     bool                replace = with_rows && w->base && table_metadata_current_snapshot(w->base);
     table_change        change = {.commit_id = w->commit_id,
@@ -372,6 +388,7 @@ commit_table(table_work *w, const source_table *table, bool with_rows, table_met
 
     if (!origin) return firn_fail_memory(err, "a table's name");
     (void) snprintf(coerced, sizeof coerced, "%" PRIu64, w->total.coerced_count);
+    row_checksum_format(&w->checksum, checksum);
     properties[property_count++] = (table_property){PROPERTY_SOURCE_TABLE, origin};
     properties[property_count++] = (table_property){PROPERTY_SOURCE_IDENTITY, point->identity};
     if (table->comment) properties[property_count++] = (table_property){"comment", table->comment};
@@ -381,12 +398,69 @@ commit_table(table_work *w, const source_table *table, bool with_rows, table_met
         properties[property_count++] = (table_property){"firn.position-exact", point->exact ? "true" : "false"};
         summary[summary_count++] = (table_property){"firn.position", point->position};
         summary[summary_count++] = (table_property){"firn.coerced-values", coerced};
+        summary[summary_count++] = (table_property){SUMMARY_ROWS_CHECKSUM, checksum};
         if (ctx->settings->correlation_id)
             summary[summary_count++] = (table_property){"firn.correlation-id", ctx->settings->correlation_id};
     }
     change.property_count = property_count;
     change.summary_count = summary_count;
     return catalog_commit_change(ctx->lake, &w->ident, w->base, &change, ctx->cancel, ret_metadata, err);
+}
+
+/* A full disk can be emptied, a storage comes back; what the source does is retried split by split. */
+static bool
+is_of_storage(const firn_error *err)
+{
+    bool of_lake = (unsigned) err->code / 100 == 30 || (unsigned) err->code / 100 == 31;
+
+    return err->code == FIRN_E_STORAGE_FULL || (of_lake && err->status == FIRN_UNAVAILABLE);
+}
+
+/* Waits and tells where another try may help; `err` is reset then. */
+static bool
+try_again(const load_context *ctx, const char *table, task_retry *retry, firn_error *err)
+{
+    uint64_t   delay_ms = 0;
+    load_event event = {.kind = LOAD_EVENT_TABLE_RETRY, .table = table, .error = err};
+
+    if (!is_of_storage(err)) return false;
+    if (!task_retry_again(retry, FIRN_UNAVAILABLE, ctx->cancel, &delay_ms)) {
+        err->retried = retry->attempt > 0;
+        return false;
+    }
+    event.attempt = retry->attempt;
+    event.delay_ms = delay_ms;
+    if (ctx->events) ctx->events->emit(ctx->events->state, &event);
+    firn_error_reset(err);
+    return true;
+}
+
+static task_retry
+retry_of(const load_context *ctx)
+{
+    return (task_retry){.attempt_max = ctx->settings->retry_max,
+                        .backoff_ms = ctx->settings->retry_backoff_ms,
+                        .backoff_max_ms = RETRY_BACKOFF_MS_MAX};
+}
+
+/* The rows are in files: a commit that finds no room for its metadata is tried again with the same ones. */
+static firn_status
+commit_surely(table_work *w, const source_table *table, bool with_rows, table_metadata **ret_metadata, firn_error *err)
+{
+    pending_files *pending = w->files.count ? w->ctx->pending : NULL;
+    task_retry     retry = retry_of(w->ctx);
+    firn_status    status;
+
+    if (pending) FIRN_TRY(pending_files_offer(pending, w->commit_text, err));
+    w->offered = true;
+    do {
+        status = commit_table(w, table, with_rows, ret_metadata, err);
+    } while (status && try_again(w->ctx, w->ident.name, &retry, err));
+    if (pending && !status) {
+        firn_error ignored = {0}; /* the table has its files; the next run finds that out, too */
+        (void) !pending_files_end(pending, w->commit_text, &ignored);
+    }
+    return status;
 }
 
 static void
@@ -406,11 +480,13 @@ tell_committed(const table_work *w, const load_table_result *result, const table
 
 /* What is left to do when the rows are in files. */
 static firn_status
-finish_table(table_work *w, const source_table *table, bool with_rows, load_table_result *result, firn_error *err)
+finish_table(table_work *w, const source_table *table, bool with_rows, load_table_result *result, bool *ret_offered,
+             firn_error *err)
 {
     FIRN_AUTO(table_metadata_unrefp) table_metadata *committed = NULL;
-    firn_status status = commit_table(w, table, with_rows, &committed, err);
+    firn_status status = commit_surely(w, table, with_rows, &committed, err);
 
+    *ret_offered = w->offered;
     if (status == FIRN_UNKNOWN) {
         firn_state(err, "it is not known whether the commit was applied; nothing was removed");
         return status;
@@ -426,6 +502,7 @@ finish_table(table_work *w, const source_table *table, bool with_rows, load_tabl
     result->file_count = w->files.count;
     for (unsigned i = 0; i < w->files.count; i++) result->file_bytes += (uint64_t) w->files.files[i].size_bytes;
     (void) snprintf(result->position, sizeof result->position, "%s", with_rows ? w->ctx->point.position : "");
+    if (with_rows) row_checksum_format(&w->checksum, result->checksum);
     tell_committed(w, result, committed);
     return keep_names(result, w->schema, err);
 }
@@ -439,9 +516,9 @@ skip_empty(const table_work *w, load_table_result *result)
     return FIRN_OK;
 }
 
-firn_status
-load_table(const load_context *ctx, const source_table *table, load_table_progress *progress,
-           load_table_result *result, firn_error *err)
+static firn_status
+load_table_once(const load_context *ctx, const source_table *table, load_table_progress *progress,
+                load_table_result *result, bool *ret_offered, firn_error *err)
 {
     const load_settings *s = ctx->settings;
     FIRN_AUTO(table_work_done) table_work w = {
@@ -456,7 +533,7 @@ load_table(const load_context *ctx, const source_table *table, load_table_progre
     if (is_loaded(&w) && s->resume && !s->schema_only) return keep_unchanged(&w, result, err);
     FIRN_TRY(plan_table(&w, table, progress, err));
     if (s->schema_only) {
-        if (!w.base) return finish_table(&w, table, false, result, err);
+        if (!w.base) return finish_table(&w, table, false, result, ret_offered, err);
         result->state = LOAD_COMPLETED;
         result->unchanged = true;
         return keep_names(result, w.schema, err);
@@ -466,5 +543,25 @@ load_table(const load_context *ctx, const source_table *table, load_table_progre
         return err->status;
     }
     if (s->skip_empty_tables && w.total.row_count == 0 && !w.base) return skip_empty(&w, result);
-    return finish_table(&w, table, true, result, err);
+    return finish_table(&w, table, true, result, ret_offered, err);
+}
+
+firn_status
+load_table(const load_context *ctx, const source_table *table, load_table_progress *progress,
+           load_table_result *result, firn_error *err)
+{
+    task_retry retry = retry_of(ctx);
+
+    for (;;) {
+        bool        offered = false;
+        firn_status status = load_table_once(ctx, table, progress, result, &offered, err);
+
+        /* Once offered, the commit has been retried by itself; its files may be in the table. */
+        if (!status || offered || !try_again(ctx, table->name, &retry, err)) return status;
+        atomic_store(&progress->row_count, 0);
+        atomic_store(&progress->byte_count, 0);
+        atomic_store(&progress->file_bytes, 0);
+        atomic_store(&progress->split_count, 0);
+        atomic_store(&progress->split_done_count, 0);
+    }
 }

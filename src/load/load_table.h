@@ -5,6 +5,7 @@
 #define FIRN_LOAD_LOAD_TABLE_H
 
 #include "load/load_job.h"
+#include "write/pending_files.h"
 
 /* What all tables of a job share; borrowed, read-only. */
 typedef struct load_context {
@@ -14,6 +15,7 @@ typedef struct load_context {
     const load_events   *events; /* or NULL */
     task_cancel         *cancel;
     source_point         point;
+    pending_files       *pending;            /* or NULL */
     unsigned             table_worker_count; /* that run at the same time: they share the memory */
 } load_context;
 
@@ -27,7 +29,11 @@ unsigned load_split_count_max(const load_settings *settings, const source_table 
 FIRN_MUST_USE firn_status load_check_owner(const load_context *ctx, const char *table_name,
                                            const table_metadata *metadata, firn_error *err);
 
-/* On success result->state is completed or skipped. On failure the lake has the table as it was. */
+/* Where a table's data files lie; NULL: no memory. */
+FIRN_MUST_USE const char *load_data_location(firn_arena *arena, const char *table_location);
+
+/* On success result->state is completed or skipped. On failure the lake has the table as it was. What is only full or
+ * away is tried again. */
 FIRN_MUST_USE firn_status load_table(const load_context *ctx, const source_table *table,
                                      load_table_progress *progress, load_table_result *result, firn_error *err);
 

@@ -377,6 +377,7 @@ typedef struct update {
     const table_ident ident;
     const status_row *rows;
     unsigned          count;
+    pending_files    *pending; /* or NULL */
     firn_uuid         commit_id;
     char              commit_text[UUID_TEXT_SIZE];
     table_schema     *schema;
@@ -416,6 +417,8 @@ write_rows(update *u, const char *data_location, table_schema *schema, const row
     roll_writer_settings settings = {.files = u->lake->files,
                                      .data_location = data_location,
                                      .prefix = u->commit_text,
+                                     .pending = u->pending,
+                                     .table = STATUS_TABLE_NAME,
                                      .lane = u->attempt++,
                                      .schema = schema,
                                      .spec = &unpartitioned,
@@ -447,6 +450,7 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
     data_location = firn_arena_printf(&u->arena, "%s/data", location);
     if (!data_location) return firn_fail_memory(err, "a location");
     FIRN_TRY(write_rows(u, data_location, u->schema, &list, err));
+    if (u->pending) FIRN_TRY(pending_files_offer(u->pending, u->commit_text, err));
     *ret_change = (table_change){.commit_id = u->commit_id,
                                  .schema = base ? NULL : u->schema,
                                  .operation = base ? "overwrite" : "append",
@@ -458,13 +462,14 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
 
 firn_status
 status_table_update(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[],
-                    unsigned count, task_cancel *cancel, firn_error *err)
+                    unsigned count, pending_files *pending, task_cancel *cancel, firn_error *err)
 {
     FIRN_AUTO(update_done) update u = {
         .lake = lake,
         .ident = {.namespace_levels = levels, .level_count = level_count, .name = STATUS_TABLE_NAME},
         .rows = rows,
         .count = count,
+        .pending = pending,
         .commit_id = uuid_v7(),
     };
 
@@ -472,5 +477,5 @@ status_table_update(catalog *lake, const char *const *levels, unsigned level_cou
     FIRN_TRY(status_schema_new(&u.schema, err));
     if (catalog_commit_decided(lake, &u.ident, decide, &u, cancel, NULL, err))
         return firn_while(err, "updating the status table '%s'", STATUS_TABLE_NAME);
-    return FIRN_OK;
+    return pending ? pending_files_end(pending, u.commit_text, err) : FIRN_OK;
 }

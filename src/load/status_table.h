@@ -7,6 +7,7 @@
 
 #include "catalog/catalog.h"
 #include "task/task.h"
+#include "write/pending_files.h"
 
 #define STATUS_TABLE_NAME "_cdc_status"
 
@@ -34,9 +35,10 @@ typedef struct status_rows {
 FIRN_MUST_USE firn_status status_table_read(catalog *lake, const char *const *levels, unsigned level_count,
                                             firn_arena *arena, status_rows *ret_rows, firn_error *err);
 
-/* Inserts or replaces the rows given, by table_name, keeps the others; makes the table where it is missing. */
+/* Inserts or replaces the rows given, by table_name, keeps the others; makes the table where it is missing.
+ * `pending` and `cancel` may be NULL. */
 FIRN_MUST_USE firn_status status_table_update(catalog *lake, const char *const *levels, unsigned level_count,
-                                              const status_row rows[], unsigned count, task_cancel *cancel,
-                                              firn_error *err);
+                                              const status_row rows[], unsigned count, pending_files *pending,
+                                              task_cancel *cancel, firn_error *err);
 
 #endif

@@ -106,6 +106,7 @@ fake_next(batch_reader *reader, batch *ret_batch, firn_error *err)
     int number = atomic_fetch_add(&r->source->batches, 1) + 1;
 
     *ret_batch = (batch){0};
+    if (r->source->at_batch) r->source->at_batch(r->source->at_batch_state, number);
     if (number == atomic_load(&r->source->break_at_batch))
         return firn_fail(err, r->source->break_code, "the fake connection broke");
     if (r->next == r->end) {

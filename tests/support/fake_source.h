@@ -25,6 +25,8 @@ typedef struct fake_source {
     _Atomic int       break_at_batch;
     firn_code         break_code;
     _Atomic int       batches, opens;
+    void (*at_batch)(void *state, int number); /* or NULL: called with each batch's number, before it is made */
+    void             *at_batch_state;
     int64_t           miscount; /* added to what the server says it sent */
 } fake_source;
 
