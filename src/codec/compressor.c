@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 #include "codec/codec_ops.h"
 
-/* Inputs of blocks and pages are far smaller; the libraries count in int. */
-#define CODEC_INPUT_SIZE_MAX ((size_t) 1 << 30)
+/* The libraries count in int; a page may hold one PostgreSQL value of 1 GiB. */
+#define CODEC_INPUT_SIZE_MAX (((size_t) 1 << 30) + ((size_t) 1 << 20))
 
 struct compressor {
     const codec_ops *ops; /* NULL: CODEC_NONE */

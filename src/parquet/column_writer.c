@@ -14,6 +14,12 @@
 /* A dictionary with so few entries for its values needs no trial. */
 enum { VALUES_PER_ENTRY_SURE = 16, ENTRY_COUNT_MAX = 1 << 20 };
 
+/* What a dictionary must save to be worth its work, here and in readers. */
+static const double SAVING_MIN = 0.98;
+
+/* Memory that a chunk keeps for the next one. */
+enum { PAGES_SIZE_KEPT = 64 << 10, SCRATCH_SIZE_KEPT = 4 << 20 };
+
 void
 column_writer_init(column_writer *c, const parquet_leaf *leaf, const parquet_options *options, size_t rows_expected)
 {
@@ -281,7 +287,8 @@ expect_entries(const column_writer *c, double value_count)
     return first * (1 - power(factor, (size_t) halves)) / (1 - factor);
 }
 
-/* Encodes the page both ways and sees which would be smaller over the whole chunk. */
+/* Encodes the page both ways and sees which would be smaller over the whole chunk. A dictionary that would
+ * become too large on the way is none: its first pages would not be worth its page. */
 static firn_status
 judge_dictionary(column_writer *c, page_writer *pages, firn_buffer *body, bool is_last, firn_error *err)
 {
@@ -306,7 +313,9 @@ judge_dictionary(column_writer *c, page_writer *pages, firn_buffer *body, bool i
     double with = (double) entries_size / (double) entry_count * entries +
                   (double) numbers_size * scale * bits_then / bits_now;
     double without = (double) plain_size * scale;
-    if (with < without * 0.98) return FIRN_OK;
+    size_t size = dictionary_size_bytes(&c->dict);
+    bool   has_room = (double) size / (double) entry_count * entries < (double) c->options->dictionary_size_bytes;
+    if (has_room && with < without * SAVING_MIN) return FIRN_OK;
     c->use = DICTIONARY_OFF;
     return leave_dictionary(c, err);
 }
@@ -344,14 +353,22 @@ add_entry(column_writer *c, const page_sizes *sizes, size_t offset, firn_error *
     return firn_buffer_add(&c->entries, &entry, sizeof entry, err);
 }
 
+/* Empties it; what one huge row made of it is given back. */
+static void
+reset_scratch(firn_buffer *buffer)
+{
+    if (buffer->capacity > SCRATCH_SIZE_KEPT) firn_buffer_done(buffer);
+    firn_buffer_reset(buffer);
+}
+
 static void
 reset_page(column_writer *c)
 {
     c->chunk_row_count += c->page_row_count;
     c->page_row_count = c->page_slot_count = c->page_null_count = c->page_number_count = 0;
-    firn_buffer_reset(&c->values);
-    firn_buffer_reset(&c->definition);
-    firn_buffer_reset(&c->repetition);
+    reset_scratch(&c->values);
+    reset_scratch(&c->definition);
+    reset_scratch(&c->repetition);
     c->page_stats.null_count = c->page_stats.nan_count = 0;
     c->page_stats.has_bounds = false;
 }
@@ -382,6 +399,7 @@ close_page(column_writer *c, page_writer *pages, firn_buffer *body, bool is_last
     FIRN_TRY(page_writer_add_data(pages, page, c->page_slot_count, encoding, &c->pages, &sizes, err));
     FIRN_TRY(add_entry(c, &sizes, offset, err));
     reset_page(c);
+    reset_scratch(body);
     return FIRN_OK;
 }
 
@@ -429,6 +447,7 @@ reset_chunk(column_writer *c)
     c->chunk = (chunk_info){0};
     c->chunk_stats = (value_stats){0};
     c->chunk_row_count = 0;
+    if (c->pages.capacity > PAGES_SIZE_KEPT) firn_buffer_done(&c->pages);
     firn_buffer_reset(&c->pages);
     firn_buffer_reset(&c->entries);
     dictionary_reset(&c->dict);
@@ -468,6 +487,7 @@ column_writer_size_bytes(const column_writer *c)
 size_t
 column_writer_memory_bytes(const column_writer *c)
 {
+    /* The pages grow for long: what lies behind their end was never touched. */
     return dictionary_memory_bytes(&c->dict) + c->numbers.capacity + c->values.capacity + c->definition.capacity +
-           c->repetition.capacity + c->pages.capacity + c->entries.capacity;
+           c->repetition.capacity + c->pages.size + c->entries.capacity;
 }

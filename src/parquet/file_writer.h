@@ -6,7 +6,9 @@
  *          level; statistics, column index and offset index. Iceberg's vectorised Spark reader up
  *          to 1.4.2 refuses DELTA_* and v2 pages, hence no others by default.
  * Calls:   open, add*, close (or free without close = abandon: aborts the sink)
- * Memory:  the compressed pages of the open row group + one page per column + dictionaries
+ * Memory:  the compressed pages of the open row group + one page per column + dictionaries: mostly twice
+ *          row_group_size_bytes, about three times at worst, for any number of columns (pages and dictionaries are
+ *          made smaller for many); beyond that only single huge values
  * Threads: one thread per writer
  */
 #ifndef FIRN_PARQUET_FILE_WRITER_H

@@ -2,8 +2,11 @@
 
 #include "codec/thrift_writer.h"
 
-/* Sizes are signed 32 bits in the header. */
-#define PAGE_SIZE_BYTES_MAX ((size_t) 1 << 30)
+/* Sizes are signed 32 bits in the header; a PostgreSQL value has up to 1 GiB. */
+#define PAGE_SIZE_BYTES_MAX (((size_t) 1 << 30) + ((size_t) 1 << 16))
+
+/* Scratch that is kept; more is given back after the page that needed it. */
+enum { ZIPPED_SIZE_KEPT = 4 << 20 };
 
 static codec_id
 codec_of(parquet_codec codec)
@@ -53,6 +56,7 @@ compress(page_writer *w, firn_slice body, firn_slice *ret_zipped, firn_error *er
         *ret_zipped = body;
         return FIRN_OK;
     }
+    if (w->zipped.capacity > ZIPPED_SIZE_KEPT) firn_buffer_done(&w->zipped);
     firn_buffer_reset(&w->zipped);
     FIRN_TRY(compressor_compress(w->zip, body, &w->zipped, err));
     *ret_zipped = firn_buffer_slice(&w->zipped);
