@@ -25,8 +25,10 @@ struct pending_files {
     task_lock *guard; /* of all below: a line is written as a whole */
     int        fd;
     uint64_t   size_bytes; /* the lines that are whole */
-    bool       broken;     /* half a line could not be taken back */
-    firn_map  *commits;    /* by id: not NULL while it has not ended */
+    uint64_t   synced_bytes;
+    bool       syncing; /* someone does, with the guard released */
+    bool       broken;  /* half a line could not be taken back, or a sync failed */
+    firn_map  *commits; /* by id: not NULL while it has not ended */
 };
 
 /* ---- a run's own list ---- */
@@ -120,13 +122,43 @@ pending_files_close(pending_files *p, firn_error *err)
 static firn_status
 append_guarded(pending_files *p, const firn_buffer *line, firn_error *err)
 {
-    if (p->broken) return firn_fail(err, FIRN_E_SYSTEM, "cannot write '%s': an earlier write failed halfway", p->path);
+    if (p->broken) return firn_fail(err, FIRN_E_SYSTEM, "cannot write '%s': an earlier write failed", p->path);
     if (file_write_all(p->fd, line->data, line->size, p->path, err)) {
         /* A full disk takes half a line; the next one must not be glued to it. */
         if (ftruncate(p->fd, (off_t) p->size_bytes) != 0) p->broken = true;
         return err->status;
     }
     p->size_bytes += line->size;
+    return FIRN_OK;
+}
+
+/* The guard is held, and released meanwhile: lines go on, and those who wait share the next sync. */
+static firn_status
+sync_guarded(pending_files *p, firn_error *err)
+{
+    const uint64_t wanted_bytes = p->size_bytes;
+
+    while (p->synced_bytes < wanted_bytes) {
+        uint64_t written_bytes = p->size_bytes;
+        int      failed;
+
+        if (p->broken) return firn_fail(err, FIRN_E_SYSTEM, "cannot write '%s' to the disk", p->path);
+        if (p->syncing) {
+            (void) task_lock_wait(p->guard, 0);
+            continue;
+        }
+        p->syncing = true;
+        task_lock_release(p->guard);
+        failed = fdatasync(p->fd) == 0 ? 0 : errno;
+        task_lock_hold(p->guard);
+        p->syncing = false;
+        task_lock_wake_all(p->guard);
+        if (failed && failed != EINVAL) {
+            p->broken = true;
+            return firn_fail_errno(err, FIRN_E_SYSTEM, failed, "cannot write '%s' to the disk", p->path);
+        }
+        if (p->synced_bytes < written_bytes) p->synced_bytes = written_bytes;
+    }
     return FIRN_OK;
 }
 
@@ -141,11 +173,9 @@ append_line(pending_files *p, const char *commit_id, line_kind kind, const firn_
     task_lock_hold(p->guard);
     status = append_guarded(p, line, err);
     if (!status) status = firn_map_put(p->commits, firn_slice_text(commit_id), kind == LINE_DONE ? NULL : p, err);
+    if (!status && kind == LINE_OFFERED) status = sync_guarded(p, err);
     task_lock_release(p->guard);
-    FIRN_TRY(status);
-    if (kind == LINE_OFFERED && fdatasync(p->fd) != 0 && errno != EINVAL)
-        return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot write '%s' to the disk", p->path);
-    return FIRN_OK;
+    return status;
 }
 
 firn_status

@@ -478,6 +478,7 @@ typedef struct adder {
     world         *w;
     pending_files *p;
     unsigned       index;
+    bool           offers;
 } adder;
 
 static firn_status
@@ -489,29 +490,38 @@ add_many(void *state, firn_error *err)
     for (unsigned i = 0; i < 200; i++) {
         (void) snprintf(path, sizeof path, "%s/%s-%03u-%05u.parquet", a->w->data, COMMIT, a->index, i);
         FIRN_TRY(pending_files_add(a->p, "t", a->w->data, COMMIT, path, err));
+        if (a->offers && i % 20 == 0) FIRN_TRY(pending_files_offer(a->p, COMMIT, err));
     }
     return FIRN_OK;
 }
 
 static void
-lines_of_many_threads_do_not_mix(void **state)
+add_from_many_threads(world *w, bool offers)
 {
-    world         *w = *state;
     pending_files *p = open_list(w, "r1");
     task_group    *group = task_group_new(NULL);
     adder          adders[4];
 
     for (unsigned i = 0; i < 4; i++) {
-        adders[i] = (adder){w, p, i};
+        adders[i] = (adder){w, p, i, offers};
         OK(task_group_spawn(group, "add", add_many, &adders[i], &w->err));
     }
     OK(task_group_join(group, &w->err));
     task_group_free(group);
     pending_files_free(p);
+}
 
-    assert_int_equal(recover(w).removed_file_count, 0);
-    assert_int_equal(w->last.file_count, 800);
-    assert_false(w->last.offered);
+static void
+lines_of_many_threads_do_not_mix(void **state)
+{
+    world *w = *state;
+
+    for (int offers = 0; offers <= 1; offers++) {
+        add_from_many_threads(w, offers);
+        assert_int_equal(recover(w).removed_file_count, 0);
+        assert_int_equal(w->last.file_count, 800);
+        assert_int_equal(w->last.offered, offers);
+    }
 }
 
 /* As on a full disk: half a line is written, and taken back. */
