@@ -585,6 +585,7 @@ value_decode(value_decoder *d, size_t count, leaf_values *out, firn_error *err)
     const value_conversion *c = d->conversion;
 
     FIRN_TRY(leaf_values_reserve(out, c, count, d->budget, err));
+    if (count == 0) return FIRN_OK; /* a page of nulls may have no bytes at all */
     if (c->out_size == 0) {
         if (d->encoding == PARQUET_RLE_DICTIONARY) {
             FIRN_TRY(decode_indices_bytes(d, count, out, err));
