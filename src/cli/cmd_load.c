@@ -41,20 +41,25 @@ read_answer(char out[LINE_BYTES_MAX])
     out[size] = '\0';
 }
 
-static firn_status
-ask(const session *s, const char *names, firn_error *err)
+static void
+print_lines(const char *text)
 {
-    const char *word = settings_text(&s->values, OPTION_SOURCE);
-    unsigned    count = count_lines(names);
-    char        answer[LINE_BYTES_MAX];
-
-    fprintf(stderr, "--fresh-start drops %u table%s with all their files and their history:\n", count,
-            count == 1 ? "" : "s");
-    for (const char *p = names; *p;) {
+    for (const char *p = text; *p;) {
         size_t size = strcspn(p, "\n");
         fprintf(stderr, "  %.*s\n", (int) size, p);
         p += size + (p[size] ? 1 : 0);
     }
+}
+
+static firn_status
+ask(const session *s, const char *names, unsigned table_count, firn_error *err)
+{
+    const char *word = settings_text(&s->values, OPTION_SOURCE);
+    char        answer[LINE_BYTES_MAX];
+
+    fprintf(stderr, "--fresh-start drops %u table%s with all their files and their history%s:\n", table_count,
+            table_count == 1 ? "" : "s", count_lines(names) > table_count ? ", and what follows their changes" : "");
+    print_lines(names);
     fprintf(stderr, "Type '%s' to drop them: ", word);
     fflush(stderr);
     read_answer(answer);
@@ -66,20 +71,24 @@ ask(const session *s, const char *names, firn_error *err)
 
 /* Lists what would be dropped before anything is. Nothing there: nothing to ask. */
 static firn_status
-confirm(session *s, const load_settings *settings, catalog *lake, firn_error *err)
+confirm(session *s, const load_settings *settings, source *src, catalog *lake, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer names = {0};
 
     if (!settings->fresh_start || settings_flag(&s->values, OPTION_YES)) return FIRN_OK;
     firn_buffer_init(&names, NAMES_BYTES_MAX);
     FIRN_TRY(load_fresh_start_list(settings, lake, &names, err));
+    if (names.size && names.data[names.size - 1] != '\n') FIRN_TRY(firn_buffer_add_byte(&names, '\n', err));
+    size_t tables_size = names.size;
+    if (src->ops->list_kept && !settings->table_filter_count) FIRN_TRY(src->ops->list_kept(src, &names, err));
     if (names.size == 0) return FIRN_OK;
-    if (names.data[names.size - 1] != '\n') FIRN_TRY(firn_buffer_add_byte(&names, '\n', err));
     FIRN_TRY(firn_buffer_add_byte(&names, 0, err));
     const char *text = (const char *) names.data;
-    if (isatty(STDIN_FILENO) == 1) return ask(s, text, err);
-    (void) firn_fail(err, FIRN_E_CONFIRMATION_MISSING, "--fresh-start would drop %u table%s and nobody can be asked",
-                     count_lines(text), count_lines(text) == 1 ? "" : "s");
+    unsigned    table_count = count_lines(text) - count_lines(text + tables_size);
+    if (isatty(STDIN_FILENO) == 1) return ask(s, text, table_count, err);
+    (void) firn_fail(err, FIRN_E_CONFIRMATION_MISSING, "--fresh-start would drop %u table%s%s%.*s and nobody can be asked",
+                     table_count, table_count == 1 ? "" : "s", text[tables_size] ? " and " : "",
+                     (int) strcspn(text + tables_size, "\n"), text + tables_size);
     firn_hint(err, "give --yes to drop: %.*s", (int) strcspn(text, "\n"), text);
     firn_state(err, "nothing was dropped");
     return err->status;
@@ -247,10 +256,14 @@ run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_erro
     FIRN_TRY(connect_lake(s, &lake, err));
     if (!dry) {
         FIRN_TRY(lock_source(s, &lock, err));
-        FIRN_TRY(confirm(s, &settings, lake.lake, err));
+        if (settings.fresh_start) {
+            /* Asked before signals are caught: Ctrl-C at the question ends at once. */
+            FIRN_TRY(connect_source(s, &src, err));
+            FIRN_TRY(confirm(s, &settings, src, lake.lake, err));
+        }
     }
     FIRN_TRY(session_catch_signals(s, err));
-    FIRN_TRY(connect_source(s, &src, err));
+    if (!src) FIRN_TRY(connect_source(s, &src, err));
     if (dry) return dry_run_print(s, &settings, src, err);
     FIRN_TRY(load_run(&settings, src, lake.lake, &events, s->cancel, result, err));
     s->unchanged = result->done_count == result->unchanged_count && !settings.schema_only;

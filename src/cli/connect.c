@@ -102,9 +102,13 @@ connect_namespace(session *s, const char *const **ret_levels, unsigned *ret_coun
 }
 
 bool
-connect_is_followed(const session *s)
+connect_creates_slot(const session *s)
 {
-    return settings_has(&s->values, OPTION_FOLLOW_FROM) || settings_has(&s->values, OPTION_FOLLOW_KAFKA_CLUSTER);
+    const settings *v = &s->values;
+
+    if (settings_has(v, OPTION_CREATE_SLOT)) return settings_flag(v, OPTION_CREATE_SLOT);
+    return settings_has(v, OPTION_FOLLOW_FROM) || settings_has(v, OPTION_FOLLOW_KAFKA_CLUSTER) ||
+           settings_has(v, OPTION_KAFKA_TOPIC_PREFIX);
 }
 
 firn_status
@@ -137,9 +141,10 @@ connect_source(session *s, source **ret_source, firn_error *err)
     p.sslkey = settings_text(v, OPTION_SSLKEY);
     source_slot_name(name, slot);
     source_publication_name(name, publication);
-    /* A slot holds the server's WAL until somebody reads it: only where changes will be followed. */
-    if (connect_is_followed(s)) p.slot_name = slot;
+    p.slot_name = slot;
     p.publication_name = publication;
+    /* A slot holds the server's WAL until somebody reads it. */
+    p.create_slot = connect_creates_slot(s);
     return postgres_source_new(&p, s->cancel, ret_source, err);
 }
 

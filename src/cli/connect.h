@@ -37,7 +37,7 @@ FIRN_MUST_USE firn_status connect_load_settings(session *s, const yaml_node *ent
 const load_table_config  *connect_table_config(const load_settings *settings, const char *table);
 /* Whether a table's name passes --table-filter. */
 bool                      connect_filter_matches(const load_settings *settings, const char *table);
-/* Whether changes will be followed: then the load's point in time is that of the slot. */
-bool                      connect_is_followed(const session *s);
+/* Whether a load makes publication and slot: as set, else whether changes will be followed. */
+bool connect_creates_slot(const session *s);
 
 #endif

@@ -179,7 +179,7 @@ finish_text(dry_run *d, const source_point *point, firn_error *err)
     FIRN_TRY(firn_buffer_printf(out, err, "\n%u table%s, about ", d->table_count, d->table_count == 1 ? "" : "s"));
     FIRN_TRY(text_add_grouped(out, d->row_count, err));
     FIRN_TRY(firn_buffer_printf(out, err, " rows, %s, from %s\n", bytes, point->version));
-    if (!connect_is_followed(d->s)) return FIRN_OK;
+    if (!connect_creates_slot(d->s)) return FIRN_OK;
     source_slot_name(settings_text(&d->s->values, OPTION_SOURCE), slot);
     return firn_buffer_printf(
         out, err,

@@ -371,6 +371,9 @@ emit(void *state, const load_event *event)
     case LOAD_EVENT_WARNING:
         log_line(LOG_WARNING, &table, field_count, "%s", event->message ? event->message : "");
         break;
+    case LOAD_EVENT_NOTE:
+        log_line(LOG_INFO, NULL, 0, "%s", event->message ? event->message : "");
+        break;
     case LOAD_EVENT_TABLE_RETRY:
         log_retry(event);
         break;

@@ -36,6 +36,7 @@ typedef enum load_event_kind {
     LOAD_EVENT_TABLE_SKIPPED,   /* message: why */
     LOAD_EVENT_TABLE_FAILED,    /* error */
     LOAD_EVENT_WARNING,         /* of the job */
+    LOAD_EVENT_NOTE,            /* of the job */
     LOAD_EVENT_ENDED,           /* progress is about to go */
 } load_event_kind;
 

@@ -151,7 +151,6 @@ job_prepare(job *j, firn_error *err)
     load_result         *result = j->result;
     unsigned             count;
 
-    FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
     count = j->plan.table_count;
     j->ctx.table_worker_count = s->parallel_workers < count ? s->parallel_workers : count;
     if (!j->ctx.table_worker_count) j->ctx.table_worker_count = 1;
@@ -352,19 +351,57 @@ run_frozen(job *j, firn_error *err)
     return status ? status : job_verdict(j, err);
 }
 
+static void
+tell_of_source(void *state, bool is_warning, const char *message)
+{
+    const job *j = state;
+
+    load_tell(&j->ctx, is_warning ? LOAD_EVENT_WARNING : LOAD_EVENT_NOTE, NULL, message, NULL);
+}
+
+/* A slot keeps the changes since it was made: tables that are older than it have a gap in between. */
+static void
+warn_of_gap(const job *j)
+{
+    char text[FIRN_ERROR_TEXT_MAX];
+
+    if (!j->ctx.point.slot_created || !j->result->unchanged_count) return;
+    (void) snprintf(text, sizeof text,
+                    "%u tables were loaded before the replication slot was made at %s: changes in between are in neither; "
+                    "--no-resume loads them again",
+                    j->result->unchanged_count, j->ctx.point.position);
+    load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, text, NULL);
+}
+
+/* The source's own first: where somebody still reads it, nothing is dropped. */
+static firn_status
+start_over(const job *j, firn_error *err)
+{
+    const load_settings *settings = j->ctx.settings;
+    source              *src = j->ctx.src;
+
+    if (src->ops->drop_kept && !settings->table_filter_count && src->ops->drop_kept(src, err))
+        return firn_while(err, "dropping what --fresh-start drops");
+    return drop_tables(settings, j->ctx.lake, err);
+}
+
 static firn_status
 run_job(job *j, firn_error *err)
 {
     const load_settings *settings = j->ctx.settings;
     source              *src = j->ctx.src;
+    const source_teller  teller = {tell_of_source, j};
     firn_status          status;
 
-    if (settings->fresh_start) FIRN_TRY(drop_tables(settings, j->ctx.lake, err));
+    if (settings->fresh_start) FIRN_TRY(start_over(j, err));
+    FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
+    if (src->ops->prepare) FIRN_TRY(src->ops->prepare(src, j->plan.tables, j->plan.table_count, &teller, err));
     if (src->ops->freeze(src, &j->ctx.point, err))
         return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);
     j->result->point = j->ctx.point;
     status = run_frozen(j, err);
     src->ops->thaw(src);
+    warn_of_gap(j);
     return status;
 }
 

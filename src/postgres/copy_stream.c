@@ -299,7 +299,9 @@ copy_stream_receive(copy_stream *s, firn_slice *ret_message, firn_error *err)
             FIRN_TRY(read_command_tag(s, body, err));
             break;
         case 'Z': /* ReadyForQuery */
-            if (s->at != s->end) return fail_protocol(s, "PostgreSQL speaks without being asked", err);
+            /* What comes unasked is the end of the connection, or a message for libpq: no more use for it, but all rows
+             * are here. */
+            if (s->at != s->end) s->connection->broken = true;
             s->ended = true;
             if (s->wakes_late) set_wake_size(s, 1);
             return FIRN_OK;

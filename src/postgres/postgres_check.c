@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "postgres/postgres_describe.h"
+#include "postgres/publication.h"
+#include "postgres/replication_slot.h"
 
 #define SQL_BYTES_MAX ((size_t) 16 << 20)
+/* What a slot without limit may hold before it is warned of. */
+#define SLOT_BYTES_MUCH ((int64_t) 1 << 30)
 
 /* ---- findings ---- */
 
@@ -219,88 +223,122 @@ check_role(server_check *k, firn_error *err)
         finding_text(k->list, "ALTER ROLE %s REPLICATION;", role), err);
 }
 
-/* CREATE PUBLICATION for what a load takes. */
+/* Tables of the schema that lie in no publication of ours, or cannot. */
 static firn_status
-publication_sql(server_check *k, const char **ret_sql, firn_error *err)
+look_at_publication(server_check *k, publication_state *ret_state, firn_error *err)
+{
+    source_tables        all = {0};
+    const source_table **tables;
+
+    FIRN_TRY(postgres_list_tables(k->s->catalog, k->s->settings.schema, k->list->arena, &all, err));
+    tables = firn_arena_array(k->list->arena, all.count + 1, sizeof *tables);
+    if (!tables) return firn_fail_memory(err, "the findings");
+    for (unsigned i = 0; i < all.count; i++) tables[i] = &all.tables[i];
+    return publication_look(k->s->catalog, &k->s->settings, tables, all.count, k->list->arena, ret_state, err);
+}
+
+/* SQL for the tables that can be published. Those without replica identity are named by their own findings. */
+static firn_status
+publication_sql(server_check *k, const publication_state *state, const char **ret_sql, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer sql = {0};
-    const char                             *schema = k->s->settings.schema;
-    source_tables                           tables = {0};
-    unsigned                                count = 0;
 
-    FIRN_TRY(postgres_list_tables(k->s->catalog, schema, k->list->arena, &tables, err));
     firn_buffer_init(&sql, SQL_BYTES_MAX);
-    FIRN_TRY(firn_buffer_add_text(&sql, "CREATE PUBLICATION ", err));
-    FIRN_TRY(postgres_add_identifier(&sql, k->s->settings.publication_name, err));
-    for (unsigned i = 0; i < tables.count; i++) {
-        const char *name = NULL;
-        if (tables.tables[i].kind != TABLE_ORDINARY && tables.tables[i].kind != TABLE_PARTITIONED) continue;
-        FIRN_TRY(finding_identifier(k->list, schema, tables.tables[i].name, &name, err));
-        FIRN_TRY(firn_buffer_printf(&sql, err, "%s%s", count++ ? ", " : " FOR TABLE ", name));
-    }
-    /* Partitions as their root, as the load has them; version 13. */
-    if (k->s->catalog->server_version >= 130000)
-        FIRN_TRY(firn_buffer_add_text(&sql, " WITH (publish_via_partition_root = true)", err));
-    FIRN_TRY(firn_buffer_add_byte(&sql, ';', err));
-    *ret_sql = firn_arena_text(k->list->arena, firn_buffer_slice(&sql));
-    return *ret_sql ? FIRN_OK : firn_fail_memory(err, "the findings");
+    FIRN_TRY(publication_add_sql(state, k->s->catalog->server_version, &sql, err));
+    *ret_sql = sql.size ? firn_arena_text(k->list->arena, firn_buffer_slice(&sql)) : NULL;
+    return sql.size && !*ret_sql ? firn_fail_memory(err, "the findings") : FIRN_OK;
 }
 
 static firn_status
 check_publication(server_check *k, bool *ret_exists, firn_error *err)
 {
-    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    const char *name = k->s->settings.publication_name, *sql = NULL, *parameters[] = {name, k->s->settings.schema};
+    const char       *name = k->s->settings.publication_name, *sql = NULL, *quoted = NULL;
+    publication_state state = {0};
+    unsigned          published_count = 0;
 
-    FIRN_TRY(postgres_query(k->s->catalog,
-                            "SELECT EXISTS (SELECT 1 FROM pg_publication WHERE pubname = $1),"
-                            " (SELECT count(*) FROM pg_publication_tables WHERE pubname = $1 AND schemaname = $2)",
-                            parameters, 2, "looking for the publication", &row, err));
-    *ret_exists = postgres_cell_true(row, 0, 0);
-    if (*ret_exists)
-        return finding_add(k->list, FINDING_OK, "publication",
-                           finding_text(k->list, "'%s' holds %lld tables of this schema", name,
-                                        (long long) postgres_cell_i64(row, 0, 1)),
-                           NULL, err);
-    FIRN_TRY(publication_sql(k, &sql, err));
-    return finding_add(k->list, k->needed, "publication",
-                       finding_text(k->list,
-                                    "'%s' does not exist: following changes needs it, and it must be made before "
-                                    "the slot",
+    FIRN_TRY(look_at_publication(k, &state, err));
+    FIRN_TRY(publication_sql(k, &state, &sql, err));
+    *ret_exists = state.exists;
+    if (!state.exists)
+        return finding_add(k->list, k->needed, "publication",
+                           finding_text(k->list, "'%s' does not exist: following changes needs it, and it must be made before "
+                                                 "the slot", name),
+                           sql, err);
+    for (unsigned i = 0; i < state.table_count; i++) published_count += state.tables[i].published;
+    FIRN_TRY(finding_add(k->list, sql ? FINDING_WARNING : FINDING_OK, "publication",
+                         finding_text(k->list, "'%s' holds %u of %u tables of this schema", name, published_count,
+                                      state.table_count),
+                         sql, err));
+    if (state.complete) return FIRN_OK;
+    FIRN_TRY(finding_identifier(k->list, NULL, name, &quoted, err));
+    return finding_add(k->list, FINDING_WARNING, "publication",
+                       finding_text(k->list, "'%s' leaves out some kind of change, or shows partitions as tables of their own",
                                     name),
-                       sql, err);
+                       finding_text(k->list, k->s->catalog->server_version >= 130000
+                                                 ? "ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate', "
+                                                   "publish_via_partition_root = true);"
+                                                 : "ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');",
+                                    quoted),
+                       err);
+}
+
+/* Much is held, or little is left until PostgreSQL gives the slot up. */
+static bool
+holds_much(const slot_state *slot)
+{
+    if (strcmp(slot->wal_status, "unreserved") == 0) return true;
+    if (slot->safe_bytes >= 0) return slot->safe_bytes < slot->retained_bytes / 4;
+    return slot->retained_bytes >= SLOT_BYTES_MUCH;
+}
+
+static firn_status
+describe_slot(server_check *k, const char *name, const slot_state *slot, firn_error *err)
+{
+    const char *limit = cell_or_null(k, KEEP_SIZE);
+    bool        much = holds_much(slot);
+    const char *left = slot->safe_bytes < 0 ? "without limit"
+                                            : finding_text(k->list, "%lld bytes until it is invalidated (max_slot_wal_keep_size %s)",
+                                                           (long long) slot->safe_bytes, limit ? limit : "?");
+    const char *reader = slot->active_pid ? finding_text(k->list, "is being read by process %lld", (long long) slot->active_pid)
+                                          : "is not being read";
+
+    if (!left || !reader) return firn_fail_memory(err, "the findings");
+    return finding_add(k->list, much ? FINDING_WARNING : FINDING_OK, "slot",
+                       finding_text(k->list, "'%s' %s, holds %s of WAL, %s", name, reader,
+                                    slot->retained[0] ? slot->retained : "no", left),
+                       !much             ? NULL
+                       : slot->active_pid ? "see why its reader lags"
+                                         : finding_text(k->list, "start its reader; or, if changes are not to be followed: "
+                                                                 "SELECT pg_drop_replication_slot('%s')", name),
+                       err);
 }
 
 /* The slot of this name, which a load or a connector has made. None is right before the first load. */
 static firn_status
 check_slot(server_check *k, const char *name, bool publication_exists, firn_error *err)
 {
-    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    const char                                *parameters[] = {name};
+    slot_state slot;
+    bool       younger = false;
 
-    FIRN_TRY(
-        postgres_query(k->s->catalog,
-                       "SELECT plugin, database = current_database(), active,"
-                       " pg_size_pretty(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-                       " ELSE pg_current_wal_lsn() END, restart_lsn)) FROM pg_replication_slots WHERE slot_name = $1",
-                       parameters, 1, "looking for the slot", &row, err));
-    if (PQntuples(row) == 0) return FIRN_OK;
-    const char *plugin = postgres_cell(row, 0, 0), *held = postgres_cell(row, 0, 3);
-    if (!plugin || strcmp(plugin, "pgoutput") != 0 || !postgres_cell_true(row, 0, 1))
-        return finding_add(
-            k->list, FINDING_ERROR, "slot",
-            finding_text(k->list, "'%s' belongs to something else (plugin %s)", name, plugin ? plugin : "none"),
-            "rename the source, or drop the slot if nobody needs it", err);
-    if (!publication_exists)
-        return finding_add(
-            k->list, FINDING_ERROR, "slot",
-            finding_text(k->list, "'%s' is older than its publication: changes before that cannot be read", name),
-            "drop the slot, make the publication, load again", err);
-    return finding_add(k->list, FINDING_OK, "slot",
-                       finding_text(k->list, "'%s' %s, holds %s of WAL", name,
-                                    postgres_cell_true(row, 0, 2) ? "is being read" : "is not being read",
-                                    held ? held : "no"),
-                       NULL, err);
+    FIRN_TRY(replication_slot_look(k->s->catalog, name, &slot, err));
+    if (!slot.exists) return FIRN_OK;
+    if (slot.foreign)
+        return finding_add(k->list, k->needed, "slot",
+                           finding_text(k->list, "'%s' belongs to something else (plugin %s, database '%s')", name,
+                                        slot.plugin[0] ? slot.plugin : "none", slot.database),
+                           "rename the source, or drop the slot if nobody needs it", err);
+    if (slot.lost)
+        return finding_add(k->list, FINDING_ERROR, "slot",
+                           finding_text(k->list, "'%s' was invalidated by PostgreSQL: changes since then are lost", name),
+                           "load all tables again: firn load --fresh-start drops the slot and makes a new one", err);
+    if (publication_exists)
+        FIRN_TRY(publication_is_younger(k->s->catalog, k->s->settings.publication_name, name, &younger, err));
+    if (!publication_exists || younger)
+        return finding_add(k->list, FINDING_ERROR, "slot",
+                           finding_text(k->list, "'%s' is older than its publication: changes before that cannot be read",
+                                        name),
+                           "drop the slot, make the publication, load again: firn load --fresh-start does it", err);
+    return describe_slot(k, name, &slot, err);
 }
 
 static firn_status
@@ -326,7 +364,7 @@ postgres_source_check(source *src, firn_arena *arena, source_findings *ret_findi
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
     postgres_source                           *s = (postgres_source *) src; /* base is its first member */
     finding_list                               list = {.arena = arena};
-    server_check k = {s, &list, NULL, s->settings.slot_name ? FINDING_ERROR : FINDING_WARNING};
+    server_check k = {s, &list, NULL, s->settings.create_slot ? FINDING_ERROR : FINDING_WARNING};
 
     task_lock_hold(s->catalog_lock);
     firn_status status = postgres_query(s->catalog, server_sql, NULL, 0, "looking at the server", &row, err);

@@ -248,6 +248,13 @@ postgres_wait(postgres_connection *c, bool for_write, unsigned timeout_ms, firn_
     return wait_for_events(c, for_write ? POLLIN | POLLOUT : POLLIN, timeout_ms, &ready, err);
 }
 
+bool
+postgres_connection_is_quiet(const postgres_connection *c)
+{
+    struct pollfd socket = {.fd = PQsocket(c->pg), .events = POLLIN};
+    return !c->broken && PQstatus(c->pg) == CONNECTION_OK && poll(&socket, 1, 0) == 0;
+}
+
 /* ---- connecting ---- */
 
 static firn_status

@@ -41,6 +41,8 @@ FIRN_MUST_USE firn_status postgres_execute(postgres_connection *c, const char *s
 
 /* Waits until the socket can be read (or written). timeout_ms 0: no limit; FIRN_OK also when it passed. */
 FIRN_MUST_USE firn_status postgres_wait(postgres_connection *c, bool for_write, unsigned timeout_ms, firn_error *err);
+/* Whether an idle connection has nothing to read: neither an end nor a message. */
+bool postgres_connection_is_quiet(const postgres_connection *c);
 /* FIRN_CANCELLED when a cancel is requested: for work that goes on without waiting. */
 FIRN_MUST_USE firn_status postgres_check_cancel(const postgres_connection *c, firn_error *err);
 /* Asks the server to stop what this connection does. Blocks for a short exchange with it. */

@@ -1,8 +1,11 @@
 #include "postgres/postgres_snapshot.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "base/log.h"
+#include "postgres/publication.h"
+#include "postgres/replication_slot.h"
 
 #define STATEMENT_SIZE_MAX ((size_t) 1 << 16)
 
@@ -42,77 +45,176 @@ read_position(postgres_connection *c, source_point *ret_point, firn_error *err)
 }
 
 static firn_status
-export_plain(postgres_snapshot *snapshot, firn_error *err)
+export_snapshot(postgres_snapshot *snapshot, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    FIRN_TRY(postgres_execute(snapshot->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                              "beginning the snapshot", err));
     FIRN_TRY(postgres_query(snapshot->holder, "SELECT pg_export_snapshot()", NULL, 0, "exporting the snapshot", &row, err));
     copy_text(snapshot->id, sizeof snapshot->id, postgres_cell(row, 0, 0));
     return FIRN_OK;
 }
 
 static firn_status
-slot_exists(postgres_connection *catalog, const char *name, bool *ret_exists, firn_error *err)
+export_plain(postgres_snapshot *snapshot, firn_error *err)
 {
-    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    const char *parameters[] = {name};
-    FIRN_TRY(postgres_query(catalog, "SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", parameters, 1,
-                            "looking for the replication slot", &row, err));
-    *ret_exists = PQntuples(row) > 0;
+    FIRN_TRY(postgres_execute(snapshot->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                              "beginning the snapshot", err));
+    return export_snapshot(snapshot, err);
+}
+
+/* ---- by a slot ---- */
+
+typedef struct slot_export {
+    postgres_snapshot       *snapshot;
+    const postgres_settings *settings;
+    task_cancel *const      *cancels;
+    postgres_connection     *catalog;
+    const snapshot_wish     *wish;
+} slot_export;
+
+static void
+tell(const slot_export *x, bool is_warning, const char *format, ...) FIRN_PRINTF(3, 4);
+
+static void
+tell(const slot_export *x, bool is_warning, const char *format, ...)
+{
+    char    text[2 * FIRN_ERROR_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    x->wish->teller->tell(x->wish->teller->state, is_warning, text);
+}
+
+/* What is wrong with the slot that an earlier load has made. */
+static firn_status
+judge_slot(const slot_export *x, const slot_state *slot, firn_error *err)
+{
+    const char *name = x->settings->slot_name;
+    bool        younger = false;
+
+    if (slot->foreign) {
+        tell(x, true, "the replication slot '%s' belongs to something else (plugin %s, database '%s'): changes after this load "
+                      "cannot be followed by it; rename the source, or drop the slot if nobody needs it",
+             name, slot->plugin[0] ? slot->plugin : "none", slot->database);
+        return FIRN_OK;
+    }
+    if (slot->lost) {
+        tell(x, true, "PostgreSQL has invalidated the replication slot '%s': changes since then are lost; "
+                      "`firn load --fresh-start` drops it and loads all tables again",
+             name);
+        return FIRN_OK;
+    }
+    FIRN_TRY(publication_is_younger(x->catalog, x->settings->publication_name, name, &younger, err));
+    if (younger)
+        tell(x, true, "the publication '%s' is younger than what the slot '%s' has still to decode, which will fail; "
+                      "`firn load --fresh-start` drops the slot and loads all tables again",
+             x->settings->publication_name, name);
+    else
+        tell(x, false, "the replication slot '%s' is there already and holds %s of WAL", name,
+             slot->retained[0] ? slot->retained : "no");
     return FIRN_OK;
 }
 
-/* FIRN_OK without a snapshot where the server or the role cannot do it. */
-static firn_status
-export_by_slot(postgres_snapshot *snapshot, const postgres_settings *settings, task_cancel *const cancels[2],
-               postgres_connection *catalog, source_point *ret_point, firn_error *err)
+static void
+tell_cost(const slot_export *x, const char *position)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
-    FIRN_AUTO(firn_buffer_done) firn_buffer sql = {0};
-    bool exists = false;
+    firn_error  failed = {0};
+    const char *limit = NULL;
 
-    FIRN_TRY(slot_exists(catalog, settings->slot_name, &exists, err));
-    if (exists) {
-        log_debug("slot '%s' exists already: its consistent point is not that of a new snapshot", settings->slot_name);
+    if (postgres_query(x->catalog, "SELECT current_setting('max_slot_wal_keep_size', true)", NULL, 0,
+                       "reading a setting", &row, &failed) == FIRN_OK)
+        limit = postgres_cell(row, 0, 0);
+    tell(x, false, "made the replication slot '%s' at %s: from now on the server keeps its WAL until changes are followed "
+                   "(%s%s); SELECT pg_drop_replication_slot('%s') ends that",
+         x->settings->slot_name, position,
+         !limit || strcmp(limit, "-1") == 0 ? "without limit: until the disk is full" : "at most max_slot_wal_keep_size = ",
+         !limit || strcmp(limit, "-1") == 0 ? "" : limit, x->settings->slot_name);
+}
+
+static void
+drop_made_slot(const slot_export *x)
+{
+    firn_error failed = {0};
+
+    if (replication_slot_drop(x->catalog, x->settings->slot_name, &failed))
+        tell(x, true, "the replication slot '%s' was made and could not be dropped again (%s); SELECT "
+                      "pg_drop_replication_slot('%s') does it",
+             x->settings->slot_name, failed.cause, x->settings->slot_name);
+}
+
+/* The holder's own transaction goes on with the slot's snapshot, and gives it to the readers. */
+static firn_status
+take_over(const slot_export *x, const slot_snapshot *made, firn_error *err)
+{
+    postgres_snapshot *snapshot = x->snapshot;
+
+    copy_text(snapshot->id, sizeof snapshot->id, made->id);
+    FIRN_TRY(postgres_snapshot_adopt(snapshot, snapshot->holder, err));
+    return export_snapshot(snapshot, err);
+}
+
+/* FIRN_OK without a snapshot where it cannot be had. `name` NULL: a temporary slot. */
+static firn_status
+export_by_slot(const slot_export *x, const char *name, source_point *ret_point, firn_error *err)
+{
+    FIRN_AUTO(slot_snapshot_done) slot_snapshot made = {0};
+    firn_error refused = {0};
+
+    if (replication_slot_create(x->settings, x->cancels, x->catalog, name, x->wish->teller, &made, &refused)) {
+        if (refused.status == FIRN_CANCELLED) {
+            *err = refused;
+            return err->status;
+        }
+        if (name) tell(x, true, "no replication slot: %s; changes after this load cannot be followed without a gap", refused.cause);
+        else tell(x, false, "the load's position is not exact: %s", refused.cause);
         return FIRN_OK;
     }
-    firn_buffer_init(&sql, STATEMENT_SIZE_MAX);
-    FIRN_TRY(firn_buffer_add_text(&sql, "CREATE_REPLICATION_SLOT ", err));
-    FIRN_TRY(postgres_add_identifier(&sql, settings->slot_name, err));
-    FIRN_TRY(firn_buffer_add_text(&sql, " LOGICAL pgoutput EXPORT_SNAPSHOT", err));
-    FIRN_TRY(firn_buffer_add_byte(&sql, 0, err));
-
-    firn_error  denied = {0};
-    firn_status status = postgres_connection_new(settings, cancels, true, &snapshot->slot_creator, &denied);
-    if (!status)
-        status = postgres_query(snapshot->slot_creator, (const char *) sql.data, NULL, 0, "creating the replication slot",
-                                &row, &denied);
-    if (status == FIRN_CANCELLED) {
-        *err = denied;
+    copy_text(ret_point->position, sizeof ret_point->position, made.position);
+    firn_status status = take_over(x, &made, err);
+    slot_snapshot_done(&made); /* a slot cannot be dropped while its maker is there */
+    if (status) {
+        if (name) drop_made_slot(x);
         return status;
     }
-    if (status) {
-        log_debug("no replication slot, a plain snapshot instead: %s", denied.cause);
-        postgres_connection_free(FIRN_STEAL(snapshot->slot_creator));
+    ret_point->exact = true;
+    ret_point->slot_created = name != NULL;
+    if (name) tell_cost(x, ret_point->position);
+    return FIRN_OK;
+}
+
+static firn_status
+export_exact(const slot_export *x, source_point *ret_point, firn_error *err)
+{
+    char       obstacle[FIRN_ERROR_TEXT_MAX];
+    slot_state slot = {0};
+
+    if (x->wish->keep_slot) {
+        FIRN_TRY(replication_slot_look(x->catalog, x->settings->slot_name, &slot, err));
+        if (slot.exists) FIRN_TRY(judge_slot(x, &slot, err));
+    }
+    FIRN_TRY(replication_slot_obstacle(x->catalog, obstacle, err));
+    if (obstacle[0]) {
+        tell(x, x->settings->create_slot, "the load's position is not exact, as no replication slot can be made: %s", obstacle);
         return FIRN_OK;
     }
-    copy_text(ret_point->position, sizeof ret_point->position, postgres_cell(row, 0, 1));
-    copy_text(snapshot->id, sizeof snapshot->id, postgres_cell(row, 0, 2));
-    ret_point->exact = true;
-    return postgres_snapshot_adopt(snapshot, snapshot->holder, err);
+    if (x->wish->keep_slot && !slot.exists) return export_by_slot(x, x->settings->slot_name, ret_point, err);
+    return export_by_slot(x, NULL, ret_point, err);
 }
 
 firn_status
 postgres_snapshot_init(postgres_snapshot *snapshot, const postgres_settings *settings, task_cancel *const cancels[2],
-                       postgres_connection *catalog, source_point *ret_point, firn_error *err)
+                       postgres_connection *catalog, const snapshot_wish *wish, source_point *ret_point, firn_error *err)
 {
+    slot_export x = {snapshot, settings, cancels, catalog, wish};
+
     *snapshot = (postgres_snapshot){0};
     *ret_point = (source_point){0};
     FIRN_TRY(read_identity(catalog, ret_point, err));
     FIRN_TRY(postgres_connection_new(settings, cancels, false, &snapshot->holder, err));
-    if (settings->slot_name) FIRN_TRY(export_by_slot(snapshot, settings, cancels, catalog, ret_point, err));
-    if (snapshot->id[0]) return FIRN_OK;
+    if (wish->exact) FIRN_TRY(export_exact(&x, ret_point, err));
+    if (ret_point->exact) return FIRN_OK;
     FIRN_TRY(read_position(catalog, ret_point, err));
     return export_plain(snapshot, err);
 }
@@ -121,7 +223,6 @@ void
 postgres_snapshot_done(postgres_snapshot *snapshot)
 {
     postgres_connection_free(snapshot->holder);
-    postgres_connection_free(snapshot->slot_creator);
     *snapshot = (postgres_snapshot){0};
 }
 

@@ -1,10 +1,11 @@
 /*
  * One point in time for all connections of a load.
  *
- * With a slot name and the privilege: CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT, whose consistent point is
- * exactly the WAL position of the snapshot. Otherwise, or where a slot of that name exists already, a plain
- * exported snapshot, with the WAL position from just before it: no change after the snapshot is missing
- * behind that position, some before it may be seen again.
+ * Where an exact point is asked for and the role may: CREATE_REPLICATION_SLOT … EXPORT_SNAPSHOT, whose consistent
+ * point is exactly the WAL position of the snapshot. The holder takes that snapshot over and exports it again, so that
+ * nothing but the holder's transaction is needed from then on; a temporary slot ends at once, and holds no WAL.
+ * Otherwise a plain exported snapshot, with the WAL position from just before it: no change after the snapshot is
+ * missing behind that position, some before it may be seen again.
  */
 #ifndef FIRN_POSTGRES_POSTGRES_SNAPSHOT_H
 #define FIRN_POSTGRES_POSTGRES_SNAPSHOT_H
@@ -12,14 +13,20 @@
 #include "postgres/postgres_connection.h"
 
 typedef struct postgres_snapshot {
-    char                 id[64];        /* "" : none */
-    postgres_connection *holder;        /* its transaction keeps the snapshot and the tables' locks */
-    postgres_connection *slot_creator;  /* NULL: plain. No command may run on it: that ends the export */
+    char                 id[64]; /* "" : none */
+    postgres_connection *holder; /* its transaction keeps the snapshot and the tables' locks */
 } postgres_snapshot;
+
+/* How the point is to be found. */
+typedef struct snapshot_wish {
+    bool                 exact;     /* by a slot, where that can be had */
+    bool                 keep_slot; /* of settings->slot_name, made unless it is there; its publication exists */
+    const source_teller *teller;    /* with `exact` */
+} snapshot_wish;
 
 FIRN_MUST_USE firn_status postgres_snapshot_init(postgres_snapshot *snapshot, const postgres_settings *settings,
                                                  task_cancel *const cancels[2], postgres_connection *catalog,
-                                                 source_point *ret_point, firn_error *err);
+                                                 const snapshot_wish *wish, source_point *ret_point, firn_error *err);
 void postgres_snapshot_done(postgres_snapshot *snapshot);
 /* Makes an idle connection see the snapshot. */
 FIRN_MUST_USE firn_status postgres_snapshot_adopt(const postgres_snapshot *snapshot, postgres_connection *c,

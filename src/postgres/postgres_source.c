@@ -8,6 +8,8 @@
 #include "postgres/postgres_snapshot.h"
 #include "postgres/postgres_source_internal.h"
 #include "postgres/postgres_types.h"
+#include "postgres/publication.h"
+#include "postgres/replication_slot.h"
 
 #define IDLE_CONNECTIONS_MAX 64
 
@@ -35,10 +37,66 @@ take_idle(postgres_source *s)
     return c;
 }
 
+/* One that still sees the snapshot; NULL: none. The server says something to an idle connection when it ends it. */
+static postgres_connection *
+take_usable(postgres_source *s)
+{
+    for (postgres_connection *c; (c = take_idle(s)); postgres_connection_free(c))
+        if (postgres_connection_is_quiet(c)) return c;
+    return NULL;
+}
+
 static void
 drop_idle(postgres_source *s)
 {
     for (postgres_connection *c; (c = take_idle(s));) postgres_connection_free(c);
+}
+
+static firn_status
+source_prepare(source *src, const source_table *const tables[], unsigned table_count, const source_teller *teller,
+               firn_error *err)
+{
+    postgres_source *s = (postgres_source *) src;
+    firn_status      status = FIRN_OK;
+
+    s->wish = (snapshot_wish){.exact = true, .teller = teller};
+    if (!s->settings.create_slot || !s->settings.slot_name) return FIRN_OK;
+    task_lock_hold(s->catalog_lock);
+    status = publication_prepare(s->catalog, &s->settings, tables, table_count, teller, &s->wish.keep_slot, err);
+    task_lock_release(s->catalog_lock);
+    return status ? firn_while(err, "preparing publication '%s'", s->settings.publication_name) : FIRN_OK;
+}
+
+static firn_status
+source_list_kept(source *src, firn_buffer *out, firn_error *err)
+{
+    postgres_source *s = (postgres_source *) src;
+    const char      *name = s->settings.slot_name;
+    slot_state       slot;
+
+    if (!name) return FIRN_OK;
+    task_lock_hold(s->catalog_lock);
+    firn_status status = replication_slot_look(s->catalog, name, &slot, err);
+    task_lock_release(s->catalog_lock);
+    if (status) return status;
+    if (!slot.exists || slot.foreign) return FIRN_OK;
+    if (slot.active_pid) return replication_slot_fail_active(name, slot.active_pid, err);
+    return firn_buffer_printf(out, err, "the replication slot %s\n", name);
+}
+
+static firn_status
+source_drop_kept(source *src, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer kept = {0};
+    postgres_source *s = (postgres_source *) src;
+
+    firn_buffer_init(&kept, FIRN_ERROR_TEXT_MAX);
+    FIRN_TRY(source_list_kept(src, &kept, err));
+    if (kept.size == 0) return FIRN_OK;
+    task_lock_hold(s->catalog_lock);
+    firn_status status = replication_slot_drop(s->catalog, s->settings.slot_name, err);
+    task_lock_release(s->catalog_lock);
+    return status;
 }
 
 static firn_status
@@ -47,7 +105,8 @@ source_freeze(source *src, source_point *ret_point, firn_error *err)
     postgres_source *s = (postgres_source *) src;
     src->ops->thaw(src);
     firn_status status =
-        postgres_snapshot_init(&s->snapshot, &s->settings, s->cancels, s->catalog, ret_point, err);
+        postgres_snapshot_init(&s->snapshot, &s->settings, s->cancels, s->catalog, &s->wish, ret_point, err);
+    s->wish = (snapshot_wish){0};
     if (status) {
         postgres_snapshot_done(&s->snapshot);
         return firn_while(err, "taking a snapshot of database '%s'", s->settings.database);
@@ -126,7 +185,7 @@ source_open_split(source *src, const source_split *split, size_t batch_rows, siz
                   split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err)
 {
     postgres_source     *s = (postgres_source *) src;
-    postgres_connection *c = take_idle(s);
+    postgres_connection *c = take_usable(s);
     if (!c) {
         FIRN_TRY(postgres_connection_new(&s->settings, s->cancels, false, &c, err));
         if (s->snapshot.id[0] && postgres_snapshot_adopt(&s->snapshot, c, err)) {
@@ -162,6 +221,9 @@ source_free(source *src)
 
 static const source_ops postgres_source_ops = {
     .kind = "postgres",
+    .prepare = source_prepare,
+    .list_kept = source_list_kept,
+    .drop_kept = source_drop_kept,
     .freeze = source_freeze,
     .thaw = source_thaw,
     .list = source_list,

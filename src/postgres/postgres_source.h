@@ -28,7 +28,8 @@ typedef struct postgres_settings {
     /* NULL: verify-full for any host but loopback and sockets (there: prefer). */
     const char *sslmode;
     const char *sslrootcert, *sslcert, *sslkey; /* NULL: libpq's default, then the system's bundle */
-    const char *slot_name, *publication_name;   /* NULL: freeze by a plain snapshot */
+    const char *slot_name, *publication_name;   /* both or none: what follows this source reads */
+    bool        create_slot;                    /* prepare and freeze make them, where they are not there */
     unsigned    connect_timeout_s;              /* 0: 15 */
     const char *application_name;               /* NULL: "firn" */
 } postgres_settings;

@@ -17,6 +17,7 @@ typedef struct postgres_source {
     postgres_type_catalog types;
     task_lock            *catalog_lock; /* guards catalog, types and the snapshot's holder */
     postgres_snapshot     snapshot;
+    snapshot_wish         wish; /* of the next freeze; from prepare */
     task_lock            *idle_lock; /* guards idle */
     unsigned              idle_count;
     postgres_connection  *idle[64]; /* readers' connections between two splits; all see the snapshot */

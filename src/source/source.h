@@ -1,7 +1,7 @@
 /*
  * Interface: a database's tables → splits → batches, as of one point in time.
  *
- * Call order: open (by the concrete constructor), identify, freeze, list, describe*, plan*,
+ * Call order: open (by the concrete constructor), list, prepare, freeze, describe*, plan*,
  * open_split* (from any thread), thaw, free. Everything between freeze and thaw sees one snapshot.
  */
 #ifndef FIRN_SOURCE_SOURCE_H
@@ -94,13 +94,29 @@ typedef struct source_point {
     char identity[128]; /* "postgres:7423…:1" system identifier and timeline: whose position it is */
     char position[64];  /* "3F/9A01C2D8" */
     bool exact;         /* a slot's consistent point, not merely the WAL position near the snapshot */
+    bool slot_created;  /* changes are kept from this point on, not from any earlier one */
     char version[64];   /* "PostgreSQL 15.18" */
 } source_point;
+
+/* Hears what a person should know while work goes on; in the thread of the call during which it is told. */
+typedef struct source_teller {
+    void (*tell)(void *state, bool is_warning, const char *message);
+    void *state;
+} source_teller;
 
 typedef struct source source;
 
 typedef struct source_ops {
     const char *kind; /* "postgres", "oracle" */
+    /* Before freeze: makes in the database what an exact point, and following these tables from it, needs; what
+     * cannot be made is told and not an error. Without this call freeze changes nothing in the database. `teller`
+     * is borrowed until thaw. NULL: nothing to prepare. */
+    firn_status (*prepare)(source *src, const source_table *const tables[], unsigned table_count,
+                           const source_teller *teller, firn_error *err);
+    /* Appends the names of what earlier loads of this source keep in the database, a line each. FIRN_CONFLICT: in
+     * use, by whom is said. NULL: nothing is ever kept. */
+    firn_status (*list_kept)(source *src, firn_buffer *out, firn_error *err);
+    firn_status (*drop_kept)(source *src, firn_error *err);
     /* Begins the one point in time. */
     firn_status (*freeze)(source *src, source_point *ret_point, firn_error *err);
     /* Ends it, drops what it made for it. */
