@@ -24,7 +24,9 @@ void
 column_writer_init(column_writer *c, const parquet_leaf *leaf, const parquet_options *options, size_t rows_expected)
 {
     *c = (column_writer){.leaf = leaf, .options = options, .rows_expected = rows_expected};
-    c->use = leaf->lane == LANE_BOOL || options->dictionary_size_bytes == 0 ? DICTIONARY_OFF : DICTIONARY_UNDECIDED;
+    /* Spark's filter looks a UUID up in the dictionary by its raw bytes and fails (Iceberg 1.4.2 and 1.10.0). */
+    bool no_dictionary = leaf->lane == LANE_BOOL || leaf->field->type->kind == TYPE_UUID;
+    c->use = no_dictionary || options->dictionary_size_bytes == 0 ? DICTIONARY_OFF : DICTIONARY_UNDECIDED;
     c->is_dictionary_open = c->use != DICTIONARY_OFF;
     dictionary_init(&c->dict, leaf, options->dictionary_size_bytes, ENTRY_COUNT_MAX);
     firn_buffer_init(&c->numbers, PAGE_BUFFER_MAX);
@@ -60,6 +62,12 @@ column_writer_fit(const column_writer *c, const struct ArrowArray *rows, size_t 
     if (row_count > row_room) row_count = row_room;
     size_t fits = row_shredder_fit(c->leaf, rows, from, row_count, slot_room, size_room);
     return fits || c->page_slot_count ? fits : 1;
+}
+
+bool
+column_writer_page_is_full(const column_writer *c)
+{
+    return c->page_row_count >= c->options->page_rows_max || c->values.size >= c->options->page_size_bytes;
 }
 
 static bool
@@ -151,7 +159,8 @@ leave_dictionary(column_writer *c, firn_error *err)
     FIRN_TRY(dictionary_decode(&c->dict, page_numbers(c), c->page_number_count, &c->values, err));
     if (c->leaf->lane == LANE_BYTES)
         dictionary_stats(&c->dict, page_numbers(c), c->page_number_count, &c->page_stats);
-    if (c->chunk.dictionary_coded_page_count == 0) dictionary_reset(&c->dict);
+    if (c->chunk.dictionary_coded_page_count == 0) dictionary_release(&c->dict);
+    firn_buffer_done(&c->numbers);
     c->page_number_count = 0;
     c->is_dictionary_open = false;
     return FIRN_OK;

@@ -63,6 +63,8 @@ typedef struct column_writer {
 void   column_writer_init(column_writer *c, const parquet_leaf *leaf, const parquet_options *options,
                           size_t rows_expected);
 void   column_writer_done(column_writer *c);
+/* A page that is full should be closed at once: then few are open together. */
+bool column_writer_page_is_full(const column_writer *c);
 /* How many of the rows can be added to the open page; 0: close it first. */
 size_t column_writer_fit(const column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count);
 FIRN_MUST_USE firn_status column_writer_add(column_writer *c, const leaf_rows *rows, firn_error *err);

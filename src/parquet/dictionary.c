@@ -25,8 +25,8 @@ dictionary_init(dictionary *d, const parquet_leaf *leaf, size_t size_bytes_max, 
     firn_buffer_init(&d->bytes, INT32_MAX);
 }
 
-static void
-release(dictionary *d)
+void
+dictionary_release(dictionary *d)
 {
     firn_free(d->slots);
     firn_free(d->entries);
@@ -35,13 +35,14 @@ release(dictionary *d)
     d->slots = d->entries = NULL;
     d->stamps = NULL;
     d->slot_bits = 0;
-    d->entry_capacity = 0;
+    d->entry_count = d->entry_capacity = 0;
+    d->stamp = 0;
 }
 
 void
 dictionary_done(dictionary *d)
 {
-    release(d);
+    dictionary_release(d);
     *d = (dictionary){0};
 }
 
@@ -73,12 +74,12 @@ entry_size(const dictionary *d)
 void
 dictionary_reset(dictionary *d)
 {
-    d->entry_count = 0;
-    d->stamp = 0;
     if (d->slot_bits > SLOT_BITS_KEPT) {
-        release(d);
+        dictionary_release(d);
         return;
     }
+    d->entry_count = 0;
+    d->stamp = 0;
     firn_buffer_reset(&d->bytes);
     if (d->slots) memset(d->slots, 0, slot_size(d) << d->slot_bits);
     if (d->stamps) memset(d->stamps, 0, d->entry_capacity * sizeof *d->stamps);

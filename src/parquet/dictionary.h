@@ -34,6 +34,8 @@ void dictionary_init(dictionary *d, const parquet_leaf *leaf, size_t size_bytes_
 void dictionary_done(dictionary *d);
 /* Empty, ready for the next chunk; big memory is given back. */
 void dictionary_reset(dictionary *d);
+/* Empty, all memory given back. */
+void dictionary_release(dictionary *d);
 
 /* Writes the number of each value; *ret_count of them were taken (fewer: the dictionary is full). */
 FIRN_MUST_USE firn_status dictionary_add(dictionary *d, const value_view *values, uint32_t *ret_numbers,

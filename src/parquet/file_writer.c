@@ -136,6 +136,7 @@ add_to_column(parquet_writer *w, column_writer *c, const struct ArrowArray *rows
         }
         FIRN_TRY(row_shredder_cut(&w->shredder, c->leaf, rows, from, fits, &cut, err));
         FIRN_TRY(column_writer_add(c, &cut, err));
+        if (column_writer_page_is_full(c)) FIRN_TRY(column_writer_close_page(c, &w->pages, &w->body, err));
         from += fits;
         row_count -= fits;
     }

@@ -76,7 +76,7 @@ begin(void **state)
 {
     (void) state;
     fail_at = 0;
-    firn_buffer_init(&out, 1 << 26);
+    firn_buffer_init(&out, 1 << 29);
     return 0;
 }
 
@@ -417,6 +417,46 @@ size_is_known_beforehand(void **state)
     free(values);
 }
 
+/* Columns of texts: they all point to the same values. */
+static void
+memory_is_bound_for_any_width(void **state)
+{
+    (void) state;
+    enum { COLUMNS = 500, ROWS = 2000, BATCHES = 12, TEXT_SIZE = 20 };
+    schema_field                          *fields = calloc(COLUMNS, sizeof *fields);
+    struct ArrowArray                    **children = calloc(COLUMNS, sizeof *children);
+    int32_t                               *offsets = malloc((ROWS + 1) * sizeof *offsets);
+    uint8_t                               *bytes = malloc(ROWS * TEXT_SIZE);
+    const void                            *buffers[] = {NULL, offsets, bytes};
+    struct ArrowArray                      column = {.length = ROWS, .n_buffers = 3, .buffers = buffers};
+    struct ArrowArray                      rows = {.length = ROWS, .n_children = COLUMNS, .children = children};
+    FIRN_AUTO(parquet_writer_freep) parquet_writer     *writer = NULL;
+    FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
+    size_t                                              memory_max = 0;
+    for (unsigned i = 0; i < COLUMNS; i++) {
+        fields[i] = (schema_field){.id = (int32_t) i + 1, .name = "t", .type = &of_text};
+        children[i] = &column;
+    }
+    for (int32_t i = 0; i <= ROWS; i++) offsets[i] = i * TEXT_SIZE;
+    make_schema(fields, COLUMNS);
+    assert_int_equal(parquet_writer_open(schema, &parquet_options_default, new_sink(&out), &writer, &err), FIRN_OK);
+
+    for (uint64_t b = 0; b < BATCHES; b++) {
+        for (uint64_t i = 0; i < ROWS * TEXT_SIZE; i++) bytes[i] = (uint8_t) (' ' + firn_hash_u64(b << 32 | i) % 64);
+        assert_int_equal(parquet_writer_add(writer, &rows, &err), FIRN_OK);
+        size_t memory = parquet_writer_memory_bytes(writer);
+        if (memory > memory_max) memory_max = memory;
+    }
+    assert_int_equal(parquet_writer_close(writer, &info, &err), FIRN_OK);
+
+    assert_true(info.row_group_count > 3);
+    assert_true(memory_max < 4 * parquet_options_default.row_group_size_bytes);
+    free(fields);
+    free(children);
+    free(offsets);
+    free(bytes);
+}
+
 int
 main(void)
 {
@@ -434,6 +474,7 @@ main(void)
         TEST(every_write_may_fail),
         TEST(every_allocation_may_fail),
         TEST(size_is_known_beforehand),
+        TEST(memory_is_bound_for_any_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
