@@ -7,6 +7,13 @@
 #include "load/load_job.h"
 #include "write/pending_files.h"
 
+/* Of a table that firn has loaded. */
+#define PROPERTY_SOURCE_TABLE "firn.source-table"
+#define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
+#define PROPERTY_LOAD_POSITION "firn.load-position"
+#define LOAD_BATCH_BYTES ((size_t) 1 << 20)
+#define LOAD_FILE_SIZE_DEFAULT ((uint64_t) 512 << 20)
+
 /* What all tables of a job share; borrowed, read-only. */
 typedef struct load_context {
     const load_settings *settings;
@@ -31,6 +38,11 @@ FIRN_MUST_USE firn_status load_check_owner(const load_context *ctx, const char *
 
 /* Where a table's data files lie; NULL: no memory. */
 FIRN_MUST_USE const char *load_data_location(firn_arena *arena, const char *table_location);
+
+/* How large a row group of one of the table's lanes may get. */
+size_t load_row_group_bytes(const load_context *ctx, unsigned reader_count, unsigned lane_count);
+/* Tells that the table has no key, or not one that is declared as such. */
+void load_warn_about_key(const load_context *ctx, const source_description *description);
 
 /* On success result->state is completed or skipped. On failure the lake has the table as it was. What is only full or
  * away is tried again. */
