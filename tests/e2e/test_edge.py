@@ -1,5 +1,7 @@
 """Every type at its edges, odd names and odd tables: each reader sees exactly the source's rows."""
 import functools
+import os
+import urllib.parse
 
 import pytest
 
@@ -54,10 +56,8 @@ def v3(server, edge):
 
 
 def read_spark(spark, loaded, name):
-    """By name from the catalog; a name with a slash is no identifier of a Hadoop catalog, so by folder."""
-    if "/" in name:
-        return spark.arrow(path=loaded.folder(name))
-    return spark.read(loaded.project.warehouse, loaded.namespace, name)
+    """By name from the catalog. A Hadoop catalog's names are its folders': with the characters escaped that those cannot have."""
+    return spark.read(loaded.project.warehouse, loaded.namespace, os.path.basename(loaded.folder(name)))
 
 
 def test_no_table_is_forgotten_here(edge):
@@ -130,7 +130,7 @@ def test_properties_name_the_source(v2, name):
 def test_spark_sees_all_tables_of_the_namespace(v2, spark_old):
     catalog = spark_old.catalog(v2.project.warehouse)
     shown = {row[1] for row in spark_old.sql(f"SHOW TABLES IN {catalog}.bronze.edge2")}
-    assert shown == {name for name in TABLES if "/" not in name} | {"_cdc_status"}
+    assert {urllib.parse.unquote(name) for name in shown} == set(TABLES) | {"_cdc_status"}
 
 
 def test_status_table_for_spark(v2, spark_old):
@@ -165,7 +165,7 @@ BOUND_QUERIES = [
     ("t_text_bounds", "highest = concat(repeat('\U0010ffff', 20), '3')", 1), ("t_text_bounds", "long_prefix > concat(repeat('prefix ', 20), '4')", 1),
     ("t_float", "twice > 1e308", 3), ("t_float", "single < 0", 2), ("t_float_nan", "isnan(only_nan)", 2),
     ("t_numeric", "n38 > 1", 3), ("t_numeric", "n38_38 < 0", 2), ("t_date", "day < date'0002-01-01'", 1),
-    ("t_timestamp", "zoned > timestamp'9999-01-01 00:00:00'", 1), ("t_text", "free = ''", 1), ("t_text", "free > '\U0001d518'", 0),
+    ("t_timestamp", "zoned > timestamp'9999-01-01 00:00:00'", 1), ("t_text", "free = ''", 1), ("t_text", "free > '\U0001d518'", 1),
     ("t_integer", "big = -9223372036854775808", 1), ("t_bytea", "data = X''", 1),
 ]
 
