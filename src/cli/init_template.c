@@ -37,6 +37,7 @@ static const char sources_text[] =
     "      #max_retries: 3\n"
     "      #retry_backoff: 2                # seconds before the first retry\n"
     "      #large_table_threshold: 100000   # rows from which a table is split\n"
+    "      #create_slot: true               # PostgreSQL: make the slot that following goes on from; it holds WAL until read\n"
     "      #handle_long_columns: exclude    # Oracle: exclude | skip_table | error | include\n"
     "    follow:\n"
     "      #from: postgres                  # kafka | postgres\n"

@@ -8,7 +8,7 @@
 #define STATEMENT_BYTES_MAX 1024
 #define TELL_INTERVAL_MS 60000
 #define FIRST_TELL_MS 5000
-#define TEMPORARY_WAIT_MS 30000
+#define TEMPORARY_WAIT_MS 10000
 
 static void
 copy_cell(char *out, size_t size, const PGresult *row, int column)

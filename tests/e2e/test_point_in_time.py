@@ -187,6 +187,106 @@ def test_no_slot_without_a_publication(bank, duck):
     assert_balanced(bank, duck)
 
 
+def test_a_slot_waits_for_running_transactions(bank, server):
+    """A slot that is to stay waits as long as it takes, and says for whom; a passing one gives up, the load goes on."""
+    bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
+    with psycopg.connect(f"host={server.folder} port={server.port} user={SUPERUSER} dbname={bank.database}") as other:
+        other.execute("UPDATE left_account SET amount = amount WHERE id = 1")
+        holder = other.info.backend_pid
+        result = bank.load("bank", "--schema-only")
+        assert bank.run_json()["point"]["exact"] is False and "not exact" in result.err
+
+        configure(bank, create_slot=True)
+        process = bank.start("load", "--source", "bank", "--no-resume")
+        seen = ""
+        while f"process {holder} " not in seen:
+            line = process.stderr.readline()
+            assert line, f"it ended without waiting: {seen}"
+            seen += line
+        process.terminate()
+        assert process.wait(timeout=20) == 130
+        process.communicate()
+        deadline = time.monotonic() + 20
+        while slot(bank):
+            assert time.monotonic() < deadline, "the slot that was not ready is still there"
+            time.sleep(0.1)
+
+        process = bank.start("load", "--source", "bank", "--no-resume")
+        while f"process {holder} " not in process.stderr.readline():
+            assert process.poll() is None
+        other.commit()
+        process.communicate(timeout=100)
+        assert process.returncode == 0
+    assert slot(bank)[0] == bank.run_json()["point"]["position"]
+
+
+def test_tables_older_than_the_slot_are_told(bank):
+    bank.load("bank")
+    bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
+    configure(bank, create_slot=True)
+    assert "2 tables were loaded before the replication slot was made" in bank.load("bank").err
+    assert "loaded before the replication slot" not in bank.load("bank", "--no-resume").err
+
+
+def test_a_dry_run_makes_nothing(bank):
+    bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
+    configure(bank, create_slot=True)
+    assert "firn_bank" in bank.load("bank", "--dry-run").out
+    assert slot(bank) is None
+
+
+def test_a_foreign_slot_is_told_and_left(bank):
+    bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
+    bank.connection.execute("SELECT pg_create_logical_replication_slot('firn_bank', 'test_decoding')")
+    configure(bank, create_slot=True)
+    result = bank.load("bank")
+    assert "belongs to something else" in result.err and bank.run_json()["point"]["exact"] is True
+    assert slot(bank)[2] == "test_decoding"
+    refused = bank.run("load", "--source", "bank", "--fresh-start")
+    assert refused.code == 64 and "replication slot" not in refused.err
+    bank.load("bank", "--fresh-start", "--yes", "--schema-only")
+    assert slot(bank)[2] == "test_decoding", "somebody else's slot was dropped"
+
+
+def test_an_invalidated_slot_is_told(bank, server):
+    bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
+    configure(bank, create_slot=True)
+    bank.load("bank", "--schema-only")
+    try:
+        server.sql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        server.sql("SELECT pg_reload_conf()")
+        for _ in range(4):
+            bank.connection.execute("UPDATE right_account SET amount = amount WHERE id < 100")
+            server.sql("SELECT pg_switch_wal()")
+        server.sql("CHECKPOINT")
+        assert "invalidated" in bank.load("bank", "--no-resume").err
+        assert bank.run_json()["point"]["exact"] is True
+        check = bank.run("check", "--source", "bank")
+        assert "invalidated" in check.out + check.err and check.code == 1
+        lost = slot(bank)[0]
+        bank.load("bank", "--fresh-start", "--yes", "--schema-only")
+        assert slot(bank)[0] not in (None, lost)
+    finally:
+        server.sql("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        server.sql("SELECT pg_reload_conf()")
+
+
+def test_partitions_are_published_as_their_root(bank, server, duck):
+    """A publication made by firn shows partitions as their root."""
+    bank.connection.execute("CREATE TABLE ledger (id int, day int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+                            "CREATE TABLE ledger_1 PARTITION OF ledger FOR VALUES FROM (0) TO (10);"
+                            "CREATE TABLE ledger_2 PARTITION OF ledger FOR VALUES FROM (10) TO (20);"
+                            "INSERT INTO ledger SELECT g, g % 20 FROM generate_series(1, 100) g")
+    configure(bank, connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"}, create_slot=True)
+    bank.environment["SUPER_PASSWORD"] = server.password
+    bank.load("bank", "--table-filter", "left%")
+    bank.load("bank")
+    published = bank.connection.execute("SELECT tablename FROM pg_publication_tables WHERE pubname = %s ORDER BY 1",
+                                        (PUBLICATION,)).fetchall()
+    assert [row[0] for row in published] == ["ledger", "left_account", "right_account"]
+    assert duck.query(f"SELECT count(*) FROM {scan(bank, duck, 'ledger')}").fetchall() == [(100,)]
+
+
 def test_a_table_without_identity_is_not_published(bank, server):
     """In a publication, the application's own updates of it would fail."""
     bank.connection.execute("CREATE TABLE keyless (a int); INSERT INTO keyless VALUES (1)")
