@@ -222,6 +222,9 @@ postgres_snapshot_init(postgres_snapshot *snapshot, const postgres_settings *set
 void
 postgres_snapshot_done(postgres_snapshot *snapshot)
 {
+    firn_error ignored = {0}; /* a broken connection has no transaction to end */
+
+    if (snapshot->joined) (void) !postgres_execute(snapshot->joined, "ROLLBACK", "leaving the snapshot", &ignored);
     postgres_connection_free(snapshot->holder);
     *snapshot = (postgres_snapshot){0};
 }
@@ -237,6 +240,57 @@ postgres_snapshot_adopt(const postgres_snapshot *snapshot, postgres_connection *
         return err->status;
     }
     return FIRN_OK;
+}
+
+/* The server says so in three ways: the file is gone, it never was, or its process is. */
+static bool
+says_gone(const firn_error *err)
+{
+    return err->code == FIRN_E_POSTGRES_QUERY &&
+           (strstr(err->cause, "(22023)") || strstr(err->cause, "(42704)") || strstr(err->cause, "(55000)"));
+}
+
+firn_status
+postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog, const source_point *point,
+                       firn_error *err)
+{
+    postgres_snapshot joined = {.joined = catalog};
+    source_point      here = {0};
+    firn_error        failed = {0};
+
+    FIRN_TRY(read_identity(catalog, &here, err));
+    if (strcmp(here.identity, point->identity) != 0) {
+        (void) firn_fail(err, FIRN_E_PLAN_MISMATCH, "the plan was made on another server (%s) than this one (%s)",
+                         point->identity, here.identity);
+        firn_hint(err, "let the source's database_connection lead to the same server wherever the plan's lines are worked on");
+        return err->status;
+    }
+    if (strspn(point->snapshot, "0123456789ABCDEFabcdef-") != strlen(point->snapshot) || !point->snapshot[0])
+        return firn_fail(err, FIRN_E_JSON_CORRUPT, "'%s' is no snapshot of PostgreSQL", point->snapshot);
+    copy_text(joined.id, sizeof joined.id, point->snapshot);
+    if (postgres_snapshot_adopt(&joined, catalog, &failed) == FIRN_OK) {
+        *snapshot = joined;
+        return FIRN_OK;
+    }
+    postgres_snapshot_done(&joined);
+    if (!says_gone(&failed)) {
+        *err = failed;
+        return err->status;
+    }
+    (void) firn_fail(err, FIRN_E_SNAPSHOT_GONE, "the snapshot '%s' of the plan is gone: the `firn plan` that held it has ended",
+                     point->snapshot);
+    firn_hint(err, "run `firn plan` again, keep it alive until all splits are loaded, and load the new plan's splits");
+    firn_state(err, "results that are there already can still be committed, but not together with those of another plan");
+    return err->status;
+}
+
+firn_status
+postgres_snapshot_check(const postgres_snapshot *snapshot, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+
+    if (!snapshot->holder) return FIRN_OK;
+    return postgres_query(snapshot->holder, "SELECT 1", NULL, 0, "looking after the snapshot", &row, err);
 }
 
 firn_status

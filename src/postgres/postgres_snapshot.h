@@ -14,7 +14,8 @@
 
 typedef struct postgres_snapshot {
     char                 id[64]; /* "" : none */
-    postgres_connection *holder; /* its transaction keeps the snapshot and the tables' locks */
+    postgres_connection *holder; /* its transaction keeps the snapshot and the tables' locks; NULL: another process */
+    postgres_connection *joined; /* borrowed: in a transaction that sees another process's snapshot */
 } postgres_snapshot;
 
 /* How the point is to be found. */
@@ -31,6 +32,11 @@ void postgres_snapshot_done(postgres_snapshot *snapshot);
 /* Makes an idle connection see the snapshot. */
 FIRN_MUST_USE firn_status postgres_snapshot_adopt(const postgres_snapshot *snapshot, postgres_connection *c,
                                                   firn_error *err);
+/* Begins to see the snapshot that another process holds: on `catalog` too, until postgres_snapshot_done. */
+FIRN_MUST_USE firn_status postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog,
+                                                 const source_point *point, firn_error *err);
+/* Whether the holder still has its transaction. */
+FIRN_MUST_USE firn_status postgres_snapshot_check(const postgres_snapshot *snapshot, firn_error *err);
 /* Keeps others from truncating or rewriting the table until the end, and fails with FIRN_UNAVAILABLE where
  * that has happened since the snapshot: PostgreSQL would then show it empty. `relation`: quoted. */
 FIRN_MUST_USE firn_status postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation,

@@ -1,5 +1,7 @@
 #include "postgres/postgres_source.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "postgres/copy_reader.h"
@@ -111,9 +113,31 @@ source_freeze(source *src, source_point *ret_point, firn_error *err)
         postgres_snapshot_done(&s->snapshot);
         return firn_while(err, "taking a snapshot of database '%s'", s->settings.database);
     }
+    (void) snprintf(ret_point->snapshot, sizeof ret_point->snapshot, "%s", s->snapshot.id);
     log_debug("snapshot %s at %s (%s), %s", s->snapshot.id, ret_point->position, ret_point->exact ? "exact" : "plain",
               ret_point->identity);
     return FIRN_OK;
+}
+
+static firn_status
+source_attach(source *src, const source_point *point, firn_error *err)
+{
+    postgres_source *s = (postgres_source *) src;
+    src->ops->thaw(src);
+    task_lock_hold(s->catalog_lock);
+    firn_status status = postgres_snapshot_join(&s->snapshot, s->catalog, point, err);
+    task_lock_release(s->catalog_lock);
+    return status ? firn_while(err, "joining the snapshot of database '%s'", s->settings.database) : FIRN_OK;
+}
+
+static firn_status
+source_check_held(source *src, firn_error *err)
+{
+    postgres_source *s = (postgres_source *) src;
+    task_lock_hold(s->catalog_lock);
+    firn_status status = postgres_snapshot_check(&s->snapshot, err);
+    task_lock_release(s->catalog_lock);
+    return status ? firn_while(err, "holding the snapshot of database '%s'", s->settings.database) : FIRN_OK;
 }
 
 static void
@@ -225,6 +249,8 @@ static const source_ops postgres_source_ops = {
     .list_kept = source_list_kept,
     .drop_kept = source_drop_kept,
     .freeze = source_freeze,
+    .attach = source_attach,
+    .check_held = source_check_held,
     .thaw = source_thaw,
     .list = source_list,
     .describe = source_describe,

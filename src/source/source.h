@@ -3,6 +3,7 @@
  *
  * Call order: open (by the concrete constructor), list, prepare, freeze, describe*, plan*,
  * open_split* (from any thread), thaw, free. Everything between freeze and thaw sees one snapshot.
+ * Another process's source sees the same one: open, attach instead of freeze, list, describe*, open_split*, thaw.
  */
 #ifndef FIRN_SOURCE_SOURCE_H
 #define FIRN_SOURCE_SOURCE_H
@@ -96,6 +97,7 @@ typedef struct source_point {
     bool exact;         /* a slot's consistent point, not merely the WAL position near the snapshot */
     bool slot_created;  /* changes are kept from this point on, not from any earlier one */
     char version[64];   /* "PostgreSQL 15.18" */
+    char snapshot[64];  /* what attach wants in another process, until thaw; "": cannot be shared */
 } source_point;
 
 /* Hears what a person should know while work goes on; in the thread of the call during which it is told. */
@@ -119,6 +121,12 @@ typedef struct source_ops {
     firn_status (*drop_kept)(source *src, firn_error *err);
     /* Begins the one point in time. */
     firn_status (*freeze)(source *src, source_point *ret_point, firn_error *err);
+    /* Instead of freeze: joins the point that another process holds; of `point` identity and snapshot count.
+     * FIRN_NOT_FOUND (SNAPSHOT_GONE): nobody holds it any more; FIRN_USAGE (PLAN_MISMATCH): it is of another server.
+     * NULL: cannot be joined. */
+    firn_status (*attach)(source *src, const source_point *point, firn_error *err);
+    /* After freeze: FIRN_UNAVAILABLE where the point has been lost. Keeps an idle connection awake. May be NULL. */
+    firn_status (*check_held)(source *src, firn_error *err);
     /* Ends it, drops what it made for it. */
     void (*thaw)(source *src);
     firn_status (*list)(source *src, firn_arena *arena, source_tables *ret_tables, firn_error *err);
