@@ -7,18 +7,21 @@
 #include <cmocka.h>
 
 static const data_type    of_text = {.kind = TYPE_STRING}, of_binary = {.kind = TYPE_BINARY},
-                       of_decimal = {.kind = TYPE_DECIMAL, .precision = 20}, of_cents = {.kind = TYPE_DECIMAL, .precision = 4};
+                       of_decimal = {.kind = TYPE_DECIMAL, .precision = 20}, of_cents = {.kind = TYPE_DECIMAL, .precision = 4},
+                       of_double = {.kind = TYPE_DOUBLE}, of_int = {.kind = TYPE_INT}, of_uuid = {.kind = TYPE_UUID};
 static const schema_field text_field = {.name = "t", .type = &of_text}, binary_field = {.name = "b", .type = &of_binary},
-                          decimal_field = {.name = "d", .type = &of_decimal}, cents_field = {.name = "c", .type = &of_cents};
+                          decimal_field = {.name = "d", .type = &of_decimal}, cents_field = {.name = "c", .type = &of_cents},
+                          double_field = {.name = "f", .type = &of_double}, int_field = {.name = "i", .type = &of_int},
+                          uuid_field = {.name = "u", .type = &of_uuid};
 static const parquet_leaf text_leaf = {.field = &text_field, .lane = LANE_BYTES, .physical = PARQUET_BYTE_ARRAY},
                           binary_leaf = {.field = &binary_field, .lane = LANE_BYTES, .physical = PARQUET_BYTE_ARRAY},
-                          double_leaf = {.lane = LANE_64, .physical = PARQUET_DOUBLE},
+                          double_leaf = {.field = &double_field, .lane = LANE_64, .physical = PARQUET_DOUBLE},
                           decimal_leaf = {.field = &decimal_field,
                                           .lane = LANE_128,
                                           .physical = PARQUET_FIXED_LEN_BYTE_ARRAY,
                                           .type_length = 9},
                           cents_leaf = {.field = &cents_field, .lane = LANE_32, .physical = PARQUET_INT32},
-                          int_leaf = {.lane = LANE_32, .physical = PARQUET_INT32};
+                          int_leaf = {.field = &int_field, .lane = LANE_32, .physical = PARQUET_INT32};
 
 static parquet_bound low, high;
 
@@ -283,6 +286,22 @@ empty_text_is_a_bound(void **state)
     assert_int_equal(high.size, 0);
 }
 
+/* Iceberg's Java readers order them otherwise. */
+static void
+uuids_have_no_bounds(void **state)
+{
+    (void) state;
+    const parquet_leaf leaf = {.field = &uuid_field,
+                               .lane = LANE_BYTES,
+                               .physical = PARQUET_FIXED_LEN_BYTE_ARRAY,
+                               .type_length = 16};
+
+    bounds_of_text(&leaf, "0123456789abcdef", 16);
+
+    assert_false(low.is_present);
+    assert_false(high.is_present);
+}
+
 static void
 merged_statistics_span_both(void **state)
 {
@@ -321,6 +340,7 @@ main(void)
         cmocka_unit_test(binaries_are_raised_by_bytes),
         cmocka_unit_test(bounds_of_many_texts_are_their_ends),
         cmocka_unit_test(empty_text_is_a_bound),
+        cmocka_unit_test(uuids_have_no_bounds),
         cmocka_unit_test(merged_statistics_span_both),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
