@@ -35,7 +35,7 @@ def count_junit(path):
         trouble = case.find("failure") if case.find("failure") is not None else case.find("error")
         if trouble is not None:
             failed += 1
-            text = (trouble.get("message") or trouble.text or "").strip()
+            text = (trouble.get("message") or trouble.text or "").strip() or _failed_lines(case)
             messages.append(f"{case.get('classname')}.{case.get('name')}: {text[:600]}")
         elif case.find("skipped") is not None:
             skipped += 1
@@ -43,6 +43,12 @@ def count_junit(path):
         else:
             passed += 1
     return Count(passed, failed, skipped), messages
+
+
+def _failed_lines(case):
+    """Meson's JUnit has no message: what cmocka said of the tests that failed."""
+    text = "".join((case.findtext(name) or "") for name in ("system-out", "system-err"))
+    return " ".join(line.strip() for line in text.splitlines() if "error:" in line or "[  FAILED" in line or "Sanitizer" in line)
 
 
 def build(folder, log, *options):
@@ -61,7 +67,7 @@ def build_suite(folder, *options):
     return run
 
 
-def meson_suite(folder, suite, wrap=None):
+def meson_suite(folder, suite):
     def run(log, _):
         junit = folder / "meson-logs" / "testlog.junit.xml"
         junit.unlink(missing_ok=True)
