@@ -20,12 +20,12 @@
 enum { COLUMN_MAX = 128 };
 
 typedef struct dumped {
-    schema_field       fields[COLUMN_MAX];
-    data_type          types[COLUMN_MAX];
-    const void        *buffers[COLUMN_MAX][3];
-    unsigned           column_count;
-    int64_t            row_count;
-    struct ArrowArray  arrays[COLUMN_MAX], *children[COLUMN_MAX], rows;
+    schema_field      fields[COLUMN_MAX];
+    data_type         types[COLUMN_MAX];
+    const void       *buffers[COLUMN_MAX][3];
+    unsigned          column_count;
+    int64_t           row_count;
+    struct ArrowArray arrays[COLUMN_MAX], *children[COLUMN_MAX], rows;
 } dumped;
 
 static dumped table;
@@ -57,10 +57,12 @@ map_file(const char *folder, unsigned index, const char *suffix)
 static type_kind
 kind_of(const char *text)
 {
-    static const char *const names[] = {
-        [TYPE_BOOLEAN] = "boolean",     [TYPE_INT] = "int",   [TYPE_LONG] = "long", [TYPE_FLOAT] = "float",
-        [TYPE_DOUBLE] = "double",       [TYPE_DECIMAL] = "decimal", [TYPE_DATE] = "date", [TYPE_TIME] = "time",
-        [TYPE_TIMESTAMP] = "timestamp", [TYPE_TIMESTAMPTZ] = "timestamptz", [TYPE_STRING] = "string"};
+    static const char *const names[] = {[TYPE_BOOLEAN] = "boolean",     [TYPE_INT] = "int",
+                                        [TYPE_LONG] = "long",           [TYPE_FLOAT] = "float",
+                                        [TYPE_DOUBLE] = "double",       [TYPE_DECIMAL] = "decimal",
+                                        [TYPE_DATE] = "date",           [TYPE_TIME] = "time",
+                                        [TYPE_TIMESTAMP] = "timestamp", [TYPE_TIMESTAMPTZ] = "timestamptz",
+                                        [TYPE_STRING] = "string"};
     for (unsigned i = 0; i < FIRN_COUNT(names); i++) {
         if (!strcmp(names[i], text)) return (type_kind) i;
     }
@@ -191,7 +193,8 @@ main(int argc, char **argv)
             file_sink        *sink = calloc(1, sizeof *sink);
             char              path[4096];
             snprintf(path, sizeof path, "%s-%ld.parquet", argv[2], f);
-            *sink = (file_sink){{&file_sink_ops, 0}, strcmp(argv[2], "-") ? open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644) : -1};
+            *sink = (file_sink){{&file_sink_ops, 0},
+                                strcmp(argv[2], "-") ? open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644) : -1};
             if (parquet_writer_open(schema, &options, &sink->base, &writer, &err)) die("open", &err);
             int64_t end = table.row_count * (f + 1) / file_count;
             for (int64_t at = table.row_count * f / file_count; at < end; at += batch_rows) {
@@ -204,7 +207,8 @@ main(int argc, char **argv)
             if (parquet_writer_close(writer, &info, &err)) die("close", &err);
             bytes += info.size_bytes;
             group_count += info.row_group_count;
-            for (unsigned i = 0; i < info.column_count; i++) column_bytes[i] += info.columns[i].compressed_bytes;
+            for (unsigned i = 0; i < info.column_count; i++)
+                column_bytes[i] += info.columns[i].compressed_bytes;
             parquet_file_info_done(&info);
             parquet_writer_free(writer);
         }

@@ -29,20 +29,21 @@ pack_block(const uint32_t *values, uint8_t *out, const unsigned width)
 }
 
 #define FOR_EACH_WIDTH(X)                                                                                              \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)     \
-    X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+    X(1)                                                                                                               \
+    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21)    \
+        X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
 
 #define DEFINE_WIDTH(w)                                                                                                \
     static void pack_blocks_##w(const uint32_t *values, size_t block_count, uint8_t *out)                              \
     {                                                                                                                  \
-        for (size_t i = 0; i < block_count; i++) pack_block(values + i * BLOCK, out + i * (w) * 4, w);                 \
+        for (size_t i = 0; i < block_count; i++)                                                                       \
+            pack_block(values + i * BLOCK, out + i * (w) *4, w);                                                       \
     }
 FOR_EACH_WIDTH(DEFINE_WIDTH)
 
-static void (*const pack_blocks[])(const uint32_t *, size_t, uint8_t *) = {
-    NULL,
+static void (*const pack_blocks[])(const uint32_t *, size_t, uint8_t *) = {NULL,
 #define PACK_ENTRY(w) pack_blocks_##w,
-    FOR_EACH_WIDTH(PACK_ENTRY)};
+                                                                           FOR_EACH_WIDTH(PACK_ENTRY)};
 
 void
 bitpack_pack(const uint32_t values[], size_t value_count, unsigned bit_width, uint8_t *out)

@@ -63,9 +63,11 @@ every_width_packs_every_count(void **state)
 
             size_t size = bitpack_size_bytes(count, width);
             for (size_t i = 0; i < count; i++) {
-                for (unsigned k = 0; k < width; k++) assert_int_equal(bit_at(packed, i * width + k), values[i] >> k & 1);
+                for (unsigned k = 0; k < width; k++)
+                    assert_int_equal(bit_at(packed, i * width + k), values[i] >> k & 1);
             }
-            for (size_t bit = count * width; bit < size * 8; bit++) assert_false(bit_at(packed, bit));
+            for (size_t bit = count * width; bit < size * 8; bit++)
+                assert_false(bit_at(packed, bit));
             assert_int_equal(packed[size], 0xee);
         }
     }

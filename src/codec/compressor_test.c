@@ -15,7 +15,8 @@ static const codec_id codecs[] = {CODEC_NONE, CODEC_SNAPPY, CODEC_GZIP, CODEC_ZS
 static void
 fill(uint8_t *bytes, size_t size, uint64_t seed)
 {
-    for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t) (i % 64 < 32 ? firn_hash_u64(seed + i) : i % 7);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t) (i % 64 < 32 ? firn_hash_u64(seed + i) : i % 7);
 }
 
 /* One context for blocks of growing and shrinking sizes: nothing of a block may stay behind in it. */

@@ -22,7 +22,7 @@ typedef struct thrift_writer {
 } thrift_writer;
 
 /* Begins the top-level struct. */
-void thrift_write_begin(thrift_writer *w, firn_buffer *out, firn_error *err);
+void                      thrift_write_begin(thrift_writer *w, firn_buffer *out, firn_error *err);
 /* Ends it. */
 FIRN_MUST_USE firn_status thrift_write_end(thrift_writer *w);
 

@@ -16,8 +16,7 @@ assert_bytes(thrift_writer *w, const uint8_t *golden, size_t size)
     assert_memory_equal(w->out->data, golden, size);
 }
 
-#define ASSERT_BYTES(w, ...)                                                                                           \
-    assert_bytes(w, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define ASSERT_BYTES(w, ...) assert_bytes(w, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 static firn_buffer   out;
 static firn_error    err;
@@ -103,7 +102,8 @@ long_list_has_its_size_behind_the_header(void **state)
     (void) state;
 
     thrift_write_list(&w, 1, THRIFT_BINARY, 15);
-    for (unsigned i = 0; i < 15; i++) thrift_element_binary(&w, (firn_slice){0});
+    for (unsigned i = 0; i < 15; i++)
+        thrift_element_binary(&w, (firn_slice){0});
 
     ASSERT_BYTES(&w, 0x19, 0xf8, 0x0f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00);
 }
@@ -129,7 +129,8 @@ full_buffer_is_said_at_the_end(void **state)
     (void) state;
     out.size_bytes_max = 3;
 
-    for (int16_t i = 1; i < 10; i++) thrift_write_i32(&w, i, i);
+    for (int16_t i = 1; i < 10; i++)
+        thrift_write_i32(&w, i, i);
 
     assert_int_equal(thrift_write_end(&w), FIRN_NO_MEMORY);
 }

@@ -124,7 +124,8 @@ inflate_all(z_stream *stream, firn_slice in, unsigned tail_bytes_max, firn_buffe
 {
     bool has_members = tail_bytes_max == UINT_MAX;
 
-    if (in.size > UINT_MAX || inflateReset(stream) != Z_OK) return firn_fail(err, FIRN_E_BUG, "zlib cannot start a stream");
+    if (in.size > UINT_MAX || inflateReset(stream) != Z_OK)
+        return firn_fail(err, FIRN_E_BUG, "zlib cannot start a stream");
     stream->next_in = in.data;
     stream->avail_in = (uInt) in.size;
     for (;;) {

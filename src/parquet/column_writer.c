@@ -53,11 +53,11 @@ size_t
 column_writer_fit(const column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count)
 {
     const parquet_options *options = c->options;
-    size_t row_room = options->page_rows_max - c->page_row_count;
-    size_t slot_max = PAGE_SLOT_COUNT_MAX(options);
-    size_t slot_room = slot_max > c->page_slot_count ? slot_max - c->page_slot_count : 0;
-    size_t size_max = options->page_size_bytes;
-    size_t size_room = size_max > c->values.size ? size_max - c->values.size : 0;
+    size_t                 row_room = options->page_rows_max - c->page_row_count;
+    size_t                 slot_max = PAGE_SLOT_COUNT_MAX(options);
+    size_t                 slot_room = slot_max > c->page_slot_count ? slot_max - c->page_slot_count : 0;
+    size_t                 size_max = options->page_size_bytes;
+    size_t                 size_room = size_max > c->values.size ? size_max - c->values.size : 0;
 
     if (row_count > row_room) row_count = row_room;
     size_t fits = row_shredder_fit(c->leaf, rows, from, row_count, slot_room, size_room);
@@ -157,8 +157,7 @@ static firn_status
 leave_dictionary(column_writer *c, firn_error *err)
 {
     FIRN_TRY(dictionary_decode(&c->dict, page_numbers(c), c->page_number_count, &c->values, err));
-    if (c->leaf->lane == LANE_BYTES)
-        dictionary_stats(&c->dict, page_numbers(c), c->page_number_count, &c->page_stats);
+    if (c->leaf->lane == LANE_BYTES) dictionary_stats(&c->dict, page_numbers(c), c->page_number_count, &c->page_stats);
     if (c->chunk.dictionary_coded_page_count == 0) dictionary_release(&c->dict);
     firn_buffer_done(&c->numbers);
     c->page_number_count = 0;
@@ -235,7 +234,8 @@ put_level_bytes(const firn_buffer *levels, unsigned level_max, firn_buffer *body
     firn_buffer_init(&wide, PAGE_BUFFER_MAX * 2);
     FIRN_TRY(firn_buffer_reserve(&wide, levels->size * sizeof(uint32_t), err));
     uint32_t *values = (uint32_t *) (void *) wide.data;
-    for (size_t i = 0; i < levels->size; i++) values[i] = levels->data[i];
+    for (size_t i = 0; i < levels->size; i++)
+        values[i] = levels->data[i];
     FIRN_TRY(begin_levels(body, &start, err));
     FIRN_TRY(rle_encode(values, levels->size, bitpack_width(level_max), body, err));
     end_levels(body, start);
@@ -287,7 +287,8 @@ expect_entries(const column_writer *c, double value_count)
 {
     const uint32_t *numbers = page_numbers(c);
     uint32_t        half_max = 0; /* numbers are given in order of appearance */
-    for (size_t i = 0; i < c->page_number_count / 2; i++) half_max = numbers[i] > half_max ? numbers[i] : half_max;
+    for (size_t i = 0; i < c->page_number_count / 2; i++)
+        half_max = numbers[i] > half_max ? numbers[i] : half_max;
 
     double first = (double) half_max + 1, second = (double) c->dict.entry_count - first;
     double halves = value_count / ((double) c->page_number_count / 2);
@@ -301,7 +302,8 @@ expect_entries(const column_writer *c, double value_count)
 static firn_status
 judge_dictionary(column_writer *c, page_writer *pages, firn_buffer *body, bool is_last, firn_error *err)
 {
-    size_t value_count = c->page_number_count, entry_count = c->dict.entry_count, plain_size, entries_size, numbers_size;
+    size_t value_count = c->page_number_count, entry_count = c->dict.entry_count, plain_size, entries_size,
+           numbers_size;
     c->use = DICTIONARY_PAYS;
     if (entry_count * VALUES_PER_ENTRY_SURE <= value_count) return FIRN_OK;
 
@@ -319,8 +321,8 @@ judge_dictionary(column_writer *c, page_writer *pages, firn_buffer *body, bool i
     double scale = has_more ? (double) c->rows_expected / (double) c->page_row_count : 1;
     double entries = has_more ? expect_entries(c, (double) value_count * scale) : (double) entry_count;
     double bits_now = bitpack_width((uint32_t) entry_count), bits_then = bitpack_width((uint32_t) entries);
-    double with = (double) entries_size / (double) entry_count * entries +
-                  (double) numbers_size * scale * bits_then / bits_now;
+    double with =
+        (double) entries_size / (double) entry_count * entries + (double) numbers_size * scale * bits_then / bits_now;
     double without = (double) plain_size * scale;
     size_t size = dictionary_size_bytes(&c->dict);
     bool   has_room = (double) size / (double) entry_count * entries < (double) c->options->dictionary_size_bytes;
@@ -489,8 +491,8 @@ size_t
 column_writer_size_bytes(const column_writer *c)
 {
     unsigned width = bitpack_width(c->dict.entry_count);
-    return c->pages.size + dictionary_size_bytes(&c->dict) / 2 + c->values.size / 2 +
-           c->page_number_count * width / 8 + c->definition.size / 8;
+    return c->pages.size + dictionary_size_bytes(&c->dict) / 2 + c->values.size / 2 + c->page_number_count * width / 8 +
+           c->definition.size / 8;
 }
 
 size_t

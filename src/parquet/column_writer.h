@@ -23,8 +23,8 @@ typedef struct chunk_info {
     uint32_t      plain_page_count, dictionary_coded_page_count;
     uint64_t      null_count, nan_count;
     parquet_bound min, max;
-    uint64_t      column_index_offset, offset_index_offset; /* in the file's index bytes of that kind; size 0: not there */
-    uint32_t      column_index_size, offset_index_size;
+    uint64_t column_index_offset, offset_index_offset; /* in the file's index bytes of that kind; size 0: not there */
+    uint32_t column_index_size, offset_index_size;
 } chunk_info;
 
 typedef enum dictionary_use {
@@ -43,10 +43,10 @@ typedef struct column_writer {
 
     /* The open page. */
     size_t      page_row_count, page_slot_count, page_null_count, page_number_count;
-    firn_buffer numbers;          /* uint32_t: dictionary numbers */
-    firn_buffer values;           /* PLAIN, booleans as bytes */
-    firn_buffer definition;       /* bits (flat, only once there was a null) or bytes */
-    firn_buffer repetition;       /* bytes */
+    firn_buffer numbers;    /* uint32_t: dictionary numbers */
+    firn_buffer values;     /* PLAIN, booleans as bytes */
+    firn_buffer definition; /* bits (flat, only once there was a null) or bytes */
+    firn_buffer repetition; /* bytes */
     value_stats page_stats;
 
     /* The open chunk. */
@@ -64,7 +64,7 @@ void   column_writer_init(column_writer *c, const parquet_leaf *leaf, const parq
                           size_t rows_expected);
 void   column_writer_done(column_writer *c);
 /* A page that is full should be closed at once: then few are open together. */
-bool column_writer_page_is_full(const column_writer *c);
+bool   column_writer_page_is_full(const column_writer *c);
 /* How many of the rows can be added to the open page; 0: close it first. */
 size_t column_writer_fit(const column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count);
 FIRN_MUST_USE firn_status column_writer_add(column_writer *c, const leaf_rows *rows, firn_error *err);
@@ -77,7 +77,7 @@ FIRN_MUST_USE firn_status column_writer_end_chunk(column_writer *c, page_writer 
                                                   firn_sink *sink, firn_buffer *columns, firn_buffer *offsets,
                                                   chunk_info *ret_chunk, firn_error *err);
 /* Bytes that the open chunk will have, about; memory held. */
-size_t column_writer_size_bytes(const column_writer *c);
-size_t column_writer_memory_bytes(const column_writer *c);
+size_t                    column_writer_size_bytes(const column_writer *c);
+size_t                    column_writer_memory_bytes(const column_writer *c);
 
 #endif

@@ -154,7 +154,8 @@ refill(dictionary *d)
         if (d->leaf->lane == LANE_32) {
             dictionary_slot32 *slots = d->slots;
             uint32_t           key = ((uint32_t *) d->entries)[i];
-            for (at = hash_of_64(key, d->slot_bits); slots[at].number_plus1; at = (at + 1) & mask) continue;
+            for (at = hash_of_64(key, d->slot_bits); slots[at].number_plus1; at = (at + 1) & mask)
+                continue;
             slots[at] = (dictionary_slot32){key, i + 1};
             continue;
         }
@@ -162,7 +163,8 @@ refill(dictionary *d)
         if (d->leaf->lane == LANE_64) at = hash_of_64(((uint64_t *) d->entries)[i], d->slot_bits);
         if (d->leaf->lane == LANE_128) at = hash_of_wide(((int128 *) d->entries)[i], d->slot_bits);
         if (d->leaf->lane == LANE_BYTES) at = hash_of_text(&((dictionary_text *) d->entries)[i], d->slot_bits);
-        while (slots[at]) at = (at + 1) & mask;
+        while (slots[at])
+            at = (at + 1) & mask;
         slots[at] = i + 1;
     }
 }
@@ -174,7 +176,8 @@ make_room(dictionary *d, size_t extra, firn_error *err)
     size_t   needed = d->entry_count + extra;
     unsigned bits = d->slot_bits ? d->slot_bits : SLOT_BITS_FIRST;
 
-    while (((size_t) 1 << bits) < needed * (bits < SLOT_BITS_SPARSE ? 4 : 2)) bits++;
+    while (((size_t) 1 << bits) < needed * (bits < SLOT_BITS_SPARSE ? 4 : 2))
+        bits++;
     if (needed > d->entry_capacity) {
         size_t capacity = (size_t) 1 << (bits < SLOT_BITS_SPARSE ? bits - 2 : bits - 1);
         void  *entries = firn_realloc(d->entries, capacity * entry_size(d));
@@ -202,10 +205,10 @@ static void
 add_32(dictionary *d, const uint32_t *restrict keys, size_t count, uint32_t *restrict numbers)
 {
     dictionary_slot32 *restrict slots = d->slots;
-    uint32_t          *entries = d->entries;
-    const unsigned     bits = d->slot_bits;
-    const size_t       mask = ((size_t) 1 << bits) - 1;
-    uint32_t           entry_count = d->entry_count;
+    uint32_t      *entries = d->entries;
+    const unsigned bits = d->slot_bits;
+    const size_t   mask = ((size_t) 1 << bits) - 1;
+    uint32_t       entry_count = d->entry_count;
 
     for (size_t i = 0; i < count; i++) {
         uint32_t key = keys[i];
@@ -227,10 +230,10 @@ add_32(dictionary *d, const uint32_t *restrict keys, size_t count, uint32_t *res
     static void name(dictionary *d, const type *restrict keys, size_t count, uint32_t *restrict numbers)               \
     {                                                                                                                  \
         uint32_t *restrict slots = d->slots;                                                                           \
-        type              *entries = d->entries;                                                                       \
-        const unsigned     bits = d->slot_bits;                                                                        \
-        const size_t       mask = ((size_t) 1 << bits) - 1;                                                            \
-        uint32_t           entry_count = d->entry_count;                                                               \
+        type          *entries = d->entries;                                                                           \
+        const unsigned bits = d->slot_bits;                                                                            \
+        const size_t   mask = ((size_t) 1 << bits) - 1;                                                                \
+        uint32_t       entry_count = d->entry_count;                                                                   \
                                                                                                                        \
         for (size_t i = 0; i < count; i++) {                                                                           \
             type     key = keys[i];                                                                                    \
@@ -264,10 +267,10 @@ add_texts(dictionary *d, const value_view *values, size_t from, size_t count, ui
           firn_error *err)
 {
     uint32_t *restrict slots = d->slots;
-    dictionary_text   *entries = d->entries;
-    const unsigned     bits = d->slot_bits;
-    const size_t       mask = ((size_t) 1 << bits) - 1;
-    const uint8_t     *end = values->bytes + values->ends[values->count - 1];
+    dictionary_text *entries = d->entries;
+    const unsigned   bits = d->slot_bits;
+    const size_t     mask = ((size_t) 1 << bits) - 1;
+    const uint8_t   *end = values->bytes + values->ends[values->count - 1];
 
     for (size_t i = from; i < from + count; i++) {
         const uint8_t  *value = values->bytes + values->starts[i];
@@ -383,8 +386,8 @@ void
 dictionary_stats(dictionary *d, const uint32_t numbers[], size_t count, value_stats *stats)
 {
     const dictionary_text *entries = d->entries;
-    uint32_t *restrict     stamps = d->stamps;
-    const uint32_t         stamp = ++d->stamp;
+    uint32_t *restrict stamps = d->stamps;
+    const uint32_t stamp = ++d->stamp;
     for (size_t i = 0; i < count; i++) {
         if (FIRN_LIKELY(stamps[numbers[i]] == stamp)) continue;
         const dictionary_text *entry = &entries[numbers[i]];

@@ -14,8 +14,8 @@
 #include "parquet/statistics.h"
 #include "parquet/value_view.h"
 
-typedef struct dictionary_slot32   dictionary_slot32;
-typedef struct dictionary_text     dictionary_text;
+typedef struct dictionary_slot32 dictionary_slot32;
+typedef struct dictionary_text   dictionary_text;
 
 typedef struct dictionary {
     const parquet_leaf *leaf;
@@ -23,10 +23,10 @@ typedef struct dictionary {
     uint32_t            entry_count, entry_capacity;
     unsigned            slot_bits; /* 0: no table yet */
     void               *slots;     /* LANE_32: dictionary_slot32, else uint32_t entry + 1; 0 = free */
-    void               *entries;   /* LANE_32: uint32_t, LANE_64: uint64_t, LANE_128: int128, LANE_BYTES: dictionary_text */
-    firn_buffer         bytes;     /* LANE_BYTES: the values end to end */
-    uint32_t           *stamps;    /* LANE_BYTES: the last page that each entry was seen in */
-    uint32_t            stamp;
+    void       *entries; /* LANE_32: uint32_t, LANE_64: uint64_t, LANE_128: int128, LANE_BYTES: dictionary_text */
+    firn_buffer bytes;   /* LANE_BYTES: the values end to end */
+    uint32_t   *stamps;  /* LANE_BYTES: the last page that each entry was seen in */
+    uint32_t    stamp;
 } dictionary;
 
 /* Not for LANE_BOOL. */
@@ -46,9 +46,9 @@ FIRN_MUST_USE firn_status dictionary_encode(const dictionary *d, firn_buffer *ou
 FIRN_MUST_USE firn_status dictionary_decode(const dictionary *d, const uint32_t numbers[], size_t count,
                                             firn_buffer *out, firn_error *err);
 /* LANE_BYTES: bounds of the values behind a page's numbers, each entry looked at once. */
-void dictionary_stats(dictionary *d, const uint32_t numbers[], size_t count, value_stats *stats);
+void                      dictionary_stats(dictionary *d, const uint32_t numbers[], size_t count, value_stats *stats);
 /* Bytes of the PLAIN form, and of memory held. */
-size_t dictionary_size_bytes(const dictionary *d);
-size_t dictionary_memory_bytes(const dictionary *d);
+size_t                    dictionary_size_bytes(const dictionary *d);
+size_t                    dictionary_memory_bytes(const dictionary *d);
 
 #endif

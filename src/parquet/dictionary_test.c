@@ -38,7 +38,8 @@ make_sample(value_lane lane, uint64_t distinct)
         if (lane == LANE_64) ((uint64_t *) s.fixed)[i] = token;
         if (lane == LANE_128) s.fixed[i] = (int128) token << 40;
         size_t size = lane == LANE_BYTES ? token % 40 : 0;
-        for (size_t k = 0; k < size; k++) s.bytes[(size_t) s.offsets[i] + k] = (uint8_t) (token >> (k % 8 * 8));
+        for (size_t k = 0; k < size; k++)
+            s.bytes[(size_t) s.offsets[i] + k] = (uint8_t) (token >> (k % 8 * 8));
         s.offsets[i + 1] = s.offsets[i] + (int32_t) size;
     }
     if (lane == LANE_BYTES) {
@@ -147,7 +148,8 @@ zeros_of_different_length_are_different(void **state)
     size_t             taken;
     firn_error         err = {0};
     FIRN_AUTO(dictionary_done) dictionary d = {0};
-    for (int32_t i = 0; i < 23; i++) offsets[i + 1] = offsets[i] + i;
+    for (int32_t i = 0; i < 23; i++)
+        offsets[i + 1] = offsets[i] + i;
     const value_view values = {.count = 23, .bytes = bytes, .starts = offsets, .ends = offsets + 1};
     dictionary_init(&d, &leaf, 1000, 1000);
 

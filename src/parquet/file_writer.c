@@ -23,23 +23,28 @@ const parquet_options parquet_options_default = {
 enum { LEAF_SIZE_BYTES_GUESS = 2 };
 
 /* However many columns there are. */
-enum { VALUE_SIZE_GUESS = 16, LEAST_PAGE_SIZE_BYTES = 32 << 10, LEAST_PAGE_ROWS = 2000, LEAST_DICTIONARY_SIZE_BYTES = 8 << 10 };
+enum {
+    VALUE_SIZE_GUESS = 16,
+    LEAST_PAGE_SIZE_BYTES = 32 << 10,
+    LEAST_PAGE_ROWS = 2000,
+    LEAST_DICTIONARY_SIZE_BYTES = 8 << 10
+};
 
 struct parquet_writer {
-    table_schema    *table;
-    parquet_options  options;
-    firn_sink       *sink;
-    parquet_schema   schema;
-    column_writer   *columns; /* one per leaf */
-    page_writer      pages;
-    row_shredder     shredder;
-    firn_buffer      body;                         /* scratch: a page before compression */
-    firn_buffer      column_index, offset_index;   /* of all row groups so far */
-    row_group_info  *row_groups;
-    unsigned         row_group_count, row_group_capacity;
-    uint64_t         row_count, group_row_count;   /* of closed row groups; of the open one */
-    size_t           group_size_bytes;             /* of the open one, about */
-    bool             is_closed, is_broken;
+    table_schema   *table;
+    parquet_options options;
+    firn_sink      *sink;
+    parquet_schema  schema;
+    column_writer  *columns; /* one per leaf */
+    page_writer     pages;
+    row_shredder    shredder;
+    firn_buffer     body;                       /* scratch: a page before compression */
+    firn_buffer     column_index, offset_index; /* of all row groups so far */
+    row_group_info *row_groups;
+    unsigned        row_group_count, row_group_capacity;
+    uint64_t        row_count, group_row_count; /* of closed row groups; of the open one */
+    size_t          group_size_bytes;           /* of the open one, about */
+    bool            is_closed, is_broken;
 };
 
 static size_t
@@ -48,13 +53,14 @@ at_least(size_t value, size_t least)
     return value < least ? least : value;
 }
 
-/* Open pages hold no more than a row group together, and so do dictionaries: a table of many columns gets smaller ones of
- * each. */
+/* Open pages hold no more than a row group together, and so do dictionaries: a table of many columns gets smaller ones
+ * of each. */
 static void
 fit_options(parquet_options *options, size_t leaf_count)
 {
     size_t share = options->row_group_size_bytes / leaf_count;
-    size_t page_size = at_least(share, LEAST_PAGE_SIZE_BYTES), page_rows = at_least(share / VALUE_SIZE_GUESS, LEAST_PAGE_ROWS);
+    size_t page_size = at_least(share, LEAST_PAGE_SIZE_BYTES),
+           page_rows = at_least(share / VALUE_SIZE_GUESS, LEAST_PAGE_ROWS);
     size_t dictionary_size = at_least(share, LEAST_DICTIONARY_SIZE_BYTES);
 
     if (options->page_size_bytes > page_size) options->page_size_bytes = page_size;
@@ -108,9 +114,11 @@ parquet_writer_free(parquet_writer *w)
     if (!w) return;
     if (w->sink && !w->is_closed) firn_sink_abort(w->sink);
     firn_sink_free(w->sink);
-    for (unsigned i = 0; w->columns && i < w->schema.leaf_count; i++) column_writer_done(&w->columns[i]);
+    for (unsigned i = 0; w->columns && i < w->schema.leaf_count; i++)
+        column_writer_done(&w->columns[i]);
     firn_free(w->columns);
-    for (unsigned i = 0; i < w->row_group_count; i++) firn_free(w->row_groups[i].chunks);
+    for (unsigned i = 0; i < w->row_group_count; i++)
+        firn_free(w->row_groups[i].chunks);
     firn_free(w->row_groups);
     page_writer_done(&w->pages);
     row_shredder_done(&w->shredder);
@@ -223,7 +231,8 @@ parquet_writer_memory_bytes(const parquet_writer *w)
     size_t size = w->body.capacity + w->pages.zipped.capacity + w->column_index.capacity + w->offset_index.capacity +
                   row_shredder_memory_bytes(&w->shredder) +
                   w->row_group_count * (size_t) w->schema.leaf_count * sizeof(chunk_info);
-    for (unsigned i = 0; i < w->schema.leaf_count; i++) size += column_writer_memory_bytes(&w->columns[i]);
+    for (unsigned i = 0; i < w->schema.leaf_count; i++)
+        size += column_writer_memory_bytes(&w->columns[i]);
     return size;
 }
 
@@ -281,8 +290,10 @@ describe_file(const parquet_writer *w, parquet_file_info *ret_info, firn_error *
     info.row_count = w->row_count;
     info.row_group_count = w->row_group_count;
     info.column_count = w->schema.leaf_count;
-    for (unsigned i = 0; i < w->row_group_count; i++) info.row_group_offset[i] = (int64_t) w->row_groups[i].offset;
-    for (unsigned i = 0; i < w->schema.leaf_count; i++) describe_column(&w->columns[i], &info.columns[i]);
+    for (unsigned i = 0; i < w->row_group_count; i++)
+        info.row_group_offset[i] = (int64_t) w->row_groups[i].offset;
+    for (unsigned i = 0; i < w->schema.leaf_count; i++)
+        describe_column(&w->columns[i], &info.columns[i]);
     *ret_info = info;
     info = (parquet_file_info){0};
     return FIRN_OK;

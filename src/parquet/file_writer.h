@@ -19,18 +19,18 @@
 
 typedef enum parquet_codec {
     PARQUET_UNCOMPRESSED = 0,
-    PARQUET_SNAPPY       = 1,
-    PARQUET_GZIP         = 2,
-    PARQUET_ZSTD         = 6,
-    PARQUET_LZ4_RAW      = 7,
+    PARQUET_SNAPPY = 1,
+    PARQUET_GZIP = 2,
+    PARQUET_ZSTD = 6,
+    PARQUET_LZ4_RAW = 7,
 } parquet_codec;
 
 typedef struct parquet_options {
     parquet_codec codec;
     int           compression_level;
-    size_t        page_size_bytes;       /* uncompressed values of a data page */
-    size_t        page_rows_max;         /* rows of a data page */
-    size_t        row_group_size_bytes;  /* compressed so far + estimate of open pages */
+    size_t        page_size_bytes;      /* uncompressed values of a data page */
+    size_t        page_rows_max;        /* rows of a data page */
+    size_t        row_group_size_bytes; /* compressed so far + estimate of open pages */
     uint64_t      row_group_rows_max;
     size_t        dictionary_size_bytes; /* a column gives up its dictionary past this */
 } parquet_options;
@@ -40,11 +40,11 @@ extern const parquet_options parquet_options_default;
  * else truncated (max rounded up at a character boundary; has_max false where that is impossible). */
 #define PARQUET_BOUND_MAX 64
 typedef struct parquet_column_info {
-    int32_t  field_id;          /* of the leaf */
-    uint64_t compressed_bytes;  /* with page headers, dictionary included */
-    uint64_t value_count;       /* nulls and empty lists' placeholders included */
+    int32_t  field_id;         /* of the leaf */
+    uint64_t compressed_bytes; /* with page headers, dictionary included */
+    uint64_t value_count;      /* nulls and empty lists' placeholders included */
     uint64_t null_count;
-    uint64_t nan_count;         /* float and double */
+    uint64_t nan_count;                      /* float and double */
     bool     has_bounds_min, has_bounds_max; /* false below a list or map */
     uint8_t  min_size, max_size;
     uint8_t  min[PARQUET_BOUND_MAX], max[PARQUET_BOUND_MAX];
@@ -67,12 +67,12 @@ FIRN_MUST_USE firn_status parquet_writer_open(table_schema *schema, const parque
 /* `rows`: a struct array with the schema's columns; borrowed. Its `offset` and its children's are honoured. */
 FIRN_MUST_USE firn_status parquet_writer_add(parquet_writer *writer, const struct ArrowArray *rows, firn_error *err);
 /* Bytes written and buffered: what the file would have if it were closed now, about. */
-uint64_t parquet_writer_size_bytes(const parquet_writer *writer);
+uint64_t                  parquet_writer_size_bytes(const parquet_writer *writer);
 /* Memory held now, for the budget. */
-size_t parquet_writer_memory_bytes(const parquet_writer *writer);
+size_t                    parquet_writer_memory_bytes(const parquet_writer *writer);
 /* Footer, sink finished: the file is there. The writer is only good for free afterwards. */
 FIRN_MUST_USE firn_status parquet_writer_close(parquet_writer *writer, parquet_file_info *ret_info, firn_error *err);
-void parquet_writer_free(parquet_writer *writer);
+void                      parquet_writer_free(parquet_writer *writer);
 FIRN_DEFINE_FREEP(parquet_writer, parquet_writer_free)
 
 #endif

@@ -62,7 +62,7 @@ new_sink(firn_buffer *out)
     return &sink->base;
 }
 
-static const data_type    of_int = {.kind = TYPE_INT}, of_text = {.kind = TYPE_STRING},
+static const data_type of_int = {.kind = TYPE_INT}, of_text = {.kind = TYPE_STRING},
                        of_cents = {.kind = TYPE_DECIMAL, .precision = 4, .scale = 2};
 static const schema_field element[] = {{.id = 3, .name = "element", .type = &of_int}};
 static const data_type    of_list = {.kind = TYPE_LIST, .field_count = 1, .fields = element};
@@ -117,15 +117,16 @@ write_rows(const struct ArrowArray *rows, const parquet_options *options, parque
 
 /* One column of int32. */
 typedef struct int_rows {
-    const void        *buffers[2];
-    struct ArrowArray  column, *children[1], rows;
+    const void       *buffers[2];
+    struct ArrowArray column, *children[1], rows;
 } int_rows;
 
 static const struct ArrowArray *
 int_rows_init(int_rows *r, const uint8_t *valid, const int32_t *values, int64_t count)
 {
     *r = (int_rows){.buffers = {valid, values}};
-    r->column = (struct ArrowArray){.length = count, .null_count = valid ? -1 : 0, .n_buffers = 2, .buffers = r->buffers};
+    r->column =
+        (struct ArrowArray){.length = count, .null_count = valid ? -1 : 0, .n_buffers = 2, .buffers = r->buffers};
     r->children[0] = &r->column;
     r->rows = (struct ArrowArray){.length = count, .n_children = 1, .children = r->children};
     return &r->rows;
@@ -137,12 +138,11 @@ required_column_is_a_header_and_values(void **state)
     (void) state;
     static const int32_t values[] = {1, 2, 3};
     static const uint8_t golden[] = {
-        'P', 'A', 'R', '1',
-        0x15, 0x00,                                     /* a data page */
+        'P',  'A',  'R',  '1',  0x15, 0x00,             /* a data page */
         0x15, 0x18, 0x15, 0x18,                         /* of 12 bytes, 12 compressed */
         0x2c, 0x15, 0x06,                               /* with 3 values */
         0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00, /* PLAIN, levels RLE */
-        1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0,
+        1,    0,    0,    0,    2,    0,    0,    0,    3, 0, 0, 0,
     };
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
     int_rows                                            rows;
@@ -168,9 +168,9 @@ static void
 nulls_become_definition_levels(void **state)
 {
     (void) state;
-    static const int32_t values[] = {1, 99, 3};
-    static const uint8_t valid = 0x05;
-    static const uint8_t golden[] = {2, 0, 0, 0, 0x03, 0x05, 1, 0, 0, 0, 3, 0, 0, 0};
+    static const int32_t                                values[] = {1, 99, 3};
+    static const uint8_t                                valid = 0x05;
+    static const uint8_t                                golden[] = {2, 0, 0, 0, 0x03, 0x05, 1, 0, 0, 0, 3, 0, 0, 0};
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
     int_rows                                            rows;
     const parquet_options                               options = plain_options();
@@ -195,7 +195,11 @@ lists_become_levels(void **state)
     const void           *element_buffers[] = {&element_valid, values}, *list_buffers[] = {&valid, offsets};
     struct ArrowArray     elements = {.length = 3, .null_count = 1, .n_buffers = 2, .buffers = element_buffers};
     struct ArrowArray    *list_children[] = {&elements};
-    struct ArrowArray     list = {.length = 4, .null_count = 1, .n_buffers = 2, .buffers = list_buffers, .n_children = 1,
+    struct ArrowArray     list = {.length = 4,
+                                  .null_count = 1,
+                                  .n_buffers = 2,
+                                  .buffers = list_buffers,
+                                  .n_children = 1,
                                   .children = list_children};
     struct ArrowArray    *children[] = {&list};
     struct ArrowArray     rows = {.length = 4, .n_children = 1, .children = children};
@@ -234,9 +238,9 @@ row_groups_end_at_their_limit(void **state)
 {
     (void) state;
     enum { COUNT = 1000 };
-    static int32_t  values[COUNT];
-    int_rows        rows;
-    parquet_options options = plain_options();
+    static int32_t                                      values[COUNT];
+    int_rows                                            rows;
+    parquet_options                                     options = plain_options();
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
     options.row_group_rows_max = 300;
     make_schema(&(schema_field){.id = 1, .name = "n", .required = true, .type = &of_int}, 1);
@@ -267,9 +271,9 @@ static void
 null_in_a_required_column_is_refused(void **state)
 {
     (void) state;
-    static const int32_t values[] = {1, 2};
-    static const uint8_t valid = 0x01;
-    int_rows             rows;
+    static const int32_t                            values[] = {1, 2};
+    static const uint8_t                            valid = 0x01;
+    int_rows                                        rows;
     FIRN_AUTO(parquet_writer_freep) parquet_writer *writer = NULL;
     make_schema(&(schema_field){.id = 1, .name = "n", .required = true, .type = &of_int}, 1);
     assert_int_equal(parquet_writer_open(schema, &parquet_options_default, new_sink(&out), &writer, &err), FIRN_OK);
@@ -283,9 +287,9 @@ static void
 decimal_beyond_its_precision_is_refused(void **state)
 {
     (void) state;
-    static const int32_t values[] = {10000};
-    int_rows             rows;
-    parquet_file_info    info;
+    static const int32_t                            values[] = {10000};
+    int_rows                                        rows;
+    parquet_file_info                               info;
     FIRN_AUTO(parquet_writer_freep) parquet_writer *writer = NULL;
     make_schema(&(schema_field){.id = 1, .name = "price", .type = &of_cents}, 1);
     assert_int_equal(parquet_writer_open(schema, &parquet_options_default, new_sink(&out), &writer, &err), FIRN_OK);
@@ -344,14 +348,16 @@ make_mixed(batch *ret_rows)
         char     text[32];
         (void) snprintf(text, sizeof text, "text %llu", (unsigned long long) random % 40);
         assert_int_equal(random % 5 ? column_add_i64(builders[0], (int64_t) (random % 1000), &err)
-                                    : column_add_null(builders[0], &err), FIRN_OK);
+                                    : column_add_null(builders[0], &err),
+                         FIRN_OK);
         assert_int_equal(column_add_text(builders[1], random % 7 ? text : NULL, &err), FIRN_OK);
         for (uint64_t k = 0; k < random % 3; k++)
             assert_int_equal(column_add_i64(column_child(builders[2], 0), (int64_t) k, &err), FIRN_OK);
         assert_int_equal(column_end(builders[2], &err), FIRN_OK);
     }
     assert_int_equal(batch_from_builders(schema, builders, ret_rows, &err), FIRN_OK);
-    for (unsigned c = 0; c < 3; c++) column_builder_free(builders[c]);
+    for (unsigned c = 0; c < 3; c++)
+        column_builder_free(builders[c]);
 }
 
 static void
@@ -400,11 +406,12 @@ size_is_known_beforehand(void **state)
 {
     (void) state;
     enum { COUNT = 100000 };
-    int32_t        *values = malloc(COUNT * sizeof *values);
-    int_rows        rows;
+    int32_t                                            *values = malloc(COUNT * sizeof *values);
+    int_rows                                            rows;
     FIRN_AUTO(parquet_writer_freep) parquet_writer     *writer = NULL;
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
-    for (uint64_t i = 0; i < COUNT; i++) values[i] = (int32_t) (firn_hash_u64(i) % 5000);
+    for (uint64_t i = 0; i < COUNT; i++)
+        values[i] = (int32_t) (firn_hash_u64(i) % 5000);
     make_schema(&(schema_field){.id = 1, .name = "n", .required = true, .type = &of_int}, 1);
     assert_int_equal(parquet_writer_open(schema, &parquet_options_default, new_sink(&out), &writer, &err), FIRN_OK);
     assert_int_equal(parquet_writer_add(writer, int_rows_init(&rows, NULL, values, COUNT), &err), FIRN_OK);
@@ -423,13 +430,13 @@ memory_is_bound_for_any_width(void **state)
 {
     (void) state;
     enum { COLUMNS = 500, ROWS = 2000, BATCHES = 12, TEXT_SIZE = 20 };
-    schema_field                          *fields = calloc(COLUMNS, sizeof *fields);
-    struct ArrowArray                    **children = calloc(COLUMNS, sizeof *children);
-    int32_t                               *offsets = malloc((ROWS + 1) * sizeof *offsets);
-    uint8_t                               *bytes = malloc(ROWS * TEXT_SIZE);
-    const void                            *buffers[] = {NULL, offsets, bytes};
-    struct ArrowArray                      column = {.length = ROWS, .n_buffers = 3, .buffers = buffers};
-    struct ArrowArray                      rows = {.length = ROWS, .n_children = COLUMNS, .children = children};
+    schema_field       *fields = calloc(COLUMNS, sizeof *fields);
+    struct ArrowArray **children = calloc(COLUMNS, sizeof *children);
+    int32_t            *offsets = malloc((ROWS + 1) * sizeof *offsets);
+    uint8_t            *bytes = malloc(ROWS * TEXT_SIZE);
+    const void         *buffers[] = {NULL, offsets, bytes};
+    struct ArrowArray   column = {.length = ROWS, .n_buffers = 3, .buffers = buffers};
+    struct ArrowArray   rows = {.length = ROWS, .n_children = COLUMNS, .children = children};
     FIRN_AUTO(parquet_writer_freep) parquet_writer     *writer = NULL;
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
     size_t                                              memory_max = 0;
@@ -437,12 +444,14 @@ memory_is_bound_for_any_width(void **state)
         fields[i] = (schema_field){.id = (int32_t) i + 1, .name = "t", .type = &of_text};
         children[i] = &column;
     }
-    for (int32_t i = 0; i <= ROWS; i++) offsets[i] = i * TEXT_SIZE;
+    for (int32_t i = 0; i <= ROWS; i++)
+        offsets[i] = i * TEXT_SIZE;
     make_schema(fields, COLUMNS);
     assert_int_equal(parquet_writer_open(schema, &parquet_options_default, new_sink(&out), &writer, &err), FIRN_OK);
 
     for (uint64_t b = 0; b < BATCHES; b++) {
-        for (uint64_t i = 0; i < ROWS * TEXT_SIZE; i++) bytes[i] = (uint8_t) (' ' + firn_hash_u64(b << 32 | i) % 64);
+        for (uint64_t i = 0; i < ROWS * TEXT_SIZE; i++)
+            bytes[i] = (uint8_t) (' ' + firn_hash_u64(b << 32 | i) % 64);
         assert_int_equal(parquet_writer_add(writer, &rows, &err), FIRN_OK);
         size_t memory = parquet_writer_memory_bytes(writer);
         if (memory > memory_max) memory_max = memory;

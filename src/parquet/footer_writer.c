@@ -107,7 +107,8 @@ write_chunk(thrift_writer *w, const footer_input *input, const parquet_leaf *lea
     thrift_write_i32(w, 1, (int32_t) leaf->physical);
     write_encodings(w, chunk);
     thrift_write_list(w, 3, THRIFT_BINARY, leaf->path_count);
-    for (unsigned i = 0; i < leaf->path_count; i++) thrift_element_binary(w, firn_slice_text(leaf->path[i]));
+    for (unsigned i = 0; i < leaf->path_count; i++)
+        thrift_element_binary(w, firn_slice_text(leaf->path[i]));
     thrift_write_i32(w, 4, (int32_t) input->codec);
     thrift_write_i64(w, 5, (int64_t) chunk->value_count);
     thrift_write_i64(w, 6, (int64_t) chunk->uncompressed_bytes);
@@ -156,10 +157,12 @@ footer_write(const footer_input *input, firn_buffer *out, firn_error *err)
     thrift_write_begin(&w, out, err);
     thrift_write_i32(&w, 1, FORMAT_VERSION);
     thrift_write_list(&w, 2, THRIFT_STRUCT, schema->node_count);
-    for (unsigned i = 0; i < schema->node_count; i++) write_node(&w, &schema->nodes[i], i == 0);
+    for (unsigned i = 0; i < schema->node_count; i++)
+        write_node(&w, &schema->nodes[i], i == 0);
     thrift_write_i64(&w, 3, (int64_t) input->row_count);
     thrift_write_list(&w, 4, THRIFT_STRUCT, input->row_group_count);
-    for (unsigned i = 0; i < input->row_group_count; i++) write_row_group(&w, input, i);
+    for (unsigned i = 0; i < input->row_group_count; i++)
+        write_row_group(&w, input, i);
     thrift_write_text(&w, 6, CREATED_BY);
     thrift_write_list(&w, 7, THRIFT_STRUCT, schema->leaf_count);
     for (unsigned i = 0; i < schema->leaf_count; i++) {

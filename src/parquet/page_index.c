@@ -48,15 +48,18 @@ page_index_add_columns(const parquet_leaf *leaf, const page_entry pages[], size_
     thrift_writer                w;
     thrift_write_begin(&w, out, err);
     thrift_write_list(&w, 1, THRIFT_FALSE, page_count);
-    for (size_t i = 0; i < page_count; i++) thrift_element_bool(&w, pages[i].is_null_page);
+    for (size_t i = 0; i < page_count; i++)
+        thrift_element_bool(&w, pages[i].is_null_page);
     write_bounds(&w, 2, pages, page_count, false);
     write_bounds(&w, 3, pages, page_count, true);
     thrift_write_i32(&w, 4, (int32_t) order);
     thrift_write_list(&w, 5, THRIFT_I64, page_count);
-    for (size_t i = 0; i < page_count; i++) thrift_element_i64(&w, (int64_t) pages[i].null_count);
+    for (size_t i = 0; i < page_count; i++)
+        thrift_element_i64(&w, (int64_t) pages[i].null_count);
     if (leaf->physical == PARQUET_FLOAT || leaf->physical == PARQUET_DOUBLE) {
         thrift_write_list(&w, 8, THRIFT_I64, page_count);
-        for (size_t i = 0; i < page_count; i++) thrift_element_i64(&w, (int64_t) pages[i].nan_count);
+        for (size_t i = 0; i < page_count; i++)
+            thrift_element_i64(&w, (int64_t) pages[i].nan_count);
     }
     return thrift_write_end(&w);
 }

@@ -11,7 +11,7 @@
 #include "parquet/statistics.h"
 
 typedef struct page_entry {
-    uint64_t      offset; /* from the chunk's first data page */
+    uint64_t      offset;     /* from the chunk's first data page */
     uint32_t      size_bytes; /* with header */
     bool          is_null_page;
     uint64_t      first_row; /* in the row group */
@@ -20,7 +20,7 @@ typedef struct page_entry {
 } page_entry;
 
 /* false: no column index is possible for these pages. */
-bool page_index_has_bounds(const page_entry pages[], size_t page_count);
+bool                      page_index_has_bounds(const page_entry pages[], size_t page_count);
 FIRN_MUST_USE firn_status page_index_add_columns(const parquet_leaf *leaf, const page_entry pages[], size_t page_count,
                                                  firn_buffer *out, firn_error *err);
 /* `file_offset`: of the chunk's first data page. */

@@ -25,7 +25,7 @@ typedef struct page_sizes {
 } page_sizes;
 
 FIRN_MUST_USE firn_status page_writer_init(page_writer *w, parquet_codec codec, int level, firn_error *err);
-void page_writer_done(page_writer *w);
+void                      page_writer_done(page_writer *w);
 
 /* `value_count` counts nulls too. */
 FIRN_MUST_USE firn_status page_writer_add_data(page_writer *w, firn_slice body, size_t value_count,

@@ -22,7 +22,8 @@ count_nodes(const schema_field *field, unsigned *nodes, unsigned *leaves)
     const data_type *type = field->type;
     *nodes += type->kind == TYPE_LIST || type->kind == TYPE_MAP ? 2 : 1;
     if (!type_is_nested(type->kind)) ++*leaves;
-    for (unsigned i = 0; i < type->field_count; i++) count_nodes(&type->fields[i], nodes, leaves);
+    for (unsigned i = 0; i < type->field_count; i++)
+        count_nodes(&type->fields[i], nodes, leaves);
 }
 
 static void
@@ -109,8 +110,9 @@ describe_primitive(const data_type *type, parquet_node *node, value_lane *ret_la
         assert(!"a primitive");
     }
     static const value_lane lanes[] = {
-        [PARQUET_BOOLEAN] = LANE_BOOL, [PARQUET_INT32] = LANE_32, [PARQUET_FLOAT] = LANE_32,
-        [PARQUET_INT64] = LANE_64,     [PARQUET_INT96] = LANE_BYTES, [PARQUET_DOUBLE] = LANE_64,
+        [PARQUET_BOOLEAN] = LANE_BOOL,     [PARQUET_INT32] = LANE_32,
+        [PARQUET_FLOAT] = LANE_32,         [PARQUET_INT64] = LANE_64,
+        [PARQUET_INT96] = LANE_BYTES,      [PARQUET_DOUBLE] = LANE_64,
         [PARQUET_BYTE_ARRAY] = LANE_BYTES, [PARQUET_FIXED_LEN_BYTE_ARRAY] = LANE_BYTES,
     };
     *ret_lane = node->type_length && type->kind == TYPE_DECIMAL ? LANE_128 : lanes[node->physical];
@@ -174,9 +176,7 @@ add_children(walk *w, const schema_field *field)
     const data_type         *type = field->type;
     for (unsigned i = 0; i < type->field_count; i++) {
         const schema_field *child = &type->fields[i];
-        const char         *name = type->kind == TYPE_STRUCT ? child->name
-                                   : type->kind == TYPE_LIST ? "element"
-                                                             : map_names[i];
+        const char *name = type->kind == TYPE_STRUCT ? child->name : type->kind == TYPE_LIST ? "element" : map_names[i];
         w->child_index[w->depth - 1] = i;
         FIRN_TRY(add_field(w, child, name));
     }
@@ -187,8 +187,7 @@ static firn_status
 add_field(walk *w, const schema_field *field, const char *name)
 {
     const data_type *type = field->type;
-    const unsigned   path_count = w->path_count, depth = w->depth, definition = w->definition,
-                   repetition = w->repetition;
+    const unsigned path_count = w->path_count, depth = w->depth, definition = w->definition, repetition = w->repetition;
 
     if (w->depth == PARQUET_LEVEL_MAX || w->definition + 2 > PARQUET_LEVEL_MAX)
         return firn_fail(w->err, FIRN_E_TYPE_UNSUPPORTED, "column '%s' is nested too deeply", w->path[0]);
@@ -232,7 +231,8 @@ parquet_schema_init(parquet_schema *schema, const table_schema *table, firn_erro
     *schema = (parquet_schema){0};
     if (table->field_count == 0)
         return firn_fail(err, FIRN_E_TYPE_UNSUPPORTED, "a table without columns has no form in Parquet");
-    for (unsigned i = 0; i < table->field_count; i++) count_nodes(&table->fields[i], &node_count, &leaf_count);
+    for (unsigned i = 0; i < table->field_count; i++)
+        count_nodes(&table->fields[i], &node_count, &leaf_count);
     schema->nodes = firn_arena_array(&schema->arena, node_count, sizeof *schema->nodes);
     schema->leaves = firn_arena_array(&schema->arena, leaf_count ? leaf_count : 1, sizeof *schema->leaves);
     if (!schema->nodes || !schema->leaves) return firn_fail_memory(err, "a Parquet schema");

@@ -34,22 +34,22 @@ typedef struct parquet_node {
     unsigned           type_length; /* FIXED_LEN_BYTE_ARRAY, else 0 */
     parquet_converted  converted;
     parquet_logical    logical;
-    bool               is_utc;             /* time, timestamp */
-    unsigned           precision, scale;   /* decimal */
+    bool               is_utc;           /* time, timestamp */
+    unsigned           precision, scale; /* decimal */
 } parquet_node;
 
 typedef struct parquet_leaf {
-    const schema_field *field;
-    unsigned            column_index; /* of the top-level column that it is in */
-    parquet_type        physical;
-    unsigned            type_length;
-    value_lane          lane;
-    unsigned            definition_max, repetition_max;
-    unsigned            path_count;
-    const char        **path;  /* names from below the root to the leaf */
-    unsigned            depth; /* fields from the top-level column to the leaf, both included */
+    const schema_field  *field;
+    unsigned             column_index; /* of the top-level column that it is in */
+    parquet_type         physical;
+    unsigned             type_length;
+    value_lane           lane;
+    unsigned             definition_max, repetition_max;
+    unsigned             path_count;
+    const char         **path;  /* names from below the root to the leaf */
+    unsigned             depth; /* fields from the top-level column to the leaf, both included */
     const schema_field **fields;
-    const unsigned     *child_index; /* fields[i + 1] is child child_index[i] of fields[i] */
+    const unsigned      *child_index; /* fields[i + 1] is child child_index[i] of fields[i] */
 } parquet_leaf;
 
 typedef struct parquet_schema {
@@ -61,7 +61,7 @@ typedef struct parquet_schema {
 
 /* Borrows `table` until done. */
 FIRN_MUST_USE firn_status parquet_schema_init(parquet_schema *schema, const table_schema *table, firn_error *err);
-void parquet_schema_done(parquet_schema *schema);
+void                      parquet_schema_done(parquet_schema *schema);
 
 /* Whether bounds of the leaf's whole column mean something to Iceberg: not below a list or map. */
 static inline bool

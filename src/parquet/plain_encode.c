@@ -35,7 +35,8 @@ static size_t
 encode_fixed(const value_view *values, size_t size, uint8_t *out)
 {
     uint8_t *at = out;
-    for (size_t i = 0; i < values->count; i++, at += size) memcpy(at, values->bytes + values->starts[i], size);
+    for (size_t i = 0; i < values->count; i++, at += size)
+        memcpy(at, values->bytes + values->starts[i], size);
     return (size_t) (at - out);
 }
 
@@ -69,7 +70,8 @@ plain_size_bytes(const parquet_leaf *leaf, const value_view *values)
     }
     if (leaf->type_length) return values->count * leaf->type_length;
     size_t size = values->count * LENGTH_SIZE;
-    for (size_t i = 0; i < values->count; i++) size += (size_t) (values->ends[i] - values->starts[i]);
+    for (size_t i = 0; i < values->count; i++)
+        size += (size_t) (values->ends[i] - values->starts[i]);
     return size;
 }
 
@@ -104,7 +106,8 @@ plain_pack_bools(firn_slice bools, firn_buffer *out, firn_error *err)
         at[i] = (uint8_t) ((load_le64(bools.data + i * 8) * UINT64_C(0x0102040810204080)) >> 56);
     }
     if (bools.size % 8) at[whole] = 0;
-    for (size_t i = whole * 8; i < bools.size; i++) at[whole] = (uint8_t) (at[whole] | bools.data[i] << (i % 8));
+    for (size_t i = whole * 8; i < bools.size; i++)
+        at[whole] = (uint8_t) (at[whole] | bools.data[i] << (i % 8));
     out->size += size;
     return FIRN_OK;
 }

@@ -16,6 +16,6 @@ FIRN_MUST_USE firn_status plain_encode(const parquet_leaf *leaf, const value_vie
 /* Bytes 0 and 1 → bits, the first in the lowest. */
 FIRN_MUST_USE firn_status plain_pack_bools(firn_slice bools, firn_buffer *out, firn_error *err);
 /* Bytes that plain_encode would add. */
-size_t plain_size_bytes(const parquet_leaf *leaf, const value_view *values);
+size_t                    plain_size_bytes(const parquet_leaf *leaf, const value_view *values);
 
 #endif

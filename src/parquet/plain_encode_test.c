@@ -66,7 +66,7 @@ strings_have_their_length_before_them(void **state)
     (void) state;
     const parquet_leaf leaf = {.lane = LANE_BYTES, .physical = PARQUET_BYTE_ARRAY};
     const int32_t      offsets[] = {0, 2, 2, 5};
-    const value_view   values = {.count = 3, .bytes = (const uint8_t *) "abxyz", .starts = offsets, .ends = offsets + 1};
+    const value_view values = {.count = 3, .bytes = (const uint8_t *) "abxyz", .starts = offsets, .ends = offsets + 1};
 
     assert_int_equal(plain_encode(&leaf, &values, &out, &err), FIRN_OK);
 
@@ -82,7 +82,8 @@ long_strings_are_copied_whole(void **state)
     const int32_t      offsets[] = {0, 33, 65, 100};
     uint8_t            bytes[100];
     const value_view   values = {.count = 3, .bytes = bytes, .starts = offsets, .ends = offsets + 1};
-    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t) i;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t) i;
 
     assert_int_equal(plain_encode(&leaf, &values, &out, &err), FIRN_OK);
 

@@ -11,7 +11,8 @@ put_run(uint32_t value, size_t value_count, unsigned bit_width, uint8_t *out)
 {
     size_t   size = varint_encode((uint64_t) value_count << 1, out);
     unsigned value_size = (bit_width + 7) / 8;
-    for (unsigned i = 0; i < value_size; i++) out[size++] = (uint8_t) (value >> (8 * i));
+    for (unsigned i = 0; i < value_size; i++)
+        out[size++] = (uint8_t) (value >> (8 * i));
     return size;
 }
 
@@ -40,7 +41,8 @@ static inline bool
 group_is_equal(const uint32_t *values)
 {
     uint32_t different = 0;
-    for (unsigned i = 1; i < GROUP; i++) different |= values[i] ^ values[0];
+    for (unsigned i = 1; i < GROUP; i++)
+        different |= values[i] ^ values[0];
     return different == 0;
 }
 
@@ -67,7 +69,8 @@ rle_encode(const uint32_t values[], size_t value_count, unsigned bit_width, firn
             continue;
         }
         size_t run_end = at + GROUP;
-        while (run_end < value_count && values[run_end] == values[at]) run_end++;
+        while (run_end < value_count && values[run_end] == values[at])
+            run_end++;
         if (run_end - at >= length_min) {
             FIRN_TRY(add_packed(values + packed_from, at - packed_from, bit_width, out, err));
             FIRN_TRY(rle_encode_run(values[at], run_end - at, bit_width, out, err));
@@ -88,9 +91,11 @@ rle_encode_bits(const uint8_t *bits, size_t bit_count, firn_buffer *out, firn_er
 
     for (;;) {
         uint64_t value = 0;
-        while (word < word_count && (value = load_le64(bits + word * 8)) != 0 && value != UINT64_MAX) word++;
+        while (word < word_count && (value = load_le64(bits + word * 8)) != 0 && value != UINT64_MAX)
+            word++;
         size_t run_from = word;
-        while (word < word_count && load_le64(bits + word * 8) == value) word++;
+        while (word < word_count && load_le64(bits + word * 8) == value)
+            word++;
 
         size_t packed_size = (run_from < word_count ? run_from * 8 : byte_count) - packed_from;
         if (packed_size) {

@@ -56,7 +56,8 @@ equal_values_become_a_run(void **state)
 {
     (void) state;
     uint32_t values[100];
-    for (size_t i = 0; i < FIRN_COUNT(values); i++) values[i] = 300;
+    for (size_t i = 0; i < FIRN_COUNT(values); i++)
+        values[i] = 300;
 
     assert_int_equal(rle_encode(values, 100, 9, &out, &err), FIRN_OK);
 
@@ -68,7 +69,8 @@ run_between_others_is_found(void **state)
 {
     (void) state;
     uint32_t values[8 + 40 + 3] = {1, 2, 3, 4, 5, 6, 7, 8};
-    for (size_t i = 8; i < 48; i++) values[i] = 9;
+    for (size_t i = 8; i < 48; i++)
+        values[i] = 9;
     values[48] = 1, values[49] = 2, values[50] = 3;
 
     assert_int_equal(rle_encode(values, 51, 8, &out, &err), FIRN_OK);

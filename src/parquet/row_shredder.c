@@ -11,9 +11,10 @@ void
 row_shredder_init(row_shredder *s)
 {
     *s = (row_shredder){0};
-    firn_buffer *all[] = {&s->index[0],      &s->index[1],      &s->definition[0], &s->definition[1], &s->repetition[0],
-                          &s->repetition[1], &s->values,        &s->starts,        &s->ends};
-    for (size_t i = 0; i < FIRN_COUNT(all); i++) firn_buffer_init(all[i], SCRATCH_SIZE_MAX);
+    firn_buffer *all[] = {&s->index[0],      &s->index[1], &s->definition[0], &s->definition[1], &s->repetition[0],
+                          &s->repetition[1], &s->values,   &s->starts,        &s->ends};
+    for (size_t i = 0; i < FIRN_COUNT(all); i++)
+        firn_buffer_init(all[i], SCRATCH_SIZE_MAX);
 }
 
 void
@@ -83,7 +84,8 @@ measure(const parquet_leaf *leaf, const struct ArrowArray *rows, size_t from, si
     size_t count = (size_t) (high - low);
     *ret_slots = count > row_count ? count : row_count;
     if (leaf->lane != LANE_BYTES) {
-        static const size_t sizes[] = {[LANE_BOOL] = 1, [LANE_32] = 4, [LANE_64] = 8, [LANE_128] = 16, [LANE_BYTES] = 0};
+        static const size_t sizes[] = {
+            [LANE_BOOL] = 1, [LANE_32] = 4, [LANE_64] = 8, [LANE_128] = 16, [LANE_BYTES] = 0};
         *ret_bytes = count * sizes[leaf->lane];
     } else if (leaf->type_length) {
         *ret_bytes = count * leaf->type_length;
@@ -136,7 +138,8 @@ unpack_bits(const uint8_t *bits, size_t from, size_t count, uint8_t *out)
             store_le64(out + i, ((spread + UINT64_C(0x7f7f7f7f7f7f7f7f)) >> 7) & UINT64_C(0x0101010101010101));
         }
     }
-    for (; i < count; i++) out[i] = bitmap_get(bits, from + i);
+    for (; i < count; i++)
+        out[i] = bitmap_get(bits, from + i);
 }
 
 /* All of [from, from + count) have values. */
@@ -159,7 +162,8 @@ view_range(row_shredder *s, const parquet_leaf *leaf, const struct ArrowArray *a
         FIRN_TRY(take_room(&s->starts, count + 1, sizeof *starts, &starts, err));
         if (count > (size_t) INT32_MAX / leaf->type_length)
             return firn_fail(err, FIRN_E_TYPE_UNSUPPORTED, "one row of column '%s' has too many values", leaf->path[0]);
-        for (size_t i = 0; i <= count; i++) starts[i] = (int32_t) i * size;
+        for (size_t i = 0; i <= count; i++)
+            starts[i] = (int32_t) i * size;
         ret_view->bytes = (const uint8_t *) array->buffers[1] + from * leaf->type_length;
         ret_view->starts = starts;
         ret_view->ends = starts + 1;
@@ -175,7 +179,8 @@ view_range(row_shredder *s, const parquet_leaf *leaf, const struct ArrowArray *a
     do {                                                                                                               \
         const type *from_ = (const type *) array->buffers[1];                                                          \
         type       *to_ = memory;                                                                                      \
-        for (size_t i = 0; i < count; i++) to_[i] = from_[index[i]];                                                   \
+        for (size_t i = 0; i < count; i++)                                                                             \
+            to_[i] = from_[index[i]];                                                                                  \
     } while (0)
 
 /* The values at `index`, ascending. */
@@ -192,7 +197,8 @@ view_picked(row_shredder *s, const parquet_leaf *leaf, const struct ArrowArray *
         FIRN_TRY(take_room(&s->values, count, sizeof(uint128), &memory, err));
         ret_view->fixed = memory;
         if (leaf->lane == LANE_BOOL) {
-            for (size_t i = 0; i < count; i++) ((uint8_t *) memory)[i] = bitmap_get(array->buffers[1], index[i]);
+            for (size_t i = 0; i < count; i++)
+                ((uint8_t *) memory)[i] = bitmap_get(array->buffers[1], index[i]);
         } else if (leaf->lane == LANE_32) {
             GATHER(uint32_t);
         } else if (leaf->lane == LANE_64) {
@@ -236,10 +242,12 @@ list_set_bits(const uint8_t *bits, size_t from, size_t count, uint32_t *out)
         if (at % 8 == 0 && count - i >= 64) {
             uint64_t word = load_le64(bits + at / 8);
             if (word == UINT64_MAX) {
-                for (unsigned k = 0; k < 64; k++) out[found + k] = (uint32_t) (at + k);
+                for (unsigned k = 0; k < 64; k++)
+                    out[found + k] = (uint32_t) (at + k);
                 found += 64;
             } else {
-                for (; word; word &= word - 1) out[found++] = (uint32_t) (at + (unsigned) __builtin_ctzll(word));
+                for (; word; word &= word - 1)
+                    out[found++] = (uint32_t) (at + (unsigned) __builtin_ctzll(word));
             }
             i += 64;
         } else {
@@ -349,7 +357,8 @@ cut_nested(row_shredder *s, const parquet_leaf *leaf, const struct ArrowArray *r
     uint8_t                  repetition_level = 0;
 
     FIRN_TRY(slots_init(s, side, row_count, &at, err));
-    for (size_t i = 0; i < row_count; i++) at.index[i] = (uint32_t) (rows->offset + (int64_t) (from + i));
+    for (size_t i = 0; i < row_count; i++)
+        at.index[i] = (uint32_t) (rows->offset + (int64_t) (from + i));
     memset(at.definition, 0, row_count);
     memset(at.repetition, 0, row_count);
     for (unsigned level = 0;; level++) {

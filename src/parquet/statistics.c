@@ -65,7 +65,8 @@ widen_real(value_stats *stats, double min, double max)
     static void name(value_stats *stats, const type *restrict values, size_t count)                                    \
     {                                                                                                                  \
         size_t nan_count = 0, first = 0;                                                                               \
-        while (first < count && __builtin_isnan(values[first])) first++;                                               \
+        while (first < count && __builtin_isnan(values[first]))                                                        \
+            first++;                                                                                                   \
         stats->nan_count += first;                                                                                     \
         if (first == count) return;                                                                                    \
         type min = values[first], max = min;                                                                           \
@@ -245,7 +246,8 @@ static size_t
 character_start(const uint8_t *bytes, size_t size)
 {
     size_t at = size - 1;
-    while (at > 0 && (bytes[at] & 0xc0) == 0x80) at--;
+    while (at > 0 && (bytes[at] & 0xc0) == 0x80)
+        at--;
     return at;
 }
 
@@ -267,7 +269,8 @@ static uint32_t
 decode_character(const uint8_t *bytes, size_t size)
 {
     uint32_t code = size == 1 ? bytes[0] : bytes[0] & (0xffu >> (size + 1));
-    for (size_t i = 1; i < size; i++) code = code << 6 | (bytes[i] & 0x3f);
+    for (size_t i = 1; i < size; i++)
+        code = code << 6 | (bytes[i] & 0x3f);
     return code;
 }
 
@@ -275,7 +278,8 @@ static size_t
 encode_character(uint32_t code, uint8_t out[4])
 {
     size_t size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = size; i-- > 1; code >>= 6) out[i] = (uint8_t) (0x80 | (code & 0x3f));
+    for (size_t i = size; i-- > 1; code >>= 6)
+        out[i] = (uint8_t) (0x80 | (code & 0x3f));
     out[0] = (uint8_t) (size == 1 ? code : (0xf00u >> size) | code);
     return size;
 }
@@ -305,7 +309,8 @@ raise_text(uint8_t *bytes, size_t size)
 static size_t
 raise_binary(uint8_t *bytes, size_t size)
 {
-    while (size > 0 && bytes[size - 1] == 0xff) size--;
+    while (size > 0 && bytes[size - 1] == 0xff)
+        size--;
     if (size > 0) bytes[size - 1]++;
     return size;
 }
@@ -390,7 +395,6 @@ parquet_bound_compare(const parquet_leaf *leaf, const parquet_bound *a, const pa
     case PARQUET_FIXED_LEN_BYTE_ARRAY:
         break;
     }
-    if (leaf->lane == LANE_128)
-        return COMPARE(decimal_load_be(a->bytes, a->size), decimal_load_be(b->bytes, b->size));
+    if (leaf->lane == LANE_128) return COMPARE(decimal_load_be(a->bytes, a->size), decimal_load_be(b->bytes, b->size));
     return compare_bytes(a->bytes, a->size, b->bytes, b->size);
 }

@@ -59,6 +59,6 @@ void value_stats_bounds(const value_stats *stats, const parquet_leaf *leaf, parq
 /* Whether every value of a decimal leaf has at most the digits of its type; true for others. */
 bool value_stats_fit(const value_stats *stats, const parquet_leaf *leaf);
 /* How two bounds of the leaf compare: <0, 0, >0. For the page index. */
-int parquet_bound_compare(const parquet_leaf *leaf, const parquet_bound *a, const parquet_bound *b);
+int  parquet_bound_compare(const parquet_leaf *leaf, const parquet_bound *a, const parquet_bound *b);
 
 #endif

@@ -6,11 +6,14 @@
 
 #include <cmocka.h>
 
-static const data_type    of_text = {.kind = TYPE_STRING}, of_binary = {.kind = TYPE_BINARY},
-                       of_decimal = {.kind = TYPE_DECIMAL, .precision = 20}, of_cents = {.kind = TYPE_DECIMAL, .precision = 4},
-                       of_double = {.kind = TYPE_DOUBLE}, of_int = {.kind = TYPE_INT}, of_uuid = {.kind = TYPE_UUID};
-static const schema_field text_field = {.name = "t", .type = &of_text}, binary_field = {.name = "b", .type = &of_binary},
-                          decimal_field = {.name = "d", .type = &of_decimal}, cents_field = {.name = "c", .type = &of_cents},
+static const data_type of_text = {.kind = TYPE_STRING}, of_binary = {.kind = TYPE_BINARY},
+                       of_decimal = {.kind = TYPE_DECIMAL, .precision = 20},
+                       of_cents = {.kind = TYPE_DECIMAL, .precision = 4}, of_double = {.kind = TYPE_DOUBLE},
+                       of_int = {.kind = TYPE_INT}, of_uuid = {.kind = TYPE_UUID};
+static const schema_field text_field = {.name = "t", .type = &of_text},
+                          binary_field = {.name = "b", .type = &of_binary},
+                          decimal_field = {.name = "d", .type = &of_decimal},
+                          cents_field = {.name = "c", .type = &of_cents},
                           double_field = {.name = "f", .type = &of_double}, int_field = {.name = "i", .type = &of_int},
                           uuid_field = {.name = "u", .type = &of_uuid};
 static const parquet_leaf text_leaf = {.field = &text_field, .lane = LANE_BYTES, .physical = PARQUET_BYTE_ARRAY},
@@ -172,7 +175,10 @@ last_character_that_cannot_be_raised_is_left_out(void **state)
     (void) state;
     char text[80];
     memset(text, 'a', 60);
-    memcpy(text + 60, "\xf4\x8f\xbf\xbf" "tail", 8);
+    memcpy(text + 60,
+           "\xf4\x8f\xbf\xbf"
+           "tail",
+           8);
 
     bounds_of_text(&text_leaf, text, 68);
 
@@ -187,7 +193,10 @@ raised_character_skips_the_surrogates(void **state)
     (void) state;
     char text[80];
     memset(text, 'a', 61);
-    memcpy(text + 61, "\xed\x9f\xbf" "tail", 7);
+    memcpy(text + 61,
+           "\xed\x9f\xbf"
+           "tail",
+           7);
 
     bounds_of_text(&text_leaf, text, 68);
 
@@ -201,7 +210,10 @@ raised_character_may_grow_only_within_the_limit(void **state)
     (void) state;
 
     /* U+007F + 1 has two bytes: there is no room for it at byte 63 */
-    bounds_of_text(&text_leaf, A63 "\x7f" "b", 65);
+    bounds_of_text(&text_leaf,
+                   A63 "\x7f"
+                       "b",
+                   65);
 
     assert_int_equal(high.size, 63);
     assert_int_equal(high.bytes[62], 'b');
@@ -212,7 +224,8 @@ text_of_highest_characters_has_no_upper_bound(void **state)
 {
     (void) state;
     char text[80];
-    for (size_t i = 0; i < sizeof text; i += 4) memcpy(text + i, "\xf4\x8f\xbf\xbf", 4);
+    for (size_t i = 0; i < sizeof text; i += 4)
+        memcpy(text + i, "\xf4\x8f\xbf\xbf", 4);
 
     bounds_of_text(&text_leaf, text, sizeof text);
 
@@ -255,7 +268,8 @@ static void
 bounds_of_many_texts_are_their_ends(void **state)
 {
     (void) state;
-    static const char *const texts[] = {"commonprefix-2", "commonprefix-1", "commonprefix", "commonprefix-3", "commonpre"};
+    static const char *const texts[] = {"commonprefix-2", "commonprefix-1", "commonprefix", "commonprefix-3",
+                                        "commonpre"};
     char                     bytes[200];
     int32_t                  offsets[6] = {0};
     value_stats              stats = {0};
@@ -291,10 +305,8 @@ static void
 uuids_have_no_bounds(void **state)
 {
     (void) state;
-    const parquet_leaf leaf = {.field = &uuid_field,
-                               .lane = LANE_BYTES,
-                               .physical = PARQUET_FIXED_LEN_BYTE_ARRAY,
-                               .type_length = 16};
+    const parquet_leaf leaf = {
+        .field = &uuid_field, .lane = LANE_BYTES, .physical = PARQUET_FIXED_LEN_BYTE_ARRAY, .type_length = 16};
 
     bounds_of_text(&leaf, "0123456789abcdef", 16);
 

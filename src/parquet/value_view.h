@@ -28,7 +28,8 @@ load_upto8(const uint8_t *p, size_t size, const uint8_t *end)
         return size ? load_le64(p) & (UINT64_MAX >> (8 * (8 - size))) : 0;
     }
     uint64_t value = 0;
-    for (size_t i = 0; i < size && i < 8; i++) value |= (uint64_t) p[i] << (8 * i);
+    for (size_t i = 0; i < size && i < 8; i++)
+        value |= (uint64_t) p[i] << (8 * i);
     return value;
 }
 

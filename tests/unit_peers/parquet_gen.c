@@ -22,9 +22,11 @@ enum { ROWS_MAX = 400, COLUMN_MAX = 64, BATCH_MAX = 4, COLUMN_BYTES_MAX = 256 <<
 typedef enum pattern { CONSTANT, FEW, MANY, UNIQUE, RISING, MOSTLY_NULL, ALL_NULL, LONG_TEXTS } pattern;
 enum { PATTERN_COUNT = LONG_TEXTS + 1 };
 
-static const data_type    of_int = {.kind = TYPE_INT}, of_text = {.kind = TYPE_STRING}, of_long = {.kind = TYPE_LONG},
-                       of_double = {.kind = TYPE_DOUBLE}, of_decimal = {.kind = TYPE_DECIMAL, .precision = 22, .scale = 7};
-static const schema_field pair_fields[] = {{.name = "x", .type = &of_int}, {.name = "y", .required = true, .type = &of_text}};
+static const data_type of_int = {.kind = TYPE_INT}, of_text = {.kind = TYPE_STRING}, of_long = {.kind = TYPE_LONG},
+                       of_double = {.kind = TYPE_DOUBLE},
+                       of_decimal = {.kind = TYPE_DECIMAL, .precision = 22, .scale = 7};
+static const schema_field pair_fields[] = {{.name = "x", .type = &of_int},
+                                           {.name = "y", .required = true, .type = &of_text}};
 static const data_type    of_pair = {.kind = TYPE_STRUCT, .field_count = 2, .fields = pair_fields};
 static const schema_field texts_fields[] = {{.name = "element", .type = &of_text}};
 static const data_type    of_texts = {.kind = TYPE_LIST, .field_count = 1, .fields = texts_fields};
@@ -168,8 +170,10 @@ add_real(column_builder *b, const data_type *type, uint64_t token, jwriter *w)
     double value = real_of(token, type->kind == TYPE_FLOAT);
     must(column_add_double(b, value, &err));
     float narrow = (float) value;
-    if (type->kind == TYPE_FLOAT) add_hex(w, &narrow, sizeof narrow);
-    else add_hex(w, &value, sizeof value);
+    if (type->kind == TYPE_FLOAT)
+        add_hex(w, &narrow, sizeof narrow);
+    else
+        add_hex(w, &value, sizeof value);
 }
 
 static void
@@ -177,8 +181,10 @@ add_decimal(column_builder *b, const data_type *type, uint64_t token, pattern p,
 {
     int128 limit = power_of_ten(type->precision), value;
     char   text[DECIMAL_TEXT_MAX + 64];
-    if (token < 2) value = token ? limit - 1 : 1 - limit;
-    else value = (int128) whole_of(token, p, INT64_MIN, INT64_MAX) * (type->precision > 18 ? 1000003 : 1) % limit;
+    if (token < 2)
+        value = token ? limit - 1 : 1 - limit;
+    else
+        value = (int128) whole_of(token, p, INT64_MIN, INT64_MAX) * (type->precision > 18 ? 1000003 : 1) % limit;
     must(column_add_decimal(b, value, &err));
     (void) decimal_format(value, (int) type->scale, text);
     jwrite_text(w, text);
@@ -190,7 +196,8 @@ add_bytes(column_builder *b, const data_type *type, uint64_t token, pattern p, j
     char   bytes[4096];
     size_t size = data_type_value_size(type);
     if (size && type->kind != TYPE_STRING && type->kind != TYPE_BINARY) {
-        for (size_t i = 0; i < size; i++) bytes[i] = (char) firn_hash_u64(token + i);
+        for (size_t i = 0; i < size; i++)
+            bytes[i] = (char) firn_hash_u64(token + i);
         if (token == 0) memset(bytes, 0xff, size);
     } else {
         size = text_of(token, p, type->kind == TYPE_STRING, bytes);
@@ -209,7 +216,8 @@ add_nested(column_builder *b, const data_type *type, pattern p, jwriter *w)
     jwrite_array(w);
     for (uint64_t i = 0; i < count; i++) {
         if (type->kind == TYPE_MAP) jwrite_array(w);
-        for (unsigned f = 0; f < type->field_count; f++) add_value(column_child(b, f), &type->fields[f], p, w);
+        for (unsigned f = 0; f < type->field_count; f++)
+            add_value(column_child(b, f), &type->fields[f], p, w);
         if (type->kind == TYPE_MAP) jwrite_array_end(w);
     }
     jwrite_array_end(w);
@@ -242,8 +250,9 @@ add_value(column_builder *b, const schema_field *field, pattern p, jwriter *w)
         int64_t value = type->kind == TYPE_INT    ? whole_of(token, p, INT32_MIN, INT32_MAX)
                         : type->kind == TYPE_DATE ? whole_of(token, p, -700000, 2900000)
                         : type->kind == TYPE_TIME ? whole_of(token, p, 0, INT64_C(86399999999))
-                        : type->kind == TYPE_LONG ? whole_of(token, p, INT64_MIN, INT64_MAX)
-                                                  : whole_of(token, p, INT64_C(-62135596800000000), INT64_C(253402300799999999));
+                        : type->kind == TYPE_LONG
+                            ? whole_of(token, p, INT64_MIN, INT64_MAX)
+                            : whole_of(token, p, INT64_C(-62135596800000000), INT64_C(253402300799999999));
         must(column_add_i64(b, value, &err));
         jwrite_i64(w, value);
     }
@@ -271,7 +280,8 @@ make_schema(bool plain)
 static parquet_options
 draw_options(void)
 {
-    static const parquet_codec codecs[] = {PARQUET_UNCOMPRESSED, PARQUET_SNAPPY, PARQUET_GZIP, PARQUET_ZSTD, PARQUET_LZ4_RAW};
+    static const parquet_codec codecs[] = {PARQUET_UNCOMPRESSED, PARQUET_SNAPPY, PARQUET_GZIP, PARQUET_ZSTD,
+                                           PARQUET_LZ4_RAW};
     parquet_options            options = parquet_options_default;
     options.codec = codecs[draw(FIRN_COUNT(codecs))];
     options.page_rows_max = draw(3) ? 5 + draw(150) : options.page_rows_max;
@@ -310,11 +320,13 @@ add_info(jwriter *w, const parquet_file_info *info)
     jwrite_member_i64(w, "row_count", (int64_t) info->row_count);
     jwrite_key(w, "row_group_offset");
     jwrite_array(w);
-    for (unsigned i = 0; i < info->row_group_count; i++) jwrite_i64(w, info->row_group_offset[i]);
+    for (unsigned i = 0; i < info->row_group_count; i++)
+        jwrite_i64(w, info->row_group_offset[i]);
     jwrite_array_end(w);
     jwrite_key(w, "columns");
     jwrite_array(w);
-    for (unsigned i = 0; i < info->column_count; i++) add_bounds(w, &info->columns[i]);
+    for (unsigned i = 0; i < info->column_count; i++)
+        add_bounds(w, &info->columns[i]);
     jwrite_array_end(w);
     jwrite_object_end(w);
 }
@@ -361,9 +373,11 @@ main(int argc, char **argv)
     jwrite_array(&w);
     static const pattern all_patterns[] = {CONSTANT, FEW, MANY, UNIQUE, RISING, MOSTLY_NULL, ALL_NULL, LONG_TEXTS};
     pattern              patterns[COLUMN_MAX];
-    for (unsigned c = 0; c < schema->field_count; c++) patterns[c] = all_patterns[draw(PATTERN_COUNT)];
+    for (unsigned c = 0; c < schema->field_count; c++)
+        patterns[c] = all_patterns[draw(PATTERN_COUNT)];
     for (uint64_t batch_count = draw(BATCH_MAX + 1), i = 0; i < batch_count; i++) {
-        int64_t         row_count = draw(8) ? (int64_t) draw(ROWS_MAX) : 0, before = (int64_t) draw(70), behind = (int64_t) draw(3);
+        int64_t row_count = draw(8) ? (int64_t) draw(ROWS_MAX) : 0, before = (int64_t) draw(70),
+                behind = (int64_t) draw(3);
         column_builder *builders[COLUMN_MAX];
         batch           rows = {0};
         jwrite_array(&w);
@@ -386,7 +400,8 @@ main(int argc, char **argv)
         hide_rows(&rows.array, before, behind);
         must(parquet_writer_add(writer, &rows.array, &err));
         batch_done(&rows);
-        for (unsigned c = 0; c < schema->field_count; c++) column_builder_free(builders[c]);
+        for (unsigned c = 0; c < schema->field_count; c++)
+            column_builder_free(builders[c]);
     }
     jwrite_array_end(&w);
     must(parquet_writer_close(writer, &info, &err));
