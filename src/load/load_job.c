@@ -266,10 +266,16 @@ job_verdict(job *j, firn_error *err)
 
 /* ---- starting over ---- */
 
+/* Names can have any character in them, so they are kept one by one. */
+typedef struct fresh_name {
+    const char        *name;
+    struct fresh_name *next;
+} fresh_name;
+
 typedef struct fresh_start {
     const load_settings *settings;
     catalog             *lake;
-    firn_buffer         *names;
+    fresh_name          *first, **end;
     firn_arena           arena;
 } fresh_start;
 
@@ -303,31 +309,42 @@ fresh_start_visit(void *state, const char *table_name, firn_error *err)
     } else if (f->settings->table_filter_count) {
         return FIRN_OK;
     }
-    return firn_buffer_printf(f->names, err, "%s\n", table_name);
+    fresh_name *item = firn_arena_alloc(&f->arena, sizeof *item);
+    if (!item || !(item->name = firn_arena_strdup(&f->arena, table_name))) return firn_fail_memory(err, "a list of tables");
+    *f->end = item;
+    f->end = &item->next;
+    return FIRN_OK;
+}
+
+static firn_status
+find_fresh(fresh_start *f, firn_error *err)
+{
+    table_ident ident = ident_of(f->settings, NULL);
+
+    f->end = &f->first;
+    return f->lake->ops->list(f->lake, &ident, fresh_start_visit, f, err);
 }
 
 firn_status
 load_fresh_start_list(const load_settings *settings, catalog *lake, firn_buffer *out, firn_error *err)
 {
-    FIRN_AUTO(fresh_start_done) fresh_start f = {.settings = settings, .lake = lake, .names = out};
-    table_ident ident = ident_of(settings, NULL);
+    FIRN_AUTO(fresh_start_done) fresh_start f = {.settings = settings, .lake = lake};
 
-    return lake->ops->list(lake, &ident, fresh_start_visit, &f, err);
+    FIRN_TRY(find_fresh(&f, err));
+    for (const fresh_name *item = f.first; item; item = item->next)
+        FIRN_TRY(firn_buffer_printf(out, err, "%s\n", item->name));
+    return FIRN_OK;
 }
 
 static firn_status
 drop_tables(const load_settings *settings, catalog *lake, firn_error *err)
 {
-    FIRN_AUTO(firn_buffer_done) firn_buffer names = {0};
-    char *at, *end;
+    FIRN_AUTO(fresh_start_done) fresh_start f = {.settings = settings, .lake = lake};
 
-    firn_buffer_init(&names, (size_t) 64 << 20);
-    FIRN_TRY(load_fresh_start_list(settings, lake, &names, err));
-    FIRN_TRY(firn_buffer_add_byte(&names, 0, err));
-    for (at = (char *) names.data; (end = strchr(at, '\n')); at = end + 1) {
-        *end = 0;
-        table_ident ident = ident_of(settings, at);
-        if (lake->ops->drop(lake, &ident, err)) return firn_while(err, "dropping '%s' for --fresh-start", at);
+    FIRN_TRY(find_fresh(&f, err));
+    for (const fresh_name *item = f.first; item; item = item->next) {
+        table_ident ident = ident_of(settings, item->name);
+        if (lake->ops->drop(lake, &ident, err)) return firn_while(err, "dropping '%s' for --fresh-start", item->name);
     }
     return FIRN_OK;
 }

@@ -102,7 +102,7 @@ FIRN_MUST_USE firn_status load_run(const load_settings *settings, source *src, c
                                    const load_events *events, task_cancel *cancel, load_result *ret_result,
                                    firn_error *err);
 
-/* Names of the lake's tables that --fresh-start would drop, newline-separated, in `out`. */
+/* Names of the lake's tables that --fresh-start would drop, a line each, in `out`: for people. */
 FIRN_MUST_USE firn_status load_fresh_start_list(const load_settings *settings, catalog *lake, firn_buffer *out,
                                                 firn_error *err);
 

@@ -465,6 +465,27 @@ fresh_start_drops_what_firn_made_from_this_schema(void **state)
     assert_lake_has(w, "orders", 5000);
 }
 
+/* A table whose name has a newline in it is one table, and not two others. */
+static void
+fresh_start_drops_no_other_table(void **state)
+{
+    world *w = *state;
+    w->settings.schema_name = "other";
+    w->src.tables = (const fake_table[]){{"theirs", 7, TABLE_ORDINARY}};
+    w->src.table_count = 1;
+    assert_int_equal(run(w), FIRN_OK);
+    w->settings.schema_name = "public";
+    w->src.tables = (const fake_table[]){{"mine\ntheirs", 5, TABLE_ORDINARY}};
+    w->src.table_count = 1;
+    assert_int_equal(run(w), FIRN_OK);
+
+    w->settings.fresh_start = true;
+    assert_int_equal(run(w), FIRN_OK);
+
+    assert_lake_has(w, "theirs", 7);
+    assert_lake_has(w, "mine\ntheirs", 5);
+}
+
 static void
 partitions_get_files_of_their_own(void **state)
 {
@@ -900,6 +921,7 @@ main(void)
         CASE(empty_tables_are_left_out_where_asked),
         CASE(filters_are_like_patterns_and_say_when_nothing_matches),
         CASE(fresh_start_drops_what_firn_made_from_this_schema),
+        CASE(fresh_start_drops_no_other_table),
         CASE(partitions_get_files_of_their_own),
         CASE(a_cancelled_job_says_so),
         CASE(the_checksum_of_the_rows_is_kept),

@@ -61,9 +61,18 @@ load_record_mark(load_record *record, unsigned table_index)
     record->marked[table_index] = true;
 }
 
+/* The guard is held. What a table's worker writes while it runs is not looked at before it has ended. */
 static status_row
 row_of(const load_record *r, const load_table_result *result, int64_t now_us)
 {
+    if (result->state == LOAD_IN_PROGRESS)
+        return (status_row){
+            .table_name = result->name,
+            .load_status = load_state_name(result->state),
+            .initial_load_start_us = result->started_us,
+            .correlation_id = r->ctx->settings->correlation_id,
+            .updated_at_us = now_us,
+        };
     return (status_row){
         .table_name = result->name,
         .load_status = load_state_name(result->state),
