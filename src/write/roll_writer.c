@@ -16,6 +16,8 @@ typedef struct partition_slot {
     firn_slice     *values; /* by the spec's fields; in the writer's arena */
     parquet_writer *writer; /* NULL: no open file */
     const char     *path;
+    size_t          open_index;       /* its place among the writer's open ones */
+    size_t          memory_bytes;     /* of the open file, at its last add */
     uint64_t        file_bytes_known; /* of the open file, at its last add */
     uint32_t       *rows;             /* indexes of the batch at hand */
     size_t          row_count, row_capacity;
@@ -25,7 +27,9 @@ struct roll_writer {
     roll_writer_settings settings;
     firn_map            *slot_by_key;
     partition_slot     **slots;
-    size_t               slot_count, slot_capacity, open_count;
+    size_t               slot_count, slot_capacity;
+    partition_slot      *open[OPEN_FILES_MAX + 1]; /* those with an open file, in no order: one too many for a moment */
+    size_t               open_count, memory_bytes; /* the latter of all open files */
     firn_arena           arena; /* slots, values, paths */
     firn_buffer          key, value;
     data_file_list       files;
@@ -135,7 +139,9 @@ slot_open_file(roll_writer *w, partition_slot *slot, firn_error *err)
     if (parquet_writer_open(s->schema, &s->options, sink, &slot->writer, err))
         return firn_while(err, "opening '%s'", slot->path);
     slot->file_bytes_known = 0;
-    w->open_count++;
+    slot->memory_bytes = 0;
+    slot->open_index = w->open_count;
+    w->open[w->open_count++] = slot;
     return FIRN_OK;
 }
 
@@ -172,7 +178,9 @@ slot_close_file(roll_writer *w, partition_slot *slot, firn_error *err)
     FIRN_AUTO(parquet_writer_freep) parquet_writer *writer = FIRN_STEAL(slot->writer);
     FIRN_AUTO(parquet_file_info_done) parquet_file_info info = {0};
 
-    w->open_count--;
+    w->open[slot->open_index] = w->open[--w->open_count];
+    w->open[slot->open_index]->open_index = slot->open_index;
+    w->memory_bytes -= slot->memory_bytes;
     if (parquet_writer_close(writer, &info, err)) return firn_while(err, "closing '%s'", slot->path);
     w->closed_bytes += info.size_bytes;
     return files_add(w, slot, &info, err);
@@ -182,23 +190,17 @@ slot_close_file(roll_writer *w, partition_slot *slot, firn_error *err)
 static firn_status
 limit_open_files(roll_writer *w, const partition_slot *keep, firn_error *err)
 {
-    for (;;) {
+    while (w->open_count > 1 &&
+           (w->open_count > OPEN_FILES_MAX || w->memory_bytes > w->settings.memory_bytes_max)) {
         partition_slot *biggest = NULL;
-        size_t          total = 0, most = 0;
 
-        if (w->open_count <= 1) return FIRN_OK;
-        for (size_t i = 0; i < w->slot_count; i++) {
-            partition_slot *slot = w->slots[i];
-            size_t          held = slot->writer ? parquet_writer_memory_bytes(slot->writer) : 0;
-            total += held;
-            if (slot->writer && slot != keep && held >= most) {
-                most = held;
-                biggest = slot;
-            }
+        for (size_t i = 0; i < w->open_count; i++) {
+            partition_slot *slot = w->open[i];
+            if (slot != keep && (!biggest || slot->memory_bytes > biggest->memory_bytes)) biggest = slot;
         }
-        if (w->open_count <= OPEN_FILES_MAX && total <= w->settings.memory_bytes_max) return FIRN_OK;
         FIRN_TRY(slot_close_file(w, biggest, err));
     }
+    return FIRN_OK;
 }
 
 static firn_status
@@ -207,6 +209,9 @@ slot_add(roll_writer *w, partition_slot *slot, const struct ArrowArray *rows, fi
     if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
     if (parquet_writer_add(slot->writer, rows, err)) return firn_while(err, "writing '%s'", slot->path);
     slot->file_bytes_known = parquet_writer_size_bytes(slot->writer);
+    w->memory_bytes -= slot->memory_bytes;
+    slot->memory_bytes = parquet_writer_memory_bytes(slot->writer);
+    w->memory_bytes += slot->memory_bytes;
     if (slot->file_bytes_known >= w->settings.target_file_size_bytes) return slot_close_file(w, slot, err);
     return FIRN_OK;
 }
@@ -351,9 +356,7 @@ roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err)
 firn_status
 roll_writer_roll(roll_writer *w, firn_error *err)
 {
-    for (size_t i = 0; i < w->slot_count; i++) {
-        if (w->slots[i]->writer) FIRN_TRY(slot_close_file(w, w->slots[i], err));
-    }
+    while (w->open_count) FIRN_TRY(slot_close_file(w, w->open[w->open_count - 1], err));
     return FIRN_OK;
 }
 
@@ -362,9 +365,7 @@ roll_writer_file_bytes(const roll_writer *w)
 {
     uint64_t bytes = w->closed_bytes;
 
-    for (size_t i = 0; i < w->slot_count; i++) {
-        if (w->slots[i]->writer) bytes += w->slots[i]->file_bytes_known;
-    }
+    for (size_t i = 0; i < w->open_count; i++) bytes += w->open[i]->file_bytes_known;
     return bytes;
 }
 
