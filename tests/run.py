@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD, SANITIZED = ROOT / "build", ROOT / "build-asan"
 PYTHON = ROOT / ".cache" / "venv" / "bin" / "python"
 LOGS = ROOT / ".cache" / "test-logs"
-FAILURES_SHOWN = 20
+FAILURES_SHOWN, MESSAGE_LINES, MESSAGE_SIZE = 20, 4, 300
 
 Suite = collections.namedtuple("Suite", "name run quick")
 Count = collections.namedtuple("Count", "passed failed skipped")
@@ -36,7 +36,8 @@ def count_junit(path):
         if trouble is not None:
             failed += 1
             text = (trouble.get("message") or trouble.text or "").strip() or _failed_lines(case)
-            messages.append(f"{case.get('classname')}.{case.get('name')}: {text[:600]}")
+            first = " ".join(text.splitlines()[:MESSAGE_LINES])[:MESSAGE_SIZE]
+            messages.append(f"{case.get('classname')}.{case.get('name')}: {first}")
         elif case.find("skipped") is not None:
             skipped += 1
             messages.append(f"skipped {case.get('name')}: {case.find('skipped').get('message') or ''}")
@@ -123,7 +124,7 @@ def run_suite(suite, extra):
     print(f"{'FAIL' if count.failed else 'ok  '} {suite.name:<12} {count.passed:>5} ok {count.failed:>4} bad{skipped:<12} "
           f"{time.monotonic() - started:7.1f} s", flush=True)
     for message in messages[:FAILURES_SHOWN]:
-        print("       " + message.replace("\n", "\n         "), flush=True)
+        print("       " + message, flush=True)
     if count.failed:
         print(f"       log: {log_path.relative_to(ROOT)}", flush=True)
     return count
