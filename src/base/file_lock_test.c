@@ -1,5 +1,6 @@
 #include "base/file_lock.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,15 +129,52 @@ a_lock_that_was_given_back_can_be_taken_again(void **state)
         file_lock_free(lock);
     }
     /* The longer text of an earlier holder leaves nothing behind the newer one's. */
+    end_holder(start_holder(p->path));
     assert_int_equal(file_lock_take(p->path, "a", &lock, &err), FIRN_OK);
-    file_lock_free(lock);
     firn_buffer_init(&text, 4096);
     assert_int_equal(file_read(p->path, &text, &err), FIRN_OK);
     assert_int_equal(firn_buffer_add_byte(&text, 0, &err), FIRN_OK);
     (void) snprintf(process, sizeof process, "a, process %ld on", (long) getpid());
     assert_int_equal(strncmp((const char *) text.data, process, strlen(process)), 0);
     assert_ptr_equal(strchr((const char *) text.data, '\n'), text.data + text.size - 2);
+    file_lock_free(lock);
+    firn_buffer_reset(&text);
+    assert_int_equal(file_read(p->path, &text, &err), FIRN_OK);
+    assert_int_equal(text.size, 0); /* nobody holds it, and nobody is named */
     firn_buffer_done(&text);
+}
+
+/* A holder that has not written its name yet: a killed one's may be there still. */
+static void
+a_dead_holder_is_not_named(void **state)
+{
+    place     *p = *state;
+    file_lock *lock = NULL;
+    firn_error err = {0};
+    char       dead[32];
+    pid_t      killed = start_holder(p->path), silent;
+    int        ready[2];
+    char       byte;
+
+    end_holder(killed);
+    assert_int_equal(pipe(ready), 0);
+    silent = fork();
+    assert_true(silent >= 0);
+    if (silent == 0) {
+        int fd = open(p->path, O_RDWR);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || write(ready[1], "r", 1) != 1) _exit(1);
+        for (;;) (void) pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void) close(ready[0]);
+    (void) close(ready[1]);
+
+    assert_int_equal(file_lock_take(p->path, "firn load", &lock, &err), FIRN_UNAVAILABLE);
+
+    end_holder(silent);
+    (void) snprintf(dead, sizeof dead, "process %ld", (long) killed);
+    assert_null(strstr(err.cause, dead));
+    assert_non_null(strstr(err.cause, "another process"));
 }
 
 /* The file's descriptor is not handed to programs that a holder starts, or these would hold the lock on. */
@@ -191,6 +230,7 @@ main(void)
         cmocka_unit_test_setup_teardown(the_second_process_is_told_who_holds_the_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_lock_goes_with_a_killed_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lock_that_was_given_back_can_be_taken_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_dead_holder_is_not_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_child_that_runs_another_program_does_not_keep_the_lock, set_up, tear_down),
         cmocka_unit_test(an_unwritable_place_is_an_error_with_its_path),
     };
