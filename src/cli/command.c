@@ -32,6 +32,30 @@ static const command_info commands[] = {
      {"firn load --source shop", "firn load --source shop --table-filter 'order%' --dry-run"},
      {"all tables", "what would be done for some"},
      true, cmd_load_run},
+    {"plan", NULL, COMMAND_SET_PLAN, "", 0, 0, "cut a load into splits, for workers elsewhere",
+     "Takes the snapshot, and prints a JSON line for each split of the tables that are not loaded yet, to be given to "
+     "`firn load-split` on any machine. Then it stays and holds the snapshot: with --hold FILE until FILE is removed; "
+     "else until a signal, or, where stdin or stdout is a pipe, until its other end is closed.",
+     {"firn plan --source shop --hold plan.hold > splits.jsonl &",
+      "firn plan --source shop | firn load-split | firn commit --source shop"},
+     {"splits.jsonl is complete when plan.hold is there", "the three steps in one pipeline"},
+     true, cmd_plan_run},
+    {"load-split", NULL, COMMAND_SET_LOAD_SPLIT, "", 0, 0, "load splits of a plan into data files",
+     "Reads a plan's lines from stdin and prints a JSON line with the data files of each split, one by one. Any number of "
+     "processes on any machines may work on a plan, and on the same line: they need the same configuration, and see the "
+     "same warehouse and database. No table changes before `firn commit`. A split that cannot be loaded for good is "
+     "told as a line, too, and the exit code is 1; what may succeed elsewhere ends the command.",
+     {"firn load-split < splits.jsonl > results.jsonl",
+      "firn load-split --memory 1G < part-07.jsonl >> results.jsonl"},
+     {"all splits, one after another", "some of them, with more memory"},
+     false, cmd_load_split_run},
+    {"commit", NULL, COMMAND_SET_COMMIT, "", 0, 0, "commit the results of a plan's splits",
+     "Reads what `firn load-split` has printed from stdin and makes one Iceberg commit for each table whose splits are all "
+     "there. Of a split that was loaded twice the first result counts. Tables with missing splits are left as they are, "
+     "and the exit code is 1. Run again with the same results, it changes nothing.",
+     {"firn commit --source shop < results.jsonl", "firn commit --source shop --exit-unchanged 99 < results.jsonl"},
+     {"every table whose splits are all there", "and say so where nothing was left to commit"},
+     true, cmd_commit_run},
     {"status", NULL, COMMAND_SET_STATUS, "", 0, 0, "show each table's state and position",
      "Reads _cdc_status of the source's namespace. Needs the catalog only, not the database.",
      {"firn status --source shop", "firn status --source shop --format json"},

@@ -46,6 +46,9 @@ FIRN_MUST_USE firn_status command_line_parse(int argc, char *const argv[], setti
 FIRN_MUST_USE firn_status cmd_init_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_check_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_plan_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_load_split_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_commit_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_status_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_connector_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_config_show_run(session *s, firn_error *err);

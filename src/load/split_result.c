@@ -1,6 +1,6 @@
 #include "load/split_result.h"
 
-#include "base/text.h"
+#include "base/alloc.h"
 #include "iceberg/data_file_json.h"
 
 #include <stdio.h>
@@ -65,9 +65,11 @@ firn_status
 split_failure_add(const split_line *line, const firn_error *failure, firn_buffer *out, firn_error *err)
 {
     jwriter w;
+    char    code[16];
 
+    (void) snprintf(code, sizeof code, "FIRN-%04u", (unsigned) failure->code % 10000);
     begin(&w, "failed", line, out, err);
-    jwrite_member_i64(&w, "code", failure->code);
+    jwrite_member_text(&w, "code", code);
     jwrite_member_text(&w, "message", failure->cause);
     jwrite_member_text(&w, "hint", failure->hint[0] ? failure->hint : NULL);
     return end(&w, out, err);
@@ -114,7 +116,7 @@ take_files(const jdoc *doc, data_file_list *files, firn_error *err)
     if (jcount(array) > FILE_COUNT_MAX)
         return firn_fail(err, FIRN_E_JSON_CORRUPT, "a result has %zu files", jcount(array));
     files->capacity = (unsigned) jcount(array) + 1;
-    files->files = firn_arena_array(&files->arena, files->capacity, sizeof *files->files);
+    files->files = firn_calloc(files->capacity, sizeof *files->files);
     if (!files->files) return firn_fail_memory(err, "a result's files");
     for (; files->count < jcount(array); files->count++)
         FIRN_TRY(data_file_of_json(doc, jat(array, files->count), &files->arena, &files->files[files->count], err));
@@ -168,13 +170,14 @@ split_failure_read(const jdoc *doc, firn_arena *arena, split_line *ret_line, fir
 {
     FIRN_AUTO(split_line_done) split_line line = {0};
     const char                           *message = NULL, *hint = jtext(jget(jdoc_root(doc), "hint"));
-    int64_t                               code = 0;
-    const firn_code_info                 *known;
+    const char           *code = NULL;
+    unsigned              number = 0;
+    const firn_code_info *known;
 
     FIRN_TRY(split_line_read_task(doc, arena, &line, err));
-    FIRN_TRY(jneed_integer(doc, jdoc_root(doc), "code", &code, err));
+    FIRN_TRY(jneed_text(doc, jdoc_root(doc), "code", &code, err));
     FIRN_TRY(jneed_text(doc, jdoc_root(doc), "message", &message, err));
-    known = code > 0 && code < 10000 ? firn_code_find((unsigned) code) : NULL;
+    known = sscanf(code, "FIRN-%4u", &number) == 1 ? firn_code_find(number) : NULL;
     (void) firn_fail(ret_failure, known ? known->code : FIRN_E_SPLIT_FAILED, "%.*s", (int) TEXT_BYTES_MAX, message);
     if (hint) firn_hint(ret_failure, "%.*s", (int) TEXT_BYTES_MAX, hint);
     *ret_line = line;

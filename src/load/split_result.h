@@ -3,7 +3,7 @@
  *
  *   {"type":"result","v":1,…,"rows":…,"server_rows":…,"bytes":…,"coerced":…,"checksum":"1:…","started":us,"ended":us,
  *    "files":[{…},…]}                                         the files are durable (iceberg/data_file_json.h)
- *   {"type":"failed","v":1,…,"code":n,"message":…,"hint":…}   for good: another try of the same split fails alike
+ *   {"type":"failed","v":1,…,"code":"FIRN-nnnn","message":…,"hint":…}   for good: another try of the same split fails alike
  */
 #ifndef FIRN_LOAD_SPLIT_RESULT_H
 #define FIRN_LOAD_SPLIT_RESULT_H
