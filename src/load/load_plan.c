@@ -28,6 +28,8 @@ kind_text(table_kind kind)
         return "is a materialized view: left out";
     case TABLE_FOREIGN:
         return "is a foreign table: left out";
+    case TABLE_WITHOUT_COLUMNS:
+        return "has no columns, so there is nothing to load: left out";
     case TABLE_OTHER:
         return "is neither a table nor a partitioned table: left out";
     case TABLE_ORDINARY:
@@ -71,7 +73,9 @@ nothing_matches(const load_context *ctx, const source_tables *all, firn_error *e
         firn_hint(err, "check `schema:` of source '%s', and GRANT USAGE ON SCHEMA", s->source_name);
         return err->status;
     }
-    (void) firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "none of the %u tables of schema '%s' matches", all->count, s->schema_name);
+    (void) firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "none of the %u tables of schema '%s' matches %s%s%s", all->count,
+                     s->schema_name, s->table_filter_count == 1 ? "'" : "any ",
+                     s->table_filter_count == 1 ? s->table_filters[0] : "filter", s->table_filter_count == 1 ? "'" : "");
     if (s->table_filter_count == 1) {
         for (unsigned i = 0; i < all->count && !nearest; i++)
             nearest = text_nearest(s->table_filters[0], (const char *const[]){all->tables[i].name}, 1);

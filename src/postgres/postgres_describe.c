@@ -24,7 +24,9 @@ static const char list_sql[] =
     "  coalesce(sum(CASE WHEN relpages > 0 AND reltuples >= 0"
     "   THEN reltuples / relpages * (heap_bytes / current_setting('block_size')::float8)"
     "   ELSE heap_bytes / 100.0 END), 0)::bigint AS tuples FROM heaps GROUP BY root)"
-    " SELECT c.relname, c.relkind, obj_description(c.oid, 'pg_class'), s.tuples, s.bytes,"
+    " SELECT c.relname, CASE WHEN c.relkind IN ('r','p') AND NOT EXISTS (SELECT FROM pg_attribute a"
+    "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) THEN '0' ELSE c.relkind END,"
+    " obj_description(c.oid, 'pg_class'), s.tuples, s.bytes,"
     " has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),"
     " EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
     " FROM sums s JOIN pg_class c ON c.oid = s.root JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -39,6 +41,8 @@ kind_of_relation(char relkind, bool of_extension)
         return TABLE_ORDINARY;
     case 'p':
         return TABLE_PARTITIONED;
+    case '0':
+        return TABLE_WITHOUT_COLUMNS;
     case 'v':
         return TABLE_VIEW;
     case 'm':

@@ -43,7 +43,15 @@ typedef struct table_rules {
     const char            *source_name;
 } table_rules;
 
-typedef enum table_kind { TABLE_ORDINARY, TABLE_PARTITIONED, TABLE_VIEW, TABLE_MATERIALIZED_VIEW, TABLE_FOREIGN, TABLE_OTHER } table_kind;
+typedef enum table_kind {
+    TABLE_ORDINARY,
+    TABLE_PARTITIONED,
+    TABLE_VIEW,
+    TABLE_MATERIALIZED_VIEW,
+    TABLE_FOREIGN,
+    TABLE_WITHOUT_COLUMNS,
+    TABLE_OTHER,
+} table_kind;
 
 typedef struct source_table {
     const char *name;    /* as the dictionary gives it */
