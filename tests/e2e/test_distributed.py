@@ -4,15 +4,19 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import jsonschema
+import pyspark
 import pytest
 
 import expected
 from firn import BINARY, ROOT
 from judges import assert_equal, read_pyiceberg
+from servers.process import scratch_folder
+from spark import java_home
 
 TABLES = """
 CREATE TABLE account (id int PRIMARY KEY, owner text, amount numeric(12, 2)); COMMENT ON TABLE account IS 'who has what';
@@ -370,31 +374,39 @@ def test_nothing_to_do(shop):
 
 # ---------------------------------------------------------------- Spark
 
-SPARK_PYTHON = os.environ.get("FIRN_TEST_PYTHON", "")
-
-
 @pytest.mark.slow
-def test_real_spark_loses_an_executor(project, new_database, duck, tmp_path):
-    """examples/spark/bulk_load.py on a cluster of executor processes; the first `firn load-split` takes its executor
-    with it, and Spark runs its splits again elsewhere."""
+def test_real_spark_loses_an_executor(project, new_database, duck):
+    """examples/spark/bulk_load.py on a cluster of executor processes; the first `firn load-split` loads one split and takes
+    its executor with it. Spark starts another and runs the splits again."""
     name, connection = new_database(TABLES)
     project.source("n", name, "public")
-    once = tmp_path / "killed"
-    killer = tmp_path / "firn"
+    once = project.folder / "killed"
+    killer = project.folder / "firn"
     killer.write_text(f"""#!/bin/sh
-# The first worker dies in the middle of its splits, and its executor too (the parent of this process).
 if [ "$1" = load-split ] && mkdir {once} 2>/dev/null; then
-    head -n 1 | {BINARY} "$@"
-    kill -9 $(ps -o ppid= -p $PPID) $PPID
-    exit 1
+    head -n 1 | {BINARY} "$@" > {once}/results
+    pid=$$
+    while [ "$(ps -o comm= -p $pid)" != java ]; do pid=$(ps -o ppid= -p $pid | tr -d ' '); done
+    echo $pid > {once}/executor
+    kill -9 $pid
 fi
 exec {BINARY} "$@"
-""")
+""", encoding="utf-8")
     killer.chmod(0o755)
-    done = subprocess.run([os.sys.executable, str(ROOT / "examples" / "spark" / "bulk_load.py"), "--source", "n", "--firn", str(killer),
-                           "--project-root", str(project.folder), "--master", "local-cluster[2,1,1024]", "--tasks", "6", "--",
-                           *SPLITTING],
-                          cwd=tmp_path, env=project.full_environment(), capture_output=True, text=True, timeout=600, check=False)
+    scratch = scratch_folder("spark")
+    environment = {**project.full_environment(), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": scratch, "SPARK_WORKER_DIR": scratch,
+                   "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": os.path.dirname(pyspark.__file__)}
+    if java_home():
+        environment["JAVA_HOME"] = java_home()
+
+    done = subprocess.run([sys.executable, str(ROOT / "examples" / "spark" / "bulk_load.py"), "--source", "n", "--firn", str(killer),
+                           "--project-root", str(project.folder), "--master", "local-cluster[2,1,1024]", "--tasks", "6",
+                           "--env", "FIRN_TEST_PASSWORD", "--", *SPLITTING],
+                          cwd=scratch, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
     assert done.returncode == 0, done.stdout + done.stderr[-6000:]
-    assert once.exists(), "no executor was killed"
+    executor, lost = int((once / "executor").read_text()), json.loads((once / "results").read_text().splitlines()[0])
+    assert not os.path.exists(f"/proc/{executor}") and lost["type"] == "result"
     assert_equal_to_source(project, connection, duck)
+    live = project.lake.static_table("bronze.n", lost["table"]).inspect.files()["file_path"].to_pylist()
+    assert lost["files"][0]["path"] not in live, "the rows of the lost try would be there twice"
