@@ -181,9 +181,16 @@ slot_close_file(roll_writer *w, partition_slot *slot, firn_error *err)
     w->open[slot->open_index] = w->open[--w->open_count];
     w->open[slot->open_index]->open_index = slot->open_index;
     w->memory_bytes -= slot->memory_bytes;
-    if (parquet_writer_close(writer, &info, err)) return firn_while(err, "closing '%s'", slot->path);
-    w->closed_bytes += info.size_bytes;
-    return files_add(w, slot, &info, err);
+    if (parquet_writer_close(writer, &info, err)) {
+        (void) firn_while(err, "closing '%s'", slot->path);
+    } else if (files_add(w, slot, &info, err) == FIRN_OK) {
+        w->closed_bytes += info.size_bytes;
+        return FIRN_OK;
+    }
+    /* It may have its name already, and nobody else will ever know of it; unless the name was another's. */
+    firn_error ignored = {0};
+    if (err->status != FIRN_CONFLICT) (void) !w->settings.files->ops->remove(w->settings.files, slot->path, &ignored);
+    return err->status;
 }
 
 /* Closes the open file that holds the most memory, if the limits are passed. */
