@@ -63,6 +63,7 @@ write_table(jwriter *w, const load_table_result *table)
     write_time(w, "started", table->started_us);
     write_time(w, "ended", table->ended_us);
     jwrite_member_text(w, "position", table->position[0] ? table->position : NULL);
+    jwrite_member_text(w, "rows_checksum", table->checksum[0] ? table->checksum : NULL);
     write_error(w, table->error);
     jwrite_object_end(w);
 }
