@@ -25,7 +25,18 @@ fake_freeze(source *src, source_point *ret_point, firn_error *err)
     *ret_point = (source_point){.exact = true};
     (void) snprintf(ret_point->identity, sizeof ret_point->identity, "%s", f->identity);
     (void) snprintf(ret_point->position, sizeof ret_point->position, "%s", f->position);
+    (void) snprintf(ret_point->snapshot, sizeof ret_point->snapshot, "%s", f->snapshot);
     return FIRN_OK;
+}
+
+static firn_status
+fake_attach(source *src, const source_point *point, firn_error *err)
+{
+    const fake_source *f = (fake_source *) src;
+
+    if (strcmp(point->identity, f->identity) != 0) return firn_fail(err, FIRN_E_PLAN_MISMATCH, "another fake");
+    if (strcmp(point->snapshot, f->snapshot) == 0) return FIRN_OK;
+    return firn_fail(err, FIRN_E_SNAPSHOT_GONE, "the snapshot '%s' is gone", point->snapshot);
 }
 
 static void
@@ -167,6 +178,7 @@ fake_source_init(fake_source *f, const fake_table tables[], unsigned table_count
 {
     static const source_ops ops = {.kind = "fake",
                                    .freeze = fake_freeze,
+                                   .attach = fake_attach,
                                    .thaw = fake_thaw,
                                    .list = fake_list,
                                    .describe = fake_describe,
@@ -176,6 +188,7 @@ fake_source_init(fake_source *f, const fake_table tables[], unsigned table_count
                                    .free = fake_free};
 
     *f = (fake_source){.base = {.ops = &ops},
+                       .snapshot = "00000003-1",
                        .tables = tables,
                        .table_count = table_count,
                        .splits_per_table = 1,

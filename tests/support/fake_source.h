@@ -21,6 +21,7 @@ typedef struct fake_source {
     unsigned          table_count;
     unsigned          splits_per_table;
     const char       *identity, *position;
+    const char       *snapshot; /* that is alive */
     /* The n-th batch of the whole life breaks the connection (1-based; 0: never), `break_count` times in a row. */
     _Atomic int       break_at_batch;
     firn_code         break_code;
