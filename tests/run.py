@@ -14,17 +14,29 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD, SANITIZED = ROOT / "build", ROOT / "build-asan"
 PYTHON = ROOT / ".cache" / "venv" / "bin" / "python"
 LOGS = ROOT / ".cache" / "test-logs"
+CLEANUP_S = 20
 FAILURES_SHOWN, MESSAGE_LINES, MESSAGE_SIZE = 20, 4, 300
 
 Suite = collections.namedtuple("Suite", "name run quick")
 Count = collections.namedtuple("Count", "passed failed skipped")
 
 
-def with_parent(command, log, **keywords):
-    """Runs a command whose output goes to a log; it ends when we do."""
+def run_logged(command, log, **keywords):
+    """Runs a command whose output goes to a log. It ends when we do, and gets the time to end its servers."""
     prctl = ctypes.CDLL(None).prctl
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False,
-                          preexec_fn=lambda: prctl(1, signal.SIGTERM), cwd=ROOT, **keywords).returncode
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                               preexec_fn=lambda: prctl(1, signal.SIGTERM), cwd=ROOT, **keywords)
+    try:
+        return process.wait()
+    except BaseException as stop:
+        if not isinstance(stop, KeyboardInterrupt):  # Ctrl-C has reached it already
+            process.terminate()
+        try:
+            process.wait(CLEANUP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # its servers end with it
+            process.wait()
+        raise
 
 
 def count_junit(path):
@@ -55,10 +67,10 @@ def _failed_lines(case):
 def build(folder, log, *options):
     """Configures once and compiles. Returns 0 or ninja's exit code."""
     if not (folder / "build.ninja").exists():
-        code = with_parent(["meson", "setup", str(folder), *options], log)
+        code = run_logged(["meson", "setup", str(folder), *options], log)
         if code:
             return code
-    return with_parent(["ninja", "-C", str(folder)], log)
+    return run_logged(["ninja", "-C", str(folder)], log)
 
 
 def build_suite(folder, *options):
@@ -73,7 +85,7 @@ def meson_suite(folder, suite):
         junit = folder / "meson-logs" / "testlog.junit.xml"
         junit.unlink(missing_ok=True)
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
-        code = with_parent(["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", "--suite", suite],
+        code = run_logged(["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", "--suite", suite],
                            log, env=environment)
         if not junit.exists():
             if code == 0:
@@ -92,7 +104,7 @@ def pytest_suite(folder, *arguments):
         environment = dict(os.environ, FIRN_BUILD_DIR=str(BUILD), FIRN_BIN=str(BUILD / "firn"),
                            PYTHONPATH=str(ROOT / "tests"), PYTHONDONTWRITEBYTECODE="1")
         environment.pop("FIRN_KEEP", None)
-        code = with_parent([str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=15",
+        code = run_logged([str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=15",
                             f"--junitxml={junit}", f"tests/{folder}", *arguments, *extra], log, env=environment)
         if not junit.exists():
             return Count(0, 1, 0), [f"pytest ended with {code}"]

@@ -22,7 +22,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: needs Spark or Kafka; left out by ./test --quick")
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"{BINARY} is not there: run ./test, or ninja -C build", 2)
-    exit_on_signals()
+    # SystemExit would be taken for a test that failed.
+    exit_on_signals(lambda code: pytest.exit("stopped by a signal", code))
 
 
 def pytest_collection_modifyitems(items):

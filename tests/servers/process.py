@@ -122,7 +122,11 @@ class Process:
         self._log.close()
 
 
-def exit_on_signals():
-    """SIGTERM and SIGHUP run the atexit handlers, as Ctrl-C does by itself."""
+def exit_on_signals(leave=sys.exit):
+    """SIGTERM and SIGHUP run the atexit handlers, as Ctrl-C does by itself; a second one does not disturb them."""
+    def handle(received, _):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        leave(128 + received)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, frame: sys.exit(128 + received))
+        signal.signal(number, handle)
