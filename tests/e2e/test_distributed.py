@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -361,6 +362,31 @@ def test_one_pipeline(shop, duck):
     assert_equal_to_source(project, connection, duck)
 
 
+def test_the_scripts_of_the_docs(project, new_database, duck):
+    name, connection = new_database(TABLES)
+    project.source("shop", name, "public", namespace="bronze.n", bulk_load={"large_table_threshold": 0})
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "DISTRIBUTED.md").read_text(encoding="utf-8"), re.M | re.S)
+    script = next(block for block in blocks if "--hold" in block).replace("--hold", "--split-size 1M --hold")
+    (project.folder / "firn").symlink_to(BINARY)
+    environment = {**project.full_environment(), "PATH": f"{project.folder}:{os.environ['PATH']}"}
+
+    done = subprocess.run(["/bin/bash", "-e", "-c", script + "wait"], cwd=project.folder, env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert_equal_to_source(project, connection, duck)
+
+
+def test_a_plan_that_loses_its_snapshot_says_so(shop, server):
+    project, connection = shop
+    with Plan(project, "n") as plan:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'firn%' "
+                           "AND datname = current_database()")
+        plan.process.wait(timeout=60)  # its stdin stays open
+        err = plan.process.stderr.read()
+    assert plan.process.returncode == 75 and "holding the snapshot" in err and "plan again" in err, err
+
+
 def test_nothing_to_do(shop):
     project, _ = shop
     assert load_split(project, [])[0] == []
@@ -386,7 +412,7 @@ def test_real_spark_loses_an_executor(project, new_database, duck):
 if [ "$1" = load-split ] && mkdir {once} 2>/dev/null; then
     head -n 1 | {BINARY} "$@" > {once}/results
     pid=$$
-    while [ "$(ps -o comm= -p $pid)" != java ]; do pid=$(ps -o ppid= -p $pid | tr -d ' '); done
+    while [ "$(cat /proc/$pid/comm)" != java ]; do pid=$(sed 's/.*) . \\([0-9]*\\) .*/\\1/' /proc/$pid/stat); done
     echo $pid > {once}/executor
     kill -9 $pid
 fi
