@@ -357,6 +357,8 @@ run_frozen(job *j, firn_error *err)
     firn_error  record_error = {0};
     firn_status status;
 
+    /* Not before there is a snapshot: a source that cannot be read must not cost the tables that are there. */
+    if (j->ctx.settings->fresh_start) FIRN_TRY(drop_tables(j->ctx.settings, j->ctx.lake, err));
     FIRN_TRY(job_prepare(j, err));
     load_event planned = {.kind = LOAD_EVENT_PLANNED, .progress = &j->progress};
     if (j->ctx.events) j->ctx.events->emit(j->ctx.events->state, &planned);
@@ -390,16 +392,16 @@ warn_of_gap(const job *j)
     load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, text, NULL);
 }
 
-/* The source's own first: where somebody still reads it, nothing is dropped. */
+/* What the source keeps for an earlier load goes first: where somebody still reads it, nothing is dropped. */
 static firn_status
-start_over(const job *j, firn_error *err)
+drop_kept(const job *j, firn_error *err)
 {
     const load_settings *settings = j->ctx.settings;
     source              *src = j->ctx.src;
 
-    if (src->ops->drop_kept && !settings->table_filter_count && src->ops->drop_kept(src, err))
-        return firn_while(err, "dropping what --fresh-start drops");
-    return drop_tables(settings, j->ctx.lake, err);
+    if (!settings->fresh_start || !src->ops->drop_kept || settings->table_filter_count) return FIRN_OK;
+    if (src->ops->drop_kept(src, err)) return firn_while(err, "dropping what --fresh-start drops");
+    return FIRN_OK;
 }
 
 static firn_status
@@ -410,8 +412,8 @@ run_job(job *j, firn_error *err)
     const source_teller  teller = {tell_of_source, j};
     firn_status          status;
 
-    if (settings->fresh_start) FIRN_TRY(start_over(j, err));
     FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
+    FIRN_TRY(drop_kept(j, err));
     if (src->ops->prepare) FIRN_TRY(src->ops->prepare(src, j->plan.tables, j->plan.table_count, &teller, err));
     if (src->ops->freeze(src, &j->ctx.point, err))
         return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);

@@ -487,6 +487,19 @@ fresh_start_drops_no_other_table(void **state)
 }
 
 static void
+a_fresh_start_drops_nothing_where_the_source_takes_no_snapshot(void **state)
+{
+    world *w = *state;
+    assert_int_equal(run(w), FIRN_OK);
+    w->settings.fresh_start = true;
+    w->src.freeze_code = FIRN_E_POSTGRES_UNAVAILABLE;
+
+    assert_int_equal(run(w), FIRN_UNAVAILABLE);
+
+    assert_lake_has(w, "orders", 5000);
+}
+
+static void
 partitions_get_files_of_their_own(void **state)
 {
     world            *w = *state;
@@ -922,6 +935,7 @@ main(void)
         CASE(filters_are_like_patterns_and_say_when_nothing_matches),
         CASE(fresh_start_drops_what_firn_made_from_this_schema),
         CASE(fresh_start_drops_no_other_table),
+        CASE(a_fresh_start_drops_nothing_where_the_source_takes_no_snapshot),
         CASE(partitions_get_files_of_their_own),
         CASE(a_cancelled_job_says_so),
         CASE(the_checksum_of_the_rows_is_kept),

@@ -21,7 +21,7 @@ fake_freeze(source *src, source_point *ret_point, firn_error *err)
 {
     fake_source *f = (fake_source *) src;
 
-    (void) err;
+    if (f->freeze_code) return firn_fail(err, f->freeze_code, "the fake source takes no snapshot");
     *ret_point = (source_point){.exact = true};
     (void) snprintf(ret_point->identity, sizeof ret_point->identity, "%s", f->identity);
     (void) snprintf(ret_point->position, sizeof ret_point->position, "%s", f->position);
