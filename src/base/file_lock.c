@@ -20,9 +20,6 @@
 #define HOLDER_READS_MAX 20
 #define HOLDER_READ_PAUSE_MS 10
 
-#define LOCK_TRIES 40
-#define LOCK_TRY_MS 50
-
 struct file_lock {
     int  fd;
     bool held;
@@ -92,17 +89,6 @@ make_parent(const char *path, firn_error *err)
     return file_make_folders(folder, 0700, err);
 }
 
-/* A killed process holds its lock until its last write is through: the next run waits that long. */
-static bool
-lock_with_patience(int fd)
-{
-    for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
-        if (errno != EWOULDBLOCK || i == LOCK_TRIES) return false;
-        (void) poll(NULL, 0, LOCK_TRY_MS);
-    }
-    return true;
-}
-
 firn_status
 file_lock_take(const char *path, const char *what, file_lock **ret_lock, firn_error *err)
 {
@@ -114,7 +100,7 @@ file_lock_take(const char *path, const char *what, file_lock **ret_lock, firn_er
     FIRN_TRY(make_parent(path, err));
     lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock->fd < 0) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot open the lock file '%s'", path);
-    if (!lock_with_patience(lock->fd)) {
+    if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot lock '%s'", path);
         read_holder(lock->fd, holder);
         (void) firn_fail(err, FIRN_E_LOAD_RUNNING, "another firn works on this source: %s", holder);
