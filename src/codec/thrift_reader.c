@@ -216,3 +216,15 @@ thrift_skip(thrift_reader *r, const thrift_struct *s)
 {
     skip_value(r, s);
 }
+
+void *
+thrift_list_elements(thrift_reader *r, firn_arena *arena, const thrift_list *list, size_t element_size, bool *no_memory)
+{
+    if (thrift_failed(r) || list->count == 0) return NULL;
+    void *elements = firn_arena_array(arena, list->count, element_size);
+    if (!elements) {
+        *no_memory = true;
+        thrift_fail(r);
+    }
+    return elements;
+}

@@ -19,6 +19,7 @@
 #ifndef FIRN_CODEC_THRIFT_READER_H
 #define FIRN_CODEC_THRIFT_READER_H
 
+#include "base/arena.h"
 #include "base/reader.h"
 #include "codec/thrift_type.h"
 
@@ -71,5 +72,10 @@ firn_slice  thrift_binary(thrift_reader *r, const thrift_struct *s); /* a view o
 thrift_list thrift_list_begin(thrift_reader *r, const thrift_struct *s);
 /* Passes over the value of the field. */
 void        thrift_skip(thrift_reader *r, const thrift_struct *s);
+
+/* Where a list's elements go: the arena, sized by the count that thrift_list_begin has checked. NULL for an
+ * empty list, after a failure, and where memory is exhausted (the reader has failed then, *no_memory is set). */
+void *thrift_list_elements(thrift_reader *r, firn_arena *arena, const thrift_list *list, size_t element_size,
+                           bool *no_memory);
 
 #endif

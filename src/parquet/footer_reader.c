@@ -4,19 +4,6 @@
 
 #include "codec/thrift_reader.h"
 
-/* Where a list's elements go: the arena, sized by the count that thrift_list_begin has checked. */
-static void *
-list_of(thrift_reader *r, firn_arena *arena, const thrift_list *list, size_t element_size, bool *no_memory)
-{
-    if (thrift_failed(r) || list->count == 0) return NULL;
-    void *elements = firn_arena_array(arena, list->count, element_size);
-    if (!elements) {
-        *no_memory = true;
-        thrift_fail(r);
-    }
-    return elements;
-}
-
 static parquet_time_unit
 read_time_unit(thrift_reader *r, const thrift_struct *field)
 {
@@ -263,7 +250,7 @@ read_row_group(thrift_reader *r, const thrift_struct *element, firn_arena *arena
             thrift_list list = thrift_list_begin(r, &s);
             count = list.count;
             if (count != leaf_count) thrift_fail(r);
-            chunks = list_of(r, arena, &list, sizeof *chunks, no_memory);
+            chunks = thrift_list_elements(r, arena, &list, sizeof *chunks, no_memory);
             for (uint32_t i = 0; i < count && !thrift_failed(r); i++)
                 read_chunk(r, &list.element, &chunks[i]);
             break;
@@ -312,7 +299,7 @@ static void
 read_schema(thrift_reader *r, const thrift_struct *field, firn_arena *arena, parquet_metadata *m, bool *no_memory)
 {
     thrift_list      list = thrift_list_begin(r, field);
-    parquet_element *elements = list_of(r, arena, &list, sizeof *elements, no_memory);
+    parquet_element *elements = thrift_list_elements(r, arena, &list, sizeof *elements, no_memory);
 
     for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
         read_element(r, &list.element, arena, &elements[i], no_memory);
@@ -325,7 +312,7 @@ read_schema(thrift_reader *r, const thrift_struct *field, firn_arena *arena, par
 static void
 read_row_groups(thrift_reader *r, const footer_parts *parts, firn_arena *arena, parquet_metadata *m, bool *no_memory)
 {
-    parquet_row_group *groups = list_of(r, arena, &parts->groups, sizeof *groups, no_memory);
+    parquet_row_group *groups = thrift_list_elements(r, arena, &parts->groups, sizeof *groups, no_memory);
     for (uint32_t i = 0; i < parts->groups.count && !thrift_failed(r); i++) {
         groups[i] = (parquet_row_group){.first_row = m->row_count};
         read_row_group(r, &parts->groups.element, arena, m->leaf_count, &groups[i], no_memory);

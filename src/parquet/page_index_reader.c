@@ -4,19 +4,6 @@
 
 #include "codec/thrift_reader.h"
 
-/* Where a list's elements go: the arena, sized by the count that thrift_list_begin has checked. */
-static void *
-list_of(thrift_reader *r, firn_arena *arena, const thrift_list *list, size_t element_size, bool *no_memory)
-{
-    if (thrift_failed(r) || list->count == 0) return NULL;
-    void *elements = firn_arena_array(arena, list->count, element_size);
-    if (!elements) {
-        *no_memory = true;
-        thrift_fail(r);
-    }
-    return elements;
-}
-
 static void
 read_location(thrift_reader *r, const thrift_struct *element, parquet_page_location *location)
 {
@@ -53,7 +40,7 @@ read_offset_index(thrift_reader *r, firn_arena *arena, parquet_page_index *index
             continue;
         }
         thrift_list list = thrift_list_begin(r, &s);
-        locations = list_of(r, arena, &list, sizeof *locations, no_memory);
+        locations = thrift_list_elements(r, arena, &list, sizeof *locations, no_memory);
         for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) {
             read_location(r, &list.element, &locations[i]);
             if (thrift_failed(r)) break;
@@ -69,7 +56,7 @@ static const bool *
 read_bools(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
 {
     thrift_list list = thrift_list_begin(r, field);
-    bool       *out = list_of(r, arena, &list, sizeof *out, no_memory);
+    bool       *out = thrift_list_elements(r, arena, &list, sizeof *out, no_memory);
     if (list.count != count || list.element.type != THRIFT_TRUE) thrift_fail(r);
     for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
         out[i] = firn_reader_u8(&r->in) == 1;
@@ -80,7 +67,7 @@ static const firn_slice *
 read_slices(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
 {
     thrift_list list = thrift_list_begin(r, field);
-    firn_slice *out = list_of(r, arena, &list, sizeof *out, no_memory);
+    firn_slice *out = thrift_list_elements(r, arena, &list, sizeof *out, no_memory);
     if (list.count != count) thrift_fail(r);
     for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
         out[i] = thrift_binary(r, &list.element);
@@ -91,7 +78,7 @@ static const int64_t *
 read_longs(thrift_reader *r, const thrift_struct *field, firn_arena *arena, unsigned count, bool *no_memory)
 {
     thrift_list list = thrift_list_begin(r, field);
-    int64_t    *out = list_of(r, arena, &list, sizeof *out, no_memory);
+    int64_t    *out = thrift_list_elements(r, arena, &list, sizeof *out, no_memory);
     if (list.count != count) thrift_fail(r);
     for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++)
         out[i] = thrift_i64(r, &list.element);
