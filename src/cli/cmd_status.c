@@ -6,7 +6,7 @@
 #include "cli/session.h"
 #include "cli/table_print.h"
 #include "codec/json_writer.h"
-#include "load/status_table.h"
+#include "state/status_table.h"
 
 static const char *
 time_text(session *s, int64_t us)

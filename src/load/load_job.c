@@ -5,7 +5,7 @@
 #include "load/load_plan.h"
 #include "load/load_record.h"
 #include "load/run_folder.h"
-#include "load/status_table.h"
+#include "state/status_table.h"
 
 #include <stdio.h>
 #include <string.h>

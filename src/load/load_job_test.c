@@ -10,7 +10,7 @@
 #include "base/file_lock.h"
 #include "catalog/hadoop_catalog.h"
 #include "iceberg/live_files.h"
-#include "load/status_table.h"
+#include "state/status_table.h"
 #include "parquet/file_reader.h"
 #include "storage/faulty.h"
 #include "storage/local.h"

@@ -1,7 +1,7 @@
 #include "load/load_plan.h"
 
 #include "base/text.h"
-#include "load/status_table.h"
+#include "state/status_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "load/status_table.h"
+#include "state/status_table.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "load/status_table.h"
+#include "state/status_table.h"
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
