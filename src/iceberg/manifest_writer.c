@@ -457,6 +457,15 @@ manifest_writer_add_new(manifest_writer *writer, const data_file *file, firn_err
 }
 
 firn_status
+manifest_writer_add_older(manifest_writer *writer, const data_file *file, int64_t sequence_number, firn_error *err)
+{
+    manifest_entry entry = {ENTRY_ADDED, writer->options.snapshot_id, sequence_number, -1, *file};
+
+    assert(sequence_number >= 0);
+    return add_entry(writer, &entry, err);
+}
+
+firn_status
 manifest_writer_add_existing(manifest_writer *writer, const manifest_entry *entry, firn_error *err)
 {
     manifest_entry copy = *entry;

@@ -36,6 +36,9 @@ FIRN_MUST_USE firn_status manifest_writer_open(struct storage *files, const char
                                                firn_error *err);
 /* A file new in this snapshot. Its partition has one value for each field of the spec. */
 FIRN_MUST_USE firn_status manifest_writer_add_new(manifest_writer *writer, const data_file *file, firn_error *err);
+/* The same, whose rows are older than this snapshot: with their sequence number. */
+FIRN_MUST_USE firn_status manifest_writer_add_older(manifest_writer *writer, const data_file *file,
+                                                    int64_t sequence_number, firn_error *err);
 /* A file that an earlier manifest had: its entry as the manifest reader gave it. */
 FIRN_MUST_USE firn_status manifest_writer_add_existing(manifest_writer *writer, const manifest_entry *entry,
                                                        firn_error *err);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "iceberg/file_names.h"
 #include "iceberg/manifest_list.h"
+#include "iceberg/manifest_merge.h"
 #include "iceberg/manifest_reader.h"
 #include "iceberg/manifest_writer.h"
 
@@ -215,7 +216,10 @@ add_new_files(snapshot_files *s, const partition_spec *spec, manifest_content co
 
         if (file->spec_id != spec->spec_id || (file->content == DATA_FILE_DATA) != (content == MANIFEST_DATA)) continue;
         if (!writer) FIRN_TRY(open_manifest(s, content, spec, &writer, err));
-        FIRN_TRY(manifest_writer_add_new(writer, file, err));
+        if (content == MANIFEST_DATA && s->change->added_sequence_number > 0)
+            FIRN_TRY(manifest_writer_add_older(writer, file, s->change->added_sequence_number, err));
+        else
+            FIRN_TRY(manifest_writer_add_new(writer, file, err));
         FIRN_TRY(count_file(s, &s->counts.added, file, err));
         if (++count % MANIFEST_FILES_MAX == 0) FIRN_TRY(close_manifest(s, &writer, err));
     }
@@ -247,6 +251,7 @@ snapshot_files_make(snapshot_files *s, firn_error *err)
         FIRN_TRY(firn_map_put(s->removed, firn_slice_text(s->change->removed_paths[i]), &wanted, err));
     FIRN_TRY(add_files(s, err));
     FIRN_TRY(carry_parent(s, err));
+    if (s->change->manifest_merge.target_size_bytes > 0) FIRN_TRY(manifest_merge(s, err));
     s->counts.changed_partition_count = (int64_t) firn_map_count(s->partitions);
     return FIRN_OK;
 }

@@ -31,6 +31,7 @@ typedef struct snapshot_files {
     size_t         manifest_count, manifest_capacity;
     manifest_file *manifests;
     summary_counts counts;
+    int64_t        merged_manifest_count, merge_result_count, merged_entry_count; /* of change->manifest_merge */
     /* Within. */
     unsigned  file_number;
     firn_map *partitions; /* paths that were touched */

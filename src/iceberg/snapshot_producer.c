@@ -5,6 +5,7 @@
 #include "iceberg/manifest_list.h"
 #include "iceberg/schema_json.h"
 #include "iceberg/snapshot_files.h"
+#include "iceberg/snapshot_removal.h"
 #include "iceberg/table_metadata_write.h"
 
 /*
@@ -241,6 +242,28 @@ new_snapshot_id(const table_metadata *draft)
     }
 }
 
+/* As the reference implementation's rewriting of manifests tells it. */
+#define MERGE_COUNTS 4
+static firn_status
+put_merge_counts(producer *p, const snapshot_files *made, table_property summary[], unsigned *count, firn_error *err)
+{
+    const struct {
+        const char *key;
+        int64_t     value;
+    } facts[MERGE_COUNTS] = {{"manifests-created", made->merge_result_count},
+                             {"manifests-kept", (int64_t) made->manifest_count - made->merge_result_count},
+                             {"manifests-replaced", made->merged_manifest_count},
+                             {"entries-processed", made->merged_entry_count}};
+
+    for (unsigned i = 0; i < MERGE_COUNTS; i++) {
+        const char *text = firn_arena_printf(&p->arena, "%lld", (long long) facts[i].value);
+
+        if (!text) return firn_fail_memory(err, "a snapshot's summary");
+        put_property(summary, count, facts[i].key, text);
+    }
+    return FIRN_OK;
+}
+
 static firn_status
 set_summary(producer *p, const snapshot_files *made, snapshot *s, firn_error *err)
 {
@@ -250,13 +273,14 @@ set_summary(producer *p, const snapshot_files *made, snapshot *s, firn_error *er
     table_property     *summary;
 
     FIRN_TRY(summary_counts_entries(&made->counts, made->parent, &p->arena, counts, &count_of_counts, err));
-    summary = firn_arena_array(&p->arena, (size_t) change->summary_count + count_of_counts + 2, sizeof *summary);
+    summary = firn_arena_array(&p->arena, (size_t) change->summary_count + count_of_counts + 2 + MERGE_COUNTS, sizeof *summary);
     if (!summary) return firn_fail_memory(err, "a snapshot's summary");
     put_property(summary, &count, TABLE_COMMIT_ID_KEY, table_metadata_property(&p->draft, TABLE_COMMIT_ID_KEY));
     put_property(summary, &count, "engine-name", "firn");
     for (unsigned i = 0; i < change->summary_count; i++)
         put_property(summary, &count, change->summary[i].key, change->summary[i].value);
     for (unsigned i = 0; i < count_of_counts; i++) put_property(summary, &count, counts[i].key, counts[i].value);
+    if (made->merged_manifest_count) FIRN_TRY(put_merge_counts(p, made, summary, &count, err));
     remove_property(summary, &count, "operation"); // has a place of its own
     s->summary = summary;
     s->summary_count = count;
@@ -413,6 +437,8 @@ snapshot_produce(const table_change *change, const table_metadata *base, const c
     FIRN_TRY(set_properties(&p, err));
     FIRN_TRY(log_base(&p, err));
     FIRN_TRY(add_snapshot(&p, err));
+    if (change->removed_snapshot_count || change->removed_ref_count)
+        FIRN_TRY(snapshot_removal_apply(change, &p.draft, &p.arena, err));
     p.draft.last_updated_ms = p.now_ms;
     return table_metadata_write(&p.draft, out, err);
 }
