@@ -158,6 +158,34 @@ schema_new(int32_t schema_id, const schema_field fields[], unsigned field_count,
     return FIRN_OK;
 }
 
+static firn_status
+renumber_type(const data_type *from, int32_t *last_id, firn_arena *arena, const data_type **ret_type, firn_error *err)
+{
+    data_type    *type;
+    schema_field *fields;
+
+    *ret_type = from;
+    if (!from->field_count) return FIRN_OK;
+    type = firn_arena_alloc(arena, sizeof *type);
+    fields = firn_arena_array(arena, from->field_count, sizeof *fields);
+    if (!type || !fields) return firn_fail_memory(err, "a schema");
+    *type = *from;
+    type->fields = fields;
+    for (unsigned i = 0; i < from->field_count; i++)
+        FIRN_TRY(schema_field_renumber(&from->fields[i], last_id, arena, &fields[i], err));
+    *ret_type = type;
+    return FIRN_OK;
+}
+
+firn_status
+schema_field_renumber(const schema_field *from, int32_t *last_id, firn_arena *arena, schema_field *ret_field,
+                      firn_error *err)
+{
+    *ret_field = *from;
+    ret_field->id = ++*last_id;
+    return renumber_type(from->type, last_id, arena, &ret_field->type, err);
+}
+
 table_schema *
 schema_ref(table_schema *schema)
 {

@@ -96,6 +96,11 @@ schema_new(int32_t schema_id, const schema_field fields[], unsigned field_count,
 table_schema *schema_ref(table_schema *schema);
 void          schema_unref(table_schema *schema);
 
+/* A field of another schema as a new one of this: it and what is below it get the ids above *last_id. The other's texts
+ * and leaf types are borrowed, nested types live in `arena`. */
+FIRN_MUST_USE firn_status schema_field_renumber(const schema_field *from, int32_t *last_id, firn_arena *arena,
+                                                schema_field *ret_field, firn_error *err);
+
 /* Any depth; NULL: not there. */
 const schema_field *schema_field_by_id(const table_schema *schema, int32_t id);
 /* Top level, exact name; -1: not there. */

@@ -8,39 +8,6 @@ same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static firn_status field_with_new_ids(const schema_field *from, int32_t *last_id, firn_arena *arena, schema_field *out,
-                                      firn_error *err);
-
-static firn_status
-type_with_new_ids(const data_type *from, int32_t *last_id, firn_arena *arena, const data_type **ret_type,
-                  firn_error *err)
-{
-    data_type    *type;
-    schema_field *fields;
-
-    if (!from->field_count) {
-        *ret_type = from;
-        return FIRN_OK;
-    }
-    type = firn_arena_alloc(arena, sizeof *type);
-    fields = firn_arena_array(arena, from->field_count, sizeof *fields);
-    if (!type || !fields) return firn_fail_memory(err, "a schema");
-    *type = *from;
-    type->fields = fields;
-    for (unsigned i = 0; i < from->field_count; i++)
-        FIRN_TRY(field_with_new_ids(&from->fields[i], last_id, arena, &fields[i], err));
-    *ret_type = type;
-    return FIRN_OK;
-}
-
-static firn_status
-field_with_new_ids(const schema_field *from, int32_t *last_id, firn_arena *arena, schema_field *out, firn_error *err)
-{
-    *out = *from;
-    out->id = ++*last_id;
-    return type_with_new_ids(from->type, last_id, arena, &out->type, err);
-}
-
 firn_status
 load_schema_adopt(const table_metadata *table, const table_schema *described, table_schema **ret_schema,
                   bool *ret_same, firn_error *err)
@@ -64,7 +31,7 @@ load_schema_adopt(const table_metadata *table, const table_schema *described, ta
             fields[i].type = old->type; /* its nested ids too */
             same = same && index == (int) i && old->required == wanted->required && same_text(old->doc, wanted->doc);
         } else {
-            FIRN_TRY(field_with_new_ids(wanted, &last_id, &arena, &fields[i], err));
+            FIRN_TRY(schema_field_renumber(wanted, &last_id, &arena, &fields[i], err));
             same = false;
         }
     }

@@ -75,6 +75,13 @@ typedef struct order_term {
 
 typedef enum key_origin { KEY_NONE, KEY_PRIMARY, KEY_UNIQUE_NOT_NULL, KEY_CONFIGURED } key_origin;
 
+/* What the source knows of a column besides name and type. */
+typedef struct column_origin {
+    int32_t     place;         /* 0: not known */
+    bool        has_default;   /* or is generated: old rows may have got values that nobody told of */
+    const char *missing_value; /* the one value that old rows have, as text; NULL: none is known */
+} column_origin;
+
 /* One table as it will lie in the lake. Immutable after describe; lives in the arena given there. */
 typedef struct source_description {
     const source_table *table;
