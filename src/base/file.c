@@ -71,6 +71,24 @@ file_write_all(int fd, const void *bytes, size_t size, const char *name, firn_er
     return FIRN_OK;
 }
 
+firn_status
+file_open_nameless(const char *folder, int *ret_fd, firn_error *err)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+    /* Not every file system can; a kernel that does not know the flag takes it for a wish to write a folder. */
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOSYS)) {
+        size_t                     size = strlen(folder) + 32;
+        FIRN_AUTO(firn_freep) char *path = firn_alloc(size);
+        if (!path) return firn_fail_memory(err, "a path");
+        snprintf(path, size, "%s/.%016lx.tmp", folder, (unsigned long) firn_random_u64());
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0) unlink(path);
+    }
+    if (fd < 0) return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot make a temporary file in '%s'", folder);
+    *ret_fd = fd;
+    return FIRN_OK;
+}
+
 /* The folder of a path: what is before the last slash, "." without one, "/" at the root. */
 static char *
 folder_of(const char *path)

@@ -18,6 +18,9 @@ FIRN_MUST_USE firn_status file_make_folders(const char *path, unsigned mode, fir
 bool file_exists(const char *path);
 /* Permission bits, or -1. */
 int file_mode(const char *path);
+/* A file without a name in `folder`, read and written by this process only and gone with its descriptor. The caller
+ * closes it. */
+FIRN_MUST_USE firn_status file_open_nameless(const char *folder, int *ret_fd, firn_error *err);
 /* Full write to a descriptor, EINTR and short writes handled. */
 FIRN_MUST_USE firn_status file_write_all(int fd, const void *bytes, size_t size, const char *name, firn_error *err);
 

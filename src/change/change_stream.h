@@ -1,0 +1,128 @@
+/*
+ * Interface: a source's committed transactions, one after the other in the order of their commits.
+ *
+ * Order:     BEGIN, then RELATION, CHANGE and MESSAGE items, then COMMIT. Transactions never interleave: those that the
+ *            source sends while they run, or prepares, are kept (in memory, above a limit on disk) until their commit;
+ *            what was rolled back, savepoints included, is never seen.
+ * Relations: a RELATION item stands before the first change of each relation, and again before the first change of a
+ *            shape that differs in name, columns, types or replica identity. DDL without rows behind it is not seen.
+ * MESSAGE:   pg_logical_emit_message: inside of a transaction, or between two of them (not transactional)
+ * IDLE:      between transactions: nothing of the source that lies before `position` is still to come. What the caller has
+ *            to make durable is then all that it has already got: with nothing pending it may acknowledge `position`,
+ *            so that a slot moves also while only other tables change.
+ * RESTART:   the connection was lost and is there again. Of a transaction that was begun and not committed, everything is
+ *            to be forgotten; it comes again as a whole. Transactions that were delivered up to their COMMIT do not come
+ *            again (the stream drops them), nor those that the position given at the start contains.
+ * Memory:    what an item points to lives until the next call of next, and as long as somebody holds a reference to
+ *            `item.block` (change_block_ref) and `item.change.relation` (change_relation_ref) respectively
+ * Keepalives are answered by the stream itself, however long the caller does something else.
+ * Threads:   next, describe, open_decoder and free from one thread; acknowledge, cancel and counters from any
+ */
+#ifndef FIRN_CHANGE_CHANGE_STREAM_H
+#define FIRN_CHANGE_CHANGE_STREAM_H
+
+#include "base/error.h"
+#include "change/change.h"
+#include "change/change_block.h"
+#include "change/row_decoder.h"
+#include "source/source.h"
+
+typedef enum change_item_kind {
+    ITEM_NOTHING, /* the time limit passed */
+    ITEM_BEGIN,
+    ITEM_RELATION,
+    ITEM_CHANGE,
+    ITEM_MESSAGE,
+    ITEM_COMMIT,
+    ITEM_IDLE,
+    ITEM_RESTART,
+    ITEM_END, /* there will be nothing more: recorded streams only */
+} change_item_kind;
+
+typedef struct change_transaction {
+    uint32_t xid;
+    uint64_t commit_position; /* where its commit record begins */
+    uint64_t end_position;    /* behind it; at BEGIN of a transaction that is read as it comes: 0, not known yet */
+    int64_t  commit_time_us;
+} change_transaction;
+
+typedef struct change_message {
+    bool       is_transactional;
+    uint64_t   position;
+    firn_slice prefix, content;
+} change_message;
+
+typedef struct change_item {
+    change_item_kind kind;
+    change_block    *block;     /* what the item's bytes lie in; NULL: none */
+    uint64_t         position;  /* of the message; IDLE: see above */
+    union {
+        change_transaction transaction; /* BEGIN, COMMIT */
+        change             change;      /* CHANGE */
+        change_relation   *relation;    /* RELATION; borrowed */
+        change_message     message;     /* MESSAGE */
+    };
+} change_item;
+
+/* Whose positions these are. */
+typedef struct change_identity {
+    char system[64];      /* PostgreSQL: the system identifier */
+    char text[128];       /* as in source_point.identity: "postgres:7423…:1" */
+    int64_t timeline;     /* 0: none */
+} change_identity;
+
+/* Counted since the stream was opened. */
+typedef struct change_stream_counts {
+    uint64_t received_bytes, message_count, restart_count, spilled_bytes;
+    uint64_t received_position, server_position, acknowledged_position;
+    uint64_t buffered_bytes; /* received and not yet asked for, and kept of transactions that are not committed */
+    int64_t  server_time_us; /* the server's clock at its last word; 0: none yet */
+} change_stream_counts;
+
+typedef struct change_stream change_stream;
+
+typedef struct change_stream_ops {
+    const char *kind; /* "postgres", "recorded" */
+    firn_status (*next)(change_stream *stream, uint64_t timeout_ms, change_item *ret_item, firn_error *err);
+    /* Everything before `position` is durable in the lake. Never goes back; told to the source with the next status. */
+    void (*acknowledge)(change_stream *stream, uint64_t position);
+    /* How a relation of this stream would be loaded: columns in the relation's own order with types as of its changes;
+     * NOT NULL, comments and keys as the source has them now, where the table is still there. Lives in `arena`.
+     * `ret_places` (may be NULL): per column a number that renaming does not change (pg_attribute.attnum), 0 unknown. */
+    firn_status (*describe)(change_stream *stream, change_relation *relation, const table_rules *rules,
+                            firn_arena *arena, source_description **ret_description, const int **ret_places,
+                            firn_error *err);
+    /* A decoder of the relation's tuples into the columns of a description that `describe` made for it; borrows the
+     * description. */
+    firn_status (*open_decoder)(change_stream *stream, change_relation *relation, const source_description *description,
+                                row_decoder **ret_decoder, firn_error *err);
+    void (*counts)(change_stream *stream, change_stream_counts *ret_counts);
+    void (*cancel)(change_stream *stream); /* next returns FIRN_CANCELLED */
+    void (*free)(change_stream *stream);   /* tells the source the last acknowledged position first, where it can */
+} change_stream_ops;
+
+struct change_stream {
+    const change_stream_ops *ops;
+    change_identity          identity;
+};
+
+/* Waits at most timeout_ms (0: not at all) for the next item. After an error other than a time-out: free only. */
+FIRN_MUST_USE static inline firn_status
+change_stream_next(change_stream *stream, uint64_t timeout_ms, change_item *ret_item, firn_error *err)
+{
+    return stream->ops->next(stream, timeout_ms, ret_item, err);
+}
+
+static inline void
+change_stream_free(change_stream *stream)
+{
+    if (stream) stream->ops->free(stream);
+}
+FIRN_DEFINE_FREEP(change_stream, change_stream_free)
+
+/* "3F/9A01C2D8" ⇄ number. */
+#define CHANGE_POSITION_TEXT_MAX 24
+void change_position_format(uint64_t position, char out[CHANGE_POSITION_TEXT_MAX]);
+FIRN_MUST_USE bool change_position_parse(const char *text, uint64_t *ret_position);
+
+#endif

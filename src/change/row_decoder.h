@@ -1,0 +1,52 @@
+/*
+ * Interface: tuples of one relation → batches, with the values, policies and errors of a load.
+ *
+ * Columns: those of the description, one batch column each
+ * Errors:  as in the load, naming table, column and key. TUPLE_UNCHANGED is an error here: the caller fills such holes
+ *          before (the framing makes that a splice of bytes).
+ * Threads: one decoder, one thread
+ */
+#ifndef FIRN_CHANGE_ROW_DECODER_H
+#define FIRN_CHANGE_ROW_DECODER_H
+
+#include "batch/batch.h"
+#include "change/change.h"
+
+typedef struct row_decoder row_decoder;
+
+typedef struct row_decoder_ops {
+    firn_status (*append)(row_decoder *decoder, const change_tuple *tuple, firn_error *err);
+    firn_status (*take)(row_decoder *decoder, batch *ret_batch, firn_error *err);
+    void (*free)(row_decoder *decoder);
+} row_decoder_ops;
+
+struct row_decoder {
+    const row_decoder_ops *ops;
+    table_schema          *schema;        /* of the batches; referenced by the implementation */
+    size_t                 row_count;     /* in the batch at work */
+    size_t                 size_bytes;    /* of tuples in it */
+    uint64_t               coerced_count; /* values treated by a policy other than error, over all batches */
+};
+
+/* One row. On failure the row is not in the batch; what was before it stays. */
+FIRN_MUST_USE static inline firn_status
+row_decoder_append(row_decoder *decoder, const change_tuple *tuple, firn_error *err)
+{
+    return decoder->ops->append(decoder, tuple, err);
+}
+
+/* Moves the rows so far out; an empty batch (release == NULL) where there are none. */
+FIRN_MUST_USE static inline firn_status
+row_decoder_take(row_decoder *decoder, batch *ret_batch, firn_error *err)
+{
+    return decoder->ops->take(decoder, ret_batch, err);
+}
+
+static inline void
+row_decoder_free(row_decoder *decoder)
+{
+    if (decoder) decoder->ops->free(decoder);
+}
+FIRN_DEFINE_FREEP(row_decoder, row_decoder_free)
+
+#endif
