@@ -61,6 +61,13 @@ static const command_info commands[] = {
      {"firn status --source shop", "firn status --source shop --format json"},
      {"a table", "one JSON document, with the same names as in the lake"},
      true, cmd_status_run},
+    {"maintain", NULL, COMMAND_SET_MAINTAIN, "", 0, 0, "keep a source's tables in the lake small and fast",
+     "Puts small manifests together, expires old snapshots and removes the files that only they held, and removes orphans: "
+     "files that nothing refers to. Honours the tables' own history.*, commit.* and write.* properties, branches and "
+     "tags. Needs the catalog only, not the database, and may run beside a load and beside other writers of the tables.",
+     {"firn maintain --source shop", "firn maintain --source shop --only expire --older-than 7d --dry-run"},
+     {"all steps on all tables", "what expiring snapshots would remove"},
+     true, cmd_maintain_run},
     {"connector", NULL, COMMAND_SET_CONNECTOR, "", 0, 0, "write the configuration of the Debezium connector",
      "Writes the JSON that Kafka Connect takes for Debezium's PostgreSQL connector. It names the slot and the "
      "publication of firn, takes no snapshot of its own, and holds the password as a reference, never in clear.",

@@ -103,8 +103,21 @@ write_result(jwriter *w, const load_result *result)
     jwrite_array_end(w);
 }
 
+static void
+write_load(jwriter *w, const void *state)
+{
+    write_result(w, state);
+}
+
 firn_status
 run_record_write(session *s, const load_result *result, const firn_error *error, firn_error *err)
+{
+    return run_record_write_job(s, write_load, result, error, err);
+}
+
+firn_status
+run_record_write_job(session *s, void (*write_job)(jwriter *w, const void *state), const void *state,
+                     const firn_error *error, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer out = {0};
     int64_t                                 now_us = firn_clock_now_us();
@@ -130,7 +143,7 @@ run_record_write(session *s, const load_result *result, const firn_error *error,
     jwrite_member_i64(&w, "elapsed_ms", (now_us - s->started_us) / 1000);
     jwrite_member_i64(&w, "exit_code", session_exit_code(s, error->status));
     write_error(&w, error);
-    write_result(&w, result);
+    write_job(&w, state);
     jwrite_object_end(&w);
     FIRN_TRY(jwrite_end(&w));
     FIRN_TRY(firn_buffer_add_byte(&out, '\n', err));

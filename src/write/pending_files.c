@@ -340,3 +340,71 @@ pending_files_recover(const char *folder, storage *files, pending_decide decide,
     if (errno && !err->status) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot list '%s'", folder);
     return err->status;
 }
+
+/* ---- what any run has begun ---- */
+
+typedef struct pending_walk {
+    pending_visit visit;
+    void         *state;
+} pending_walk;
+
+static firn_status
+visit_list(const pending_walk *walk, const char *path, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
+    pending_list list = {0};
+    firn_status  status;
+
+    firn_buffer_init(&text, LIST_BYTES_MAX);
+    status = file_read(path, &text, err);
+    if (status == FIRN_NOT_FOUND) { // its run has ended meanwhile
+        firn_error_reset(err);
+        return FIRN_OK;
+    }
+    FIRN_TRY(status);
+    FIRN_TRY(pending_list_read(firn_buffer_slice(&text), "", &arena, &list, err));
+    if (list.damaged) {
+        (void) firn_fail(err, FIRN_E_PENDING_LIST, "the list of pending files '%s' is damaged", path);
+        firn_hint(err, "where no firn of that source runs, `firn load` reads it and sets it aside");
+        return err->status;
+    }
+    for (const pending_entry *entry = list.entries; entry; entry = entry->next) {
+        for (const pending_path *item = entry->done ? NULL : entry->paths; item; item = item->next)
+            FIRN_TRY(walk->visit(walk->state, item->path, err));
+    }
+    return FIRN_OK;
+}
+
+#define WALK_DEPTH_MAX 4
+
+static firn_status
+walk_folder(const pending_walk *walk, const char *folder, unsigned depth, firn_error *err)
+{
+    FIRN_AUTO(close_folder) DIR *opened = opendir(folder);
+    const struct dirent *found;
+
+    if (!opened && (errno == ENOENT || errno == ENOTDIR)) return FIRN_OK;
+    if (!opened) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot list '%s'", folder);
+    while ((errno = 0, found = readdir(opened))) {
+        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+        const char *path;
+
+        if (found->d_name[0] == '.') continue;
+        path = firn_arena_printf(&arena, "%s/%s", folder, found->d_name);
+        if (!path) return firn_fail_memory(err, "a list of pending files");
+        if (is_list_name(found->d_name)) FIRN_TRY(visit_list(walk, path, err));
+        else if (depth < WALK_DEPTH_MAX && found->d_type != DT_REG)
+            FIRN_TRY(walk_folder(walk, path, depth + 1, err));
+    }
+    if (errno) return firn_fail_errno(err, FIRN_E_SYSTEM, errno, "cannot list '%s'", folder);
+    return FIRN_OK;
+}
+
+firn_status
+pending_files_each(const char *folder, pending_visit visit, void *state, firn_error *err)
+{
+    const pending_walk walk = {visit, state};
+
+    return walk_folder(&walk, folder, 0, err);
+}

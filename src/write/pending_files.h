@@ -60,4 +60,14 @@ typedef struct pending_recovery {
 FIRN_MUST_USE firn_status pending_files_recover(const char *folder, storage *files, pending_decide decide, void *state,
                                                 pending_recovery *ret_recovery, firn_error *err);
 
+/* ---- what any run has begun ---- */
+
+/* `path` lives for the call. Not FIRN_OK ends it with that status. */
+typedef firn_status (*pending_visit)(void *state, const char *path, firn_error *err);
+
+/* Each file of a commit that has not ended, in the lists of the folder and of its subfolders (one source's each), of runs
+ * that are alive or dead. Nothing is changed. A folder that is missing has none. FIRN_CORRUPT (PENDING_LIST): a list is
+ * damaged, so that nobody knows what it named. */
+FIRN_MUST_USE firn_status pending_files_each(const char *folder, pending_visit visit, void *state, firn_error *err);
+
 #endif

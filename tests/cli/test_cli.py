@@ -16,7 +16,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("FIRN_BIN", str(ROOT / "build" / "firn"))
 CANARY = "canary-5e1f77c2-secret"
-COMMANDS = ("init", "check", "load", "plan", "load-split", "commit", "status", "connector", "config show", "config schema", "explain", "completion", "help", "version")
+COMMANDS = ("init", "check", "load", "plan", "load-split", "commit", "status", "maintain", "connector", "config show", "config schema", "explain", "completion", "help", "version")
 SOURCE = {
     "database_type": "postgres",
     "iceberg_namespace": "bronze.shop",
@@ -78,7 +78,7 @@ def test_help_of_each_command(project, command):
 
 
 def test_commands_of_later_are_not_listed(project):
-    for command in ("follow", "validate", "scan", "maintain"):
+    for command in ("follow", "validate", "scan"):
         assert not re.search(rf"^  {command}\b", project.run("help").stdout, re.M)
         refused(project.run(command), 64, f"there is no command '{command}'")
 

@@ -1,0 +1,112 @@
+#include "maintain/maintain_job.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+typedef struct name_list {
+    const maintain_job *job;
+    firn_arena         *arena;
+    const char        **names;
+    unsigned            count, capacity;
+} name_list;
+
+void
+maintain_summary_done(maintain_summary *summary)
+{
+    firn_arena_done(&summary->arena);
+    *summary = (maintain_summary){0};
+}
+
+static firn_status
+add_name(void *state, const char *name, firn_error *err)
+{
+    name_list *list = state;
+
+    if (list->job->wants && !list->job->wants(list->job->state, name)) return FIRN_OK;
+    if (list->count == list->capacity) {
+        unsigned     capacity = list->capacity ? list->capacity * 2 : 64;
+        const char **names = firn_arena_array(list->arena, capacity, sizeof *names);
+
+        if (!names) return firn_fail_memory(err, "a list of tables");
+        if (list->count) memcpy(names, list->names, list->count * sizeof *names);
+        list->names = names;
+        list->capacity = capacity;
+    }
+    list->names[list->count] = firn_arena_strdup(list->arena, name);
+    return list->names[list->count++] ? FIRN_OK : firn_fail_memory(err, "a list of tables");
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static firn_status
+list_tables(const maintain_job *job, name_list *list, firn_error *err)
+{
+    table_ident ident = {job->namespace_levels, job->level_count, NULL};
+
+    FIRN_TRY(job->lake->ops->list(job->lake, &ident, add_name, list, err));
+    if (list->count == 0) {
+        (void) firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "no table of the namespace '%s' is to be maintained",
+                         job->namespace_levels[job->level_count - 1]);
+        firn_hint(err, "check --table-filter, or load the tables first: `firn load`");
+        return err->status;
+    }
+    qsort(list->names, list->count, sizeof *list->names, compare_names);
+    return FIRN_OK;
+}
+
+/* Whether the job cannot go on: what fails for one table for these reasons fails for all. */
+static bool
+ends_the_job(firn_status status)
+{
+    return status == FIRN_CANCELLED || status == FIRN_NO_MEMORY || status == FIRN_BUG;
+}
+
+static firn_status
+maintain_one(const maintain_job *job, const char *name, task_cancel *cancel, maintain_summary *summary, firn_error *err)
+{
+    table_ident          ident = {job->namespace_levels, job->level_count, name};
+    maintain_table_line *line = &summary->tables[summary->table_count];
+    uint64_t             started_us = firn_clock_monotonic_us();
+    firn_error           failed = {0};
+
+    *line = (maintain_table_line){.name = name};
+    firn_status status = maintain_table(job->settings, (maintain_budget){0}, job->lake, &ident, cancel, &line->result, &failed);
+    line->elapsed_ms = (int64_t) ((firn_clock_monotonic_us() - started_us) / 1000);
+    if (status) {
+        firn_error *kept = firn_arena_alloc(&summary->arena, sizeof *kept);
+
+        (void) firn_while(&failed, "maintaining '%s'", name);
+        if (ends_the_job(status) || !kept) {
+            *err = failed;
+            return err->status;
+        }
+        *kept = failed;
+        line->error = kept;
+        summary->failed_count++;
+    }
+    summary->table_count++;
+    if (job->tell) job->tell(job->tell_state, line);
+    return FIRN_OK;
+}
+
+firn_status
+maintain_job_run(const maintain_job *job, task_cancel *cancel, maintain_summary *ret_summary, firn_error *err)
+{
+    maintain_summary *summary = ret_summary;
+    name_list         list = {.job = job, .arena = &summary->arena};
+    uint64_t          started_us = firn_clock_monotonic_us();
+
+    FIRN_TRY(list_tables(job, &list, err));
+    summary->tables = firn_arena_array(&summary->arena, list.count, sizeof *summary->tables);
+    if (!summary->tables) return firn_fail_memory(err, "a list of tables");
+    for (unsigned i = 0; i < list.count; i++) FIRN_TRY(maintain_one(job, list.names[i], cancel, summary, err));
+    summary->elapsed_ms = (int64_t) ((firn_clock_monotonic_us() - started_us) / 1000);
+    if (!summary->failed_count) return FIRN_OK;
+    return firn_fail(err, FIRN_E_MAINTAIN_TABLES_FAILED, "%u of %u tables could not be maintained",
+                     summary->failed_count, summary->table_count);
+}

@@ -1,0 +1,279 @@
+"""firn maintain: what every reader sees stays the same, and the rest gets less."""
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import expected
+from firn import BINARY
+from judges import assert_equal, read_pyiceberg
+from test_json_schema import valid
+
+TABLE = """
+CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2), at timestamptz);
+INSERT INTO t SELECT g, 'v' || g, g * 1.25, timestamptz '2026-01-01 00:00+00' + g * interval '1 minute' FROM generate_series(1, 500) g;
+"""
+NAMESPACE = "bronze.s"
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def shop(project, new_database):
+    project.database, project.connection = new_database(TABLE)
+
+    def make(version=2):
+        project.source("s", project.database, "public", tables={"t": {"format_version": version}} if version != 2 else {})
+        project.load("s")
+        return project
+    return make
+
+
+def maintain(project, *arguments, code=0, table="t"):
+    """The result of one table."""
+    document = valid(project.run("maintain", "--source", "s", "--format", "json", *arguments).expect(code).json, "maintain")
+    return next(line for line in document["tables"] if line["table"] == table)
+
+
+def folder(project, table="t"):
+    return pathlib.Path(project.lake.folder(NAMESPACE, table))
+
+
+def files_of(project, table="t"):
+    """Every file of the table's folder, but for hidden ones."""
+    return {str(path.relative_to(folder(project, table))) for path in folder(project, table).rglob("*")
+            if path.is_file() and not path.name.startswith(".")}
+
+
+def referenced(project, table="t"):
+    """What the current metadata refers to, as PyIceberg sees it: all snapshots, all manifests, all live files."""
+    static = project.lake.static_table(NAMESPACE, table)
+    metadata = project.lake.metadata(NAMESPACE, table)
+    found = {project.lake.metadata_path(NAMESPACE, table)} | {entry["metadata-file"] for entry in metadata["metadata-log"]}
+    for snapshot in static.snapshots():
+        found.add(snapshot.manifest_list)
+        for manifest in snapshot.manifests(static.io):
+            found.add(manifest.manifest_path)
+            found |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(static.io, discard_deleted=True)}
+    base = str(folder(project, table))
+    return {os.path.relpath(path.removeprefix("file://"), base) for path in found}
+
+
+def make_old(path, days):
+    past = time.time() - days * DAY
+    os.utime(path, (past, past))
+
+
+def insert(project, spark, table, *numbers):
+    """The same new rows into the source and, by Spark, into the lake: one data file."""
+    rows = ", ".join(f"({number}, 'more', 1.00, NULL)" for number in numbers)
+    project.connection.execute(f"INSERT INTO t VALUES {rows}")
+    spark.sql(f"INSERT INTO {table} VALUES {rows}")
+
+
+def assert_same(project, duck, want=None):
+    want = want or expected.read(project.connection, "public", "t")
+    assert_equal(want, read_pyiceberg(project.lake, NAMESPACE, "t"), "PyIceberg")
+    assert_equal(want, duck.read(project.lake, NAMESPACE, "t"), "DuckDB")
+
+
+# ------------------------------------------------------------------ snapshots and their files
+
+def test_expired_snapshots_and_what_only_they_hold_go(shop, duck):
+    project = shop()
+    for _ in range(4):
+        project.load("s", "--no-resume")
+    before = files_of(project)
+    foreseen = maintain(project, "--only", "expire", "--older-than", "0s", "--retain-last", "2", "--dry-run")
+    assert files_of(project) == before
+
+    result = maintain(project, "--only", "expire", "--older-than", "0s", "--retain-last", "2")
+
+    assert result["before"]["snapshots"] == 5 and result["after"]["snapshots"] == 2
+    assert {name: foreseen[name] for name in ("expired_snapshots", "removed_files", "removed_bytes")} == \
+           {name: result[name] for name in ("expired_snapshots", "removed_files", "removed_bytes")}
+    assert foreseen["after"] == result["after"] and result["expired_snapshots"] == 3
+    gone = before - files_of(project)
+    assert len([name for name in gone if name.startswith("data/")]) == 3 and len(gone) == result["removed_files"]
+    assert files_of(project) - {"metadata/version-hint.text"} == referenced(project)
+    assert_same(project, duck)
+
+
+def test_the_tables_own_rules_are_kept(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} CREATE TAG first")
+    spark_new.sql(f"ALTER TABLE {table} CREATE BRANCH side WITH SNAPSHOT RETENTION 3 SNAPSHOTS 1 DAYS")
+    for number in range(4):
+        spark_new.sql(f"INSERT INTO {table}.branch_side VALUES ({1000 + number}, 'side', 1.00, NULL)")
+    for _ in range(4):
+        project.load("s", "--no-resume")
+
+    # Nothing is five days old.
+    assert maintain(project, "--only", "expire")["expired_snapshots"] == 0
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('history.expire.max-snapshot-age-ms'='1', 'history.expire.min-snapshots-to-keep'='2')")
+    result = maintain(project, "--only", "expire")
+    # main keeps two, the branch (younger than a day) its four, the tag the first, from which both come.
+    assert result["after"]["snapshots"] == 2 + 4 + 1
+    assert spark_new.sql(f"SELECT count(*) FROM {table} VERSION AS OF 'first'") == [["500"]]
+    assert spark_new.sql(f"SELECT count(*) FROM {table} VERSION AS OF 'side'") == [["504"]]
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('gc.enabled'='false')")
+    result = maintain(project, "--older-than", "0s")
+    assert result["expired_snapshots"] == 0 and "gc.enabled" in result["note"]
+    assert_same(project, duck)
+
+
+def test_a_ref_that_is_too_old_goes(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} CREATE TAG kept")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('history.expire.max-ref-age-ms'='1')")
+    project.load("s", "--no-resume")
+
+    result = maintain(project, "--only", "expire", "--older-than", "0s")
+
+    assert result["removed_refs"] == 1 and result["after"]["snapshots"] == 1
+    assert set(project.lake.metadata(NAMESPACE, "t")["refs"]) == {"main"}
+    assert_same(project, duck)
+
+
+# ------------------------------------------------------------------ orphans, metadata files
+
+def test_orphans_go_and_what_may_be_needed_stays(shop, duck):
+    project = shop()
+    data, metadata = folder(project) / "data", folder(project) / "metadata"
+    version = max(project.lake.versions(NAMESPACE, "t"))
+    needed = referenced(project)
+    orphans = [data / "old.parquet", metadata / "old-m0.avro", metadata / ".old-m0.avro.crc"]
+    kept = [data / "young.parquet", data / "begun.parquet", metadata / f"v{version + 5}.metadata.json.tmp",
+            metadata / f"v{version + 7}.metadata.json", folder(project) / "else.txt"]
+    for path in orphans + kept:
+        path.write_bytes(b"x")
+    for path in orphans + kept[1:]:
+        make_old(path, 4)
+    make_old(kept[0], 2)
+    for name in needed:
+        make_old(folder(project) / name, 30)
+    kept[2].unlink()
+    pending = project.folder / "checkpoints" / "other"
+    pending.mkdir(parents=True)
+    begun = {"table": "t", "location": f"file://{data}", "commit": "0190f0c0-0000-7000-8000-000000000000",
+             "file": f"file://{data}/0190f0c0-0000-7000-8000-000000000000-begun.parquet"}
+    ours = data / "0190f0c0-0000-7000-8000-000000000000-begun.parquet"
+    kept[1].rename(ours)
+    kept = [kept[0], ours, kept[3], kept[4]]
+    (pending / "pending-x.jsonl").write_text(json.dumps(begun) + "\n")
+
+    foreseen = maintain(project, "--only", "orphans", "--dry-run")
+    assert all(path.exists() for path in orphans)
+    result = maintain(project, "--only", "orphans")
+
+    assert foreseen["orphan_files"] == result["orphan_files"] == len(orphans)
+    assert not any(path.exists() for path in orphans)
+    assert all(path.exists() for path in kept)
+    kept[2].unlink()
+    assert_same(project, duck)
+
+    assert maintain(project, "--only", "orphans", "--older-than", "1d")["orphan_files"] == 1
+    assert not kept[0].exists()
+    refused = project.run("maintain", "--source", "s", "--only", "orphans", "--older-than", "1h").expect(64)
+    assert "a day" in refused.err
+
+
+def test_a_damaged_list_of_pending_files_stops_the_removal(shop):
+    project = shop()
+    orphan = folder(project) / "data" / "old.parquet"
+    orphan.write_bytes(b"x")
+    make_old(orphan, 4)
+    pending = project.folder / "checkpoints" / "other"
+    pending.mkdir(parents=True)
+    (pending / "pending-x.jsonl").write_text('{"table":\n{}\n')
+
+    result = maintain(project, "--only", "orphans", code=1)
+
+    assert result["error"] == "FIRN-5021" and orphan.exists()
+
+
+def test_old_metadata_files_go_where_the_table_asks_for_it(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.metadata.previous-versions-max'='2')")
+    for _ in range(4):
+        project.load("s", "--no-resume")
+    count = len(project.lake.versions(NAMESPACE, "t"))
+    maintain(project, "--only", "expire")
+    assert len(project.lake.versions(NAMESPACE, "t")) == count >= 6
+    project.load("s", "--no-resume")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.metadata.delete-after-commit.enabled'='true')")
+
+    maintain(project, "--only", "expire")
+
+    assert len(project.lake.versions(NAMESPACE, "t")) == 3
+    assert_same(project, duck)
+    assert spark_new.sql(f"SELECT count(*) FROM {table}") == [["500"]]
+
+
+def test_the_status_table_stays_small(shop):
+    project = shop()
+    for _ in range(12):
+        project.load("s", "--no-resume")
+    result = maintain(project, "--older-than", "0s", "--retain-last", "3", table="_cdc_status")
+    assert result["after"]["snapshots"] == 3 < result["before"]["snapshots"]
+    assert project.run("status", "--source", "s").expect(0).out.count("completed") == 1
+
+
+# ------------------------------------------------------------------ manifests
+
+def test_manifests_are_put_together(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('commit.manifest-merge.enabled'='false')")
+    for number in range(12):
+        insert(project, spark_new, table, 1000 + number)
+    assert "enabled" in maintain(project, "--only", "manifests")["note"]
+    spark_new.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('commit.manifest-merge.enabled')")
+
+    foreseen = maintain(project, "--only", "manifests", "--dry-run")
+    result = maintain(project, "--only", "manifests")
+
+    assert foreseen["after"]["manifests"] == result["after"]["manifests"] == 1 and result["before"]["manifests"] == 13
+    summary = project.lake.current_snapshot(NAMESPACE, "t")["summary"]
+    assert summary["operation"] == "replace" and summary["firn.maintain"] == "manifests"
+    assert_same(project, duck)
+    assert_equal(expected.read(project.connection, "public", "t"), spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    assert maintain(project, "--only", "manifests")["before"] == result["after"]
+
+
+# ------------------------------------------------------------------ the command
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_unwritable_warehouse(shop, duck):
+    project = shop()
+    project.load("s", "--no-resume")
+    nobody = pwd.getpwnam("nobody")
+    binary = project.folder / "firn"
+    shutil.copy2(BINARY, binary)
+    for path in [project.folder, *project.folder.rglob("*")]:
+        os.chmod(path, 0o755 if path.is_dir() or path == binary else 0o644)
+    for name in ("logs", "checkpoints", "checkpoints/s"):
+        (project.folder / name).mkdir(exist_ok=True)
+        os.chmod(project.folder / name, 0o777)
+    for path in (project.folder / "checkpoints").rglob("*"):
+        os.chmod(path, 0o777)
+    done = subprocess.run([binary, "maintain", "--source", "s", "--older-than", "0s"], cwd=project.folder, text=True,
+                          env=project.full_environment(), capture_output=True, user=nobody.pw_uid, group=nobody.pw_gid,
+                          extra_groups=[], timeout=120, check=False)
+    assert done.returncode == 1, done
+    assert "FIRN-3003" in done.stdout and "ermission" in done.stdout, done
+    assert_same(project, duck)
+
+
+def test_nothing_to_maintain(project, new_database):
+    name, _ = new_database("CREATE TABLE t (id int)")
+    project.source("s", name, "public")
+    result = project.run("maintain", "--source", "s").expect(66)
+    assert "firn load" in result.err
