@@ -1,6 +1,7 @@
 #include "iceberg/snapshot_files.h"
 
 #include "base/alloc.h"
+#include "iceberg/deletion_vector.h"
 #include "iceberg/file_names.h"
 #include "iceberg/manifest_list.h"
 #include "iceberg/manifest_merge.h"
@@ -10,14 +11,13 @@
 /* A manifest with more files than this is slow to read for one file; readers plan manifests in parallel. */
 #define MANIFEST_FILES_MAX 4000
 
-/* Values of snapshot_files.removed: only their addresses count. */
-static char wanted, found;
+static char touched; /* value of the map of partitions: only its address counts */
 
 void
 snapshot_files_done(snapshot_files *s)
 {
     firn_map_free(s->partitions);
-    firn_map_free(s->removed);
+    removed_files_done(&s->removed);
 }
 
 static firn_status
@@ -68,29 +68,10 @@ count_file(snapshot_files *s, summary_counts_side *side, const data_file *file, 
     FIRN_TRY(firn_buffer_printf(&path, err, "%d:", file->spec_id));
     if (spec && spec->field_count == file->partition_count)
         FIRN_TRY(partition_add_path(spec, s->table->schema, file->partition, &path, err));
-    return firn_map_put(s->partitions, firn_buffer_slice(&path), &found, err);
+    return firn_map_put(s->partitions, firn_buffer_slice(&path), &touched, err);
 }
 
 /* ---- what was there ---- */
-
-/* Whether the file goes, by its path, or as the deletes of a data file that goes. */
-static bool
-goes(snapshot_files *s, const data_file *file)
-{
-    firn_slice path = firn_slice_text(file->path);
-
-    if (s->change->replace_all) return true;
-    if (firn_map_get(s->removed, path)) {
-        // A path is in the map already, so that this cannot need memory.
-        firn_error unused = {0};
-        firn_status status = firn_map_put(s->removed, path, &found, &unused);
-
-        assert(status == FIRN_OK);
-        return true;
-    }
-    return file->content != DATA_FILE_DATA && file->referenced_data_file &&
-           firn_map_get(s->removed, firn_slice_text(file->referenced_data_file)) != NULL;
-}
 
 static bool
 has_live_files(const manifest_file *manifest)
@@ -138,20 +119,23 @@ carry_manifest(snapshot_files *s, const manifest_file *manifest, firn_error *err
     const partition_spec *spec = table_metadata_spec_by_id(s->table, manifest->spec_id);
     manifest_entry       *entries;
     size_t                count, leaving = 0;
+    bool                 *goes;
 
     if (!has_live_files(manifest)) return FIRN_OK;
-    if (!s->change->replace_all && s->change->removed_path_count == 0) return add_manifest(s, manifest, err);
+    if (!removed_files_reads(&s->removed, manifest->content)) return add_manifest(s, manifest, err);
     if (!spec)
         return firn_fail(err, FIRN_E_ICEBERG_METADATA,
                          "manifest '%s' has the partition spec %d, which the table has not", manifest->path,
                          manifest->spec_id);
     FIRN_TRY(read_entries(s, manifest, spec, &arena, &entries, &count, err));
-    for (size_t i = 0; i < count; i++) leaving += goes(s, &entries[i].file);
+    goes = firn_arena_array(&arena, count + 1, sizeof *goes);
+    if (!goes) return firn_fail_memory(err, "a manifest's entries");
+    for (size_t i = 0; i < count; i++) leaving += goes[i] = removed_files_has(&s->removed, &entries[i].file);
     if (leaving == 0) return count > 0 ? add_manifest(s, manifest, err) : FIRN_OK;
 
     FIRN_TRY(open_manifest(s, manifest->content, spec, &writer, err));
     for (size_t i = 0; i < count; i++) {
-        if (!goes(s, &entries[i].file)) {
+        if (!goes[i]) {
             FIRN_TRY(manifest_writer_add_existing(writer, &entries[i], err));
             continue;
         }
@@ -159,17 +143,6 @@ carry_manifest(snapshot_files *s, const manifest_file *manifest, firn_error *err
         FIRN_TRY(count_file(s, &s->counts.removed, &entries[i].file, err));
     }
     return close_manifest(s, &writer, err);
-}
-
-static firn_status
-check_removed(snapshot_files *s, firn_error *err)
-{
-    for (unsigned i = 0; i < s->change->removed_path_count; i++) {
-        if (firn_map_get(s->removed, firn_slice_text(s->change->removed_paths[i])) == &found) continue;
-        return firn_fail(err, FIRN_E_CATALOG_FILE_GONE, "file '%s' is no longer in the table",
-                         s->change->removed_paths[i]);
-    }
-    return FIRN_OK;
 }
 
 static firn_status
@@ -185,10 +158,25 @@ carry_parent(snapshot_files *s, firn_error *err)
             if (manifests[i].content == (manifest_content) content) FIRN_TRY(carry_manifest(s, &manifests[i], err));
         }
     }
-    return s->change->replace_all ? FIRN_OK : check_removed(s, err);
+    return removed_files_check(&s->removed, err);
 }
 
 /* ---- what is new ---- */
+
+/* Version 3 has deletion vectors only, version 2 none. */
+static firn_status
+check_delete_kind(const snapshot_files *s, const data_file *file, firn_error *err)
+{
+    bool is_v3 = s->table->format_version >= 3;
+
+    if (file->content != DATA_FILE_POSITION_DELETES || data_file_is_vector(file) == is_v3) return FIRN_OK;
+    if (is_v3)
+        return firn_fail(err, FIRN_E_CATALOG_FILE_GONE,
+                         "the table has come to format version 3, which takes no position deletes as in '%s'",
+                         file->path);
+    return firn_fail(err, FIRN_E_BUG, "a deletion vector, '%s', was written for a table of format version 2",
+                     file->path);
+}
 
 static firn_status
 check_new_file(const data_file *file, const partition_spec *spec, firn_error *err)
@@ -233,6 +221,7 @@ add_files(snapshot_files *s, firn_error *err)
         const data_file *file = &s->change->added[i];
 
         FIRN_TRY(check_new_file(file, table_metadata_spec_by_id(s->table, file->spec_id), err));
+        FIRN_TRY(check_delete_kind(s, file, err));
     }
     for (unsigned i = 0; i < s->table->spec_count; i++) {
         FIRN_TRY(add_new_files(s, &s->table->specs[i], MANIFEST_DATA, err));
@@ -245,10 +234,8 @@ firn_status
 snapshot_files_make(snapshot_files *s, firn_error *err)
 {
     s->partitions = firn_map_new();
-    s->removed = firn_map_new();
-    if (!s->partitions || !s->removed) return firn_fail_memory(err, "a snapshot");
-    for (unsigned i = 0; i < s->change->removed_path_count; i++)
-        FIRN_TRY(firn_map_put(s->removed, firn_slice_text(s->change->removed_paths[i]), &wanted, err));
+    if (!s->partitions) return firn_fail_memory(err, "a snapshot");
+    FIRN_TRY(removed_files_init(&s->removed, s->change, s->parent, err));
     FIRN_TRY(add_files(s, err));
     FIRN_TRY(carry_parent(s, err));
     if (s->change->manifest_merge.target_size_bytes > 0) FIRN_TRY(manifest_merge(s, err));

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "iceberg/manifest_file.h"
+#include "iceberg/removed_files.h"
 #include "iceberg/summary_counts.h"
 #include "iceberg/table_change.h"
 #include "iceberg/table_metadata.h"
@@ -35,10 +36,10 @@ typedef struct snapshot_files {
     /* Within. */
     unsigned  file_number;
     firn_map *partitions; /* paths that were touched */
-    firn_map *removed;    /* paths that shall go; value: whether found */
+    removed_files removed;
 } snapshot_files;
 
-/* FIRN_CONFLICT: a file that shall go is not there. */
+/* FIRN_CONFLICT: as removed_files_check says. */
 FIRN_MUST_USE firn_status snapshot_files_make(snapshot_files *s, firn_error *err);
 void                      snapshot_files_done(snapshot_files *s);
 

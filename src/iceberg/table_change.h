@@ -7,6 +7,8 @@
 #ifndef FIRN_ICEBERG_TABLE_CHANGE_H
 #define FIRN_ICEBERG_TABLE_CHANGE_H
 
+#include <stdbool.h>
+
 #include "base/uuid.h"
 #include "batch/schema.h"
 #include "iceberg/data_file.h"
@@ -40,7 +42,9 @@ typedef struct table_change {
 
     /* "append", "overwrite", "delete", "replace"; NULL: no snapshot (then nothing below counts, but what goes). */
     const char      *operation;
-    const data_file *added; /* data and delete files; spec_id is the table's default spec's */
+    /* Data and delete files, each of a spec that the table has. On a base of version 3, position deletes are deletion
+     * vectors: a position delete file is FIRN_CONFLICT there (the table was upgraded meanwhile). */
+    const data_file *added;
     unsigned         added_count;
     /* Data sequence number of the added data files, where their rows are older than the commit (compaction: so that
      * equality deletes that came meanwhile still apply). 0: the commit's own. */
@@ -50,6 +54,16 @@ typedef struct table_change {
     /* These files go; one that is missing from the base is FIRN_CONFLICT. */
     const char *const    *removed_paths;
     unsigned              removed_path_count;
+    /* These deletion vectors go, as their manifest entries have them (removed_paths never takes one: its file holds
+     * others too); one that is missing from the base is FIRN_CONFLICT. An added vector must be the only one of its data
+     * file then: if another writer has put one there meanwhile, FIRN_CONFLICT. */
+    const data_file      *removed_vectors;
+    unsigned              removed_vector_count;
+    /* These data files must be live on the base, else FIRN_CONFLICT: rows of them are deleted. Not looked for where the
+     * base's current snapshot is required_at (0: none), in which the caller saw them. */
+    const char *const    *required_paths;
+    unsigned              required_path_count;
+    int64_t               required_at;
     const table_property *summary; /* further entries */
     unsigned              summary_count;
     /* Manifests are put together (manifest_merge.h); target_size_bytes 0: each stays as it is. */
@@ -62,5 +76,13 @@ typedef struct table_change {
     const char *const *removed_refs;
     unsigned           removed_ref_count;
 } table_change;
+
+/* What the reference implementation calls a change of rows that adds data files, adds delete files, removes data files. */
+static inline const char *
+table_change_operation(bool adds_data, bool adds_deletes, bool removes_data)
+{
+    if (adds_data && !adds_deletes && !removes_data) return "append";
+    return !adds_data && (adds_deletes || removes_data) ? "delete" : "overwrite";
+}
 
 #endif
