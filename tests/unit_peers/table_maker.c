@@ -5,6 +5,8 @@
  *   append TABLE FILE…
  *   replace TABLE FILE…
  *   remove TABLE PATH
+ *   delete TABLE PATH ROWS [PATH ROWS…]   ROWS: numbers of rows in the data file, separated by commas
+ *   deleted TABLE               one line of JSON: by data file, how many rows are deleted and which, up to 10
  *   widen TABLE                 adds the column NOTE
  *   set TABLE KEY VALUE
  *   show TABLE                  one line of JSON: what firn reads
@@ -25,6 +27,7 @@
 #include "catalog/hadoop_catalog.h"
 #include "iceberg/live_files.h"
 #include "storage/local.h"
+#include "table_deletes.h"
 
 #define WORDS_MAX 200
 
@@ -199,6 +202,9 @@ run_line(maker *m, char *line)
     if (strcmp(m->words[0], "create") == 0) return create(m, &ident);
     if (strcmp(m->words[0], "show") == 0) return show(m, &ident);
     if (strcmp(m->words[0], "many") == 0) return many(m);
+    if (strcmp(m->words[0], "delete") == 0)
+        return table_deletes_add(m->c, m->files, &ident, m->words + 2, m->word_count - 2, m->err);
+    if (strcmp(m->words[0], "deleted") == 0) return table_deletes_print(m->c, m->files, &ident, m->err);
     if (strcmp(m->words[0], "drop") == 0) return m->c->ops->drop(m->c, &ident, m->err);
     return change_table(m, &ident);
 }

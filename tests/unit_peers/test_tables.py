@@ -56,6 +56,13 @@ class Lake:
         assert line, self.process.stderr.read()
         return json.loads(line)
 
+    def deleted(self, table):
+        """By data file: how many rows it has, and which of them firn takes for deleted (up to 10 of them)."""
+        self.command("deleted", table)
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        return json.loads(line)
+
     def rows(self, table, first, count, month=None):
         """A data file with rows of one month; (path, size, rows[, month]) as table_maker takes it."""
         self.number += 1
@@ -312,3 +319,78 @@ def test_firn_and_spark_commit_at_the_same_time(lake, spark_new):
     thread.join()
     assert not failures
     assert spark_ids(spark_new, lake, "RACE") == [*range(12), *range(10_000, 10_060)]
+
+
+# ---- deletes ----
+
+def make_deletes(lake, version, granularity=None):
+    """Two data files that lose rows in two commits, one of them in both, and one that loses none. The ids that are left."""
+    first, second, third = lake.rows("LESS", 0, 100, 648), lake.rows("LESS", 100, 100, 649), lake.rows("LESS", 200, 10, 648)
+    a, b = first.split(",")[0], second.split(",")[0]
+    lake.command("create", "LESS", version, "month(CREATED)", "-", first, second, third)
+    if granularity:
+        lake.command("set", "LESS", "write.delete.granularity", granularity)
+    lake.command("delete", "LESS", a, "0,3,99", b, ",".join(str(i) for i in range(10, 80)))
+    lake.command("delete", "LESS", a, "4,5,3")
+    deleted = lake.deleted("LESS")
+    assert deleted[a] == {"records": 100, "count": 5, "rows": [0, 3, 4, 5, 99]}
+    assert deleted[b]["count"] == 70 and deleted[third.split(",")[0]]["count"] == 0
+    return sorted({*range(210)} - {0, 3, 4, 5, 99} - {*range(110, 180)})
+
+
+@pytest.mark.parametrize("version, granularity", [(2, None), (2, "partition"), (3, None)])
+def test_deletes_are_read_by_pyiceberg_and_duckdb(lake, duck, version, granularity):
+    ids = make_deletes(lake, version, granularity)
+    shown = lake.show("LESS")
+    assert shown["deletes"] == (2 if version == 3 else 3)
+    assert duck_ids(duck, lake.path("LESS")) == ids
+    assert pyiceberg_ids(lake, "LESS") == ids
+    last = dict(StaticTable.from_metadata(lake.metadata("LESS")).inspect.snapshots().to_pylist()[-1]["summary"])
+    if version == 3:
+        assert (last["added-dvs"], last["removed-dvs"], last["added-position-deletes"]) == ("1", "1", "5")
+        assert last["total-position-deletes"] == "75"
+    else:
+        assert last["added-position-delete-files"] == "1" and last["total-position-deletes"] == "76"
+
+
+def check_spark_deletes(spark, lake, version):
+    """Spark reads our deletes and adds its own, we read them, add to them, and Spark reads the outcome."""
+    ids = make_deletes(lake, version)
+    name = spark.table(lake.folder, "peers.db", "LESS")
+    assert spark_ids(spark, lake, "LESS") == ids
+    assert spark_ids(spark, lake, "LESS", " WHERE ID BETWEEN 100 AND 120") == [*range(100, 110)]
+    operations = [row[0] for row in spark.sql(f"SELECT operation FROM {name}.snapshots ORDER BY committed_at")]
+    assert operations == ["append", "delete", "delete"]
+
+    spark.sql(f"DELETE FROM {name} WHERE ID IN (1, 2, 181, 205)")
+    ids = sorted(set(ids) - {1, 2, 181, 205})
+    deleted = lake.deleted("LESS")
+    assert sorted((item["count"], item["records"] - item["count"]) for item in deleted.values()) == [(1, 9), (7, 93), (71, 29)]
+    a = next(path for path, item in deleted.items() if item["count"] == 7)
+    assert deleted[a]["rows"] == [0, 1, 2, 3, 4, 5, 99]
+    lake.command("delete", "LESS", a, "50")
+    assert lake.deleted("LESS")[a]["rows"] == [0, 1, 2, 3, 4, 5, 50, 99]
+    assert spark_ids(spark, lake, "LESS") == sorted(set(ids) - {50})
+    spark.sql(f"MERGE INTO {name} t USING (SELECT 60 AS ID UNION ALL SELECT 7000) s ON t.ID = s.ID "
+              "WHEN MATCHED THEN UPDATE SET NAME = 'merged' WHEN NOT MATCHED THEN INSERT (ID) VALUES (s.ID)")
+    assert lake.deleted("LESS")[a]["rows"] == [0, 1, 2, 3, 4, 5, 50, 60, 99]
+    assert spark_ids(spark, lake, "LESS") == sorted(set(ids) - {50} | {7000})
+
+
+def test_spark_1_4_and_firn_delete_in_turns(lake, spark_old):
+    check_spark_deletes(spark_old, lake, 2)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_spark_1_10_and_firn_delete_in_turns(lake, spark_new, version):
+    check_spark_deletes(spark_new, lake, version)
+
+
+def test_deletes_of_an_upgraded_table_come_into_the_vector(lake, duck, spark_new):
+    ids = make_deletes(lake, 2, "partition")
+    name = spark_new.table(lake.folder, "peers.db", "LESS")
+    spark_new.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ('format-version'='3')")
+    a = next(path for path, item in lake.deleted("LESS").items() if item["count"] == 5)
+    lake.command("delete", "LESS", a, "77")
+    assert lake.deleted("LESS")[a]["rows"] == [0, 3, 4, 5, 77, 99]
+    assert spark_ids(spark_new, lake, "LESS") == sorted(set(ids) - {77})
