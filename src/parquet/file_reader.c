@@ -146,6 +146,25 @@ leaf_by_id(const parquet_node *node, int32_t field_id)
     return NULL;
 }
 
+bool
+parquet_file_has_column(const parquet_file *file, int32_t field_id, const char *name)
+{
+    bool by_id = file_schema_has_ids(file->root);
+
+    for (unsigned i = 0; i < file->root->child_count; i++) {
+        const parquet_node *child = &file->root->children[i];
+        if (by_id ? child->field_id == field_id : strcmp(child->name, name) == 0) return true;
+    }
+    return false;
+}
+
+static bool
+is_micros(const parquet_element *e)
+{
+    if (e->unit != PARQUET_UNIT_NONE) return e->unit == PARQUET_UNIT_MICROS;
+    return e->converted == PARQUET_CONVERTED_TIME_MICROS || e->converted == PARQUET_CONVERTED_TIMESTAMP_MICROS;
+}
+
 static bool
 is_nan(parquet_type type, firn_slice value)
 {
@@ -180,15 +199,17 @@ bound_size(const parquet_element *e)
 static void
 check_bounds(const parquet_element *e, bool is_signed_order, parquet_column_range *range)
 {
-    data_type type;
+    data_type type = {.kind = TYPE_BINARY};
     size_t    size = bound_size(e);
     bool      is_number = size > 1 || e->type == PARQUET_BOOLEAN;
     bool      is_unsigned = file_schema_leaf_type(e, &type) &&
                        ((e->type == PARQUET_INT32 && type.kind == TYPE_LONG) ||
                         (e->type == PARQUET_INT64 && type.kind == TYPE_DECIMAL && e->precision == 0));
     bool is_decimal_bytes = !is_number && type.kind == TYPE_DECIMAL;
+    bool is_time = type.kind == TYPE_TIME || type.kind == TYPE_TIMESTAMP || type.kind == TYPE_TIMESTAMPTZ;
 
-    if (e->type == PARQUET_INT96 || is_unsigned || is_decimal_bytes || (is_signed_order && !is_number) ||
+    range->scale = e->scale;
+    if (e->type == PARQUET_INT96 || is_unsigned || is_decimal_bytes || (is_time && !is_micros(e)) || (is_signed_order && !is_number) ||
         (size > 0 && (range->min.size != size || range->max.size != size)) || is_nan(e->type, range->min) ||
         is_nan(e->type, range->max))
         range->min = range->max = (firn_slice){0};

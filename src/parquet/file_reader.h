@@ -48,10 +48,14 @@ FIRN_MUST_USE firn_status parquet_file_schema(const parquet_file *file, table_sc
 /* "parquet-mr version 1.13.1 (build …)"; NULL: not told. */
 const char               *parquet_file_created_by(const parquet_file *file);
 
+/* Whether a top-level column of the file has this id; in a file without ids, this name. */
+bool parquet_file_has_column(const parquet_file *file, int32_t field_id, const char *name);
+
 /* Bounds are PLAIN bytes of the physical type (data == NULL: none), in the order of the type; a float's never
- * NaN. Counts are -1 where they are not known. */
+ * NaN, a time's in microseconds. Counts are -1 where they are not known. */
 typedef struct parquet_column_range {
     unsigned   physical_type; /* parquet_type of format.h */
+    int32_t    scale;         /* of a decimal */
     firn_slice min, max;
     int64_t    value_count, null_count; /* rows of the group, for a column at the top */
 } parquet_column_range;
