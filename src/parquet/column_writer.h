@@ -12,12 +12,20 @@
 #define FIRN_PARQUET_COLUMN_WRITER_H
 
 #include "parquet/dictionary.h"
+#include "parquet/file_metadata.h"
 #include "parquet/page_index.h"
 #include "parquet/page_writer.h"
 #include "parquet/row_shredder.h"
 
 /* A finished chunk, for the footer. Offsets are from the start of the file. */
 typedef struct chunk_info {
+    /* Taken over from another file: the encodings as that tells them. */
+    bool               is_copied;
+    bool               lacks_bounds; /* there are values, and nothing is known of them */
+    uint32_t           encodings;
+    unsigned           page_count_count;
+    parquet_page_count page_counts[PARQUET_PAGE_COUNTS_MAX];
+
     uint64_t      value_count, uncompressed_bytes, compressed_bytes;
     uint64_t      data_page_offset, dictionary_page_offset; /* 0: no dictionary */
     uint32_t      plain_page_count, dictionary_coded_page_count;
@@ -57,6 +65,7 @@ typedef struct column_writer {
 
     /* The file so far. */
     uint64_t    file_compressed_bytes, file_value_count;
+    bool        file_lacks_bounds;
     value_stats file_stats;
 } column_writer;
 

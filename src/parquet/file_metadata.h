@@ -48,9 +48,18 @@ typedef struct parquet_statistics {
     bool       is_signed_order; /* from the deprecated fields: only for columns that are signed numbers */
 } parquet_statistics;
 
+/* How many pages of a chunk have a type and an encoding; as the file numbers them. */
+typedef struct parquet_page_count {
+    int32_t type, encoding, count;
+} parquet_page_count;
+#define PARQUET_PAGE_COUNTS_MAX 4
+
 typedef struct parquet_chunk {
     parquet_type       type;
     int                codec;
+    uint32_t           encodings;        /* bit N: encoding N occurs */
+    unsigned           page_count_count; /* 0: not told, or more kinds of pages than are kept */
+    parquet_page_count page_counts[PARQUET_PAGE_COUNTS_MAX];
     bool               is_encrypted, is_external;
     int64_t            value_count;                              /* checked >= 0 */
     int64_t            data_page_offset;                         /* not checked */

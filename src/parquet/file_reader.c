@@ -103,6 +103,18 @@ parquet_file_free(parquet_file *file)
     firn_free(file);
 }
 
+const parquet_metadata *
+parquet_file_metadata(const parquet_file *file)
+{
+    return &file->metadata;
+}
+
+const parquet_source *
+parquet_file_source(const parquet_file *file)
+{
+    return &file->source;
+}
+
 uint64_t
 parquet_file_row_count(const parquet_file *file)
 {

@@ -51,6 +51,11 @@ const char               *parquet_file_created_by(const parquet_file *file);
 /* Whether a top-level column of the file has this id; in a file without ids, this name. */
 bool parquet_file_has_column(const parquet_file *file, int32_t field_id, const char *name);
 
+/* What the footer says, and where the bytes are: for copying chunks (chunk_copy.h). */
+struct parquet_metadata;
+const struct parquet_metadata *parquet_file_metadata(const parquet_file *file);
+const parquet_source          *parquet_file_source(const parquet_file *file);
+
 /* Bounds are PLAIN bytes of the physical type (data == NULL: none), in the order of the type; a float's never
  * NaN, a time's in microseconds. Counts are -1 where they are not known. */
 typedef struct parquet_column_range {

@@ -1,6 +1,8 @@
 #include "parquet/file_writer.h"
 
 #include "base/alloc.h"
+#include "parquet/chunk_copy.h"
+#include "parquet/file_reader.h"
 #include "parquet/footer_writer.h"
 
 #define INDEX_SIZE_MAX ((size_t) 1 << 31)
@@ -219,6 +221,89 @@ parquet_writer_add(parquet_writer *w, const struct ArrowArray *rows, firn_error 
     return FIRN_OK;
 }
 
+/* ---- row groups of other files ---- */
+
+bool
+parquet_writer_can_copy(const parquet_writer *w, const parquet_file *file, unsigned extra_count)
+{
+    const parquet_metadata *m = parquet_file_metadata(file);
+
+    if (!chunk_copy_schema_fits(&w->schema, extra_count, m)) return false;
+    for (unsigned g = 0; g < m->row_group_count; g++) {
+        for (unsigned i = 0; i < m->leaf_count; i++) {
+            if (!chunk_copy_fits(&w->schema.leaves[i], w->options.codec, &m->row_groups[g].chunks[i])) return false;
+        }
+    }
+    return true;
+}
+
+static firn_status
+copy_chunks(parquet_writer *w, const parquet_file *file, const parquet_row_group *from, row_group_info *group,
+            firn_error *err)
+{
+    for (unsigned i = 0; i < parquet_file_metadata(file)->leaf_count; i++) {
+        column_writer *c = &w->columns[i];
+
+        FIRN_TRY(chunk_copy(c->leaf, &from->chunks[i], parquet_file_source(file), w->sink, &w->body, &w->column_index,
+                            &w->offset_index, &group->chunks[i], &c->file_stats, err));
+        c->file_compressed_bytes += group->chunks[i].compressed_bytes;
+        c->file_value_count += group->chunks[i].value_count;
+        c->file_lacks_bounds = c->file_lacks_bounds || group->chunks[i].lacks_bounds;
+    }
+    return FIRN_OK;
+}
+
+/* The columns behind those of the file; children of `extra` in their order. */
+static firn_status
+add_extra(parquet_writer *w, unsigned first_leaf, const struct ArrowArray *extra, row_group_info *group, firn_error *err)
+{
+    for (unsigned i = first_leaf; i < w->schema.leaf_count; i++) {
+        column_writer *c = &w->columns[i];
+        parquet_leaf   leaf = *c->leaf;
+        leaf_rows      cut = {0};
+
+        leaf.column_index = i - first_leaf; // within `extra`
+        for (size_t from = 0, count = (size_t) extra->length; from < count;) {
+            size_t step = count - from < w->options.page_rows_max ? count - from : w->options.page_rows_max;
+
+            FIRN_TRY(row_shredder_cut(&w->shredder, &leaf, extra, from, step, &cut, err));
+            FIRN_TRY(column_writer_add(c, &cut, err));
+            FIRN_TRY(column_writer_close_page(c, &w->pages, &w->body, err));
+            from += step;
+        }
+        FIRN_TRY(column_writer_end_chunk(c, &w->pages, &w->body, w->sink, &w->column_index, &w->offset_index,
+                                         &group->chunks[i], err));
+    }
+    return FIRN_OK;
+}
+
+firn_status
+parquet_writer_copy(parquet_writer *w, const parquet_file *file, unsigned row_group, const struct ArrowArray *extra,
+                    firn_error *err)
+{
+    const parquet_metadata  *m = parquet_file_metadata(file);
+    const parquet_row_group *from = &m->row_groups[row_group];
+    row_group_info          *group;
+
+    assert(!w->is_closed && !w->is_broken && row_group < m->row_group_count);
+    assert(m->leaf_count + (extra ? (unsigned) extra->n_children : 0) == w->schema.leaf_count);
+    assert(!extra || (uint64_t) extra->length == from->row_count);
+    w->is_broken = true; /* until all is well */
+    FIRN_TRY(close_row_group(w, err));
+    FIRN_TRY(grow_row_groups(w, err));
+    group = &w->row_groups[w->row_group_count];
+    *group = (row_group_info){.offset = w->sink->written_bytes,
+                              .row_count = from->row_count,
+                              .chunks = firn_calloc(w->schema.leaf_count, sizeof *group->chunks)};
+    if (!group->chunks) return firn_fail_memory(err, "the column chunks of a Parquet file");
+    w->row_group_count++;
+    FIRN_TRY(copy_chunks(w, file, from, group, err));
+    if (extra) FIRN_TRY(add_extra(w, m->leaf_count, extra, group, err));
+    w->row_count += from->row_count;
+    w->is_broken = false;
+    return FIRN_OK;
+}
+
 uint64_t
 parquet_writer_size_bytes(const parquet_writer *w)
 {
@@ -268,7 +353,7 @@ describe_column(const column_writer *c, parquet_column_info *ret_info)
                                       .value_count = c->file_value_count,
                                       .null_count = c->file_stats.null_count,
                                       .nan_count = c->file_stats.nan_count};
-    if (parquet_leaf_is_repeated(c->leaf)) return;
+    if (parquet_leaf_is_repeated(c->leaf) || c->file_lacks_bounds) return;
     value_stats_bounds(&c->file_stats, c->leaf, &min, &max);
     ret_info->has_bounds_min = min.is_present;
     ret_info->has_bounds_max = max.is_present;

@@ -66,6 +66,15 @@ FIRN_MUST_USE firn_status parquet_writer_open(table_schema *schema, const parque
                                               firn_sink *take_sink, parquet_writer **ret_writer, firn_error *err);
 /* `rows`: a struct array with the schema's columns; borrowed. Its `offset` and its children's are honoured. */
 FIRN_MUST_USE firn_status parquet_writer_add(parquet_writer *writer, const struct ArrowArray *rows, firn_error *err);
+/* Whether row groups of this file can be taken over as they are: the same columns and codec, and everything known that
+ * would be counted here. With `extra_count`, the last so many columns of the schema are ones that the file has not. */
+struct parquet_file;
+bool                      parquet_writer_can_copy(const parquet_writer *writer, const struct parquet_file *file,
+                                                  unsigned extra_count);
+/* Appends a row group of such a file byte for byte, as a row group. `extra`: a struct array with the values of the
+ * further columns, a row each; NULL: there are none. */
+FIRN_MUST_USE firn_status parquet_writer_copy(parquet_writer *writer, const struct parquet_file *file,
+                                              unsigned row_group, const struct ArrowArray *extra, firn_error *err);
 /* Bytes written and buffered: what the file would have if it were closed now, about. */
 uint64_t                  parquet_writer_size_bytes(const parquet_writer *writer);
 /* Memory held now, for the budget. */

@@ -152,6 +152,47 @@ read_statistics(thrift_reader *r, const thrift_struct *field, parquet_statistics
 }
 
 static void
+read_encodings(thrift_reader *r, const thrift_struct *field, parquet_chunk *c)
+{
+    thrift_list list = thrift_list_begin(r, field);
+
+    for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) {
+        int32_t encoding = thrift_i32(r, &list.element);
+
+        if (encoding >= 0 && encoding < 32) c->encodings |= UINT32_C(1) << encoding;
+    }
+}
+
+static void
+read_page_count(thrift_reader *r, const thrift_struct *element, parquet_page_count *ret_count)
+{
+    thrift_struct s = thrift_struct_enter(r, element);
+
+    while (thrift_struct_next(r, &s)) {
+        if (s.id == 1) ret_count->type = thrift_i32(r, &s);
+        else if (s.id == 2)
+            ret_count->encoding = thrift_i32(r, &s);
+        else if (s.id == 3)
+            ret_count->count = thrift_i32(r, &s);
+        else
+            thrift_skip(r, &s);
+    }
+}
+
+static void
+read_page_counts(thrift_reader *r, const thrift_struct *field, parquet_chunk *c)
+{
+    thrift_list list = thrift_list_begin(r, field);
+
+    for (uint32_t i = 0; i < list.count && !thrift_failed(r); i++) {
+        parquet_page_count unused = {0};
+
+        read_page_count(r, &list.element, i < PARQUET_PAGE_COUNTS_MAX ? &c->page_counts[i] : &unused);
+    }
+    c->page_count_count = list.count <= PARQUET_PAGE_COUNTS_MAX ? list.count : 0;
+}
+
+static void
 read_chunk_metadata(thrift_reader *r, const thrift_struct *field, parquet_chunk *c)
 {
     int64_t       type = -1, codec = -1;
@@ -161,6 +202,9 @@ read_chunk_metadata(thrift_reader *r, const thrift_struct *field, parquet_chunk 
         switch (s.id) {
         case 1:
             type = thrift_i32(r, &s);
+            break;
+        case 2:
+            read_encodings(r, &s, c);
             break;
         case 4:
             codec = thrift_i32(r, &s);
@@ -183,6 +227,9 @@ read_chunk_metadata(thrift_reader *r, const thrift_struct *field, parquet_chunk 
             break;
         case 12:
             read_statistics(r, &s, &c->statistics);
+            break;
+        case 13:
+            read_page_counts(r, &s, c);
             break;
         default:
             thrift_skip(r, &s);

@@ -77,8 +77,21 @@ write_page_count(thrift_writer *w, parquet_page_type type, parquet_encoding enco
 }
 
 static void
+write_copied_encodings(thrift_writer *w, const chunk_info *chunk)
+{
+    thrift_write_list(w, 2, THRIFT_I32, (unsigned) __builtin_popcount(chunk->encodings));
+    for (int32_t i = 0; i < 32; i++) {
+        if (chunk->encodings >> i & 1) thrift_element_i32(w, i);
+    }
+}
+
+static void
 write_encodings(thrift_writer *w, const chunk_info *chunk)
 {
+    if (chunk->is_copied) {
+        write_copied_encodings(w, chunk);
+        return;
+    }
     bool has_dictionary = chunk->dictionary_coded_page_count > 0;
     thrift_write_list(w, 2, THRIFT_I32, has_dictionary ? 3 : 2);
     thrift_element_i32(w, PARQUET_PLAIN);
@@ -87,8 +100,26 @@ write_encodings(thrift_writer *w, const chunk_info *chunk)
 }
 
 static void
+write_copied_page_counts(thrift_writer *w, const chunk_info *chunk)
+{
+    if (!chunk->page_count_count) return;
+    thrift_write_list(w, 13, THRIFT_STRUCT, chunk->page_count_count);
+    for (unsigned i = 0; i < chunk->page_count_count; i++) {
+        thrift_element_struct(w);
+        thrift_write_i32(w, 1, chunk->page_counts[i].type);
+        thrift_write_i32(w, 2, chunk->page_counts[i].encoding);
+        thrift_write_i32(w, 3, chunk->page_counts[i].count);
+        thrift_write_struct_end(w);
+    }
+}
+
+static void
 write_page_counts(thrift_writer *w, const chunk_info *chunk)
 {
+    if (chunk->is_copied) {
+        write_copied_page_counts(w, chunk);
+        return;
+    }
     bool has_dictionary = chunk->dictionary_coded_page_count > 0;
     thrift_write_list(w, 13, THRIFT_STRUCT, (has_dictionary ? 2u : 0u) + (chunk->plain_page_count ? 1u : 0u));
     if (has_dictionary) {
@@ -118,8 +149,10 @@ write_chunk(thrift_writer *w, const footer_input *input, const parquet_leaf *lea
     write_statistics(w, leaf, chunk);
     write_page_counts(w, chunk);
     thrift_write_struct_end(w);
-    thrift_write_i64(w, 4, (int64_t) (input->offset_index_offset + chunk->offset_index_offset));
-    thrift_write_i32(w, 5, (int32_t) chunk->offset_index_size);
+    if (chunk->offset_index_size) {
+        thrift_write_i64(w, 4, (int64_t) (input->offset_index_offset + chunk->offset_index_offset));
+        thrift_write_i32(w, 5, (int32_t) chunk->offset_index_size);
+    }
     if (chunk->column_index_size) {
         thrift_write_i64(w, 6, (int64_t) (input->column_index_offset + chunk->column_index_offset));
         thrift_write_i32(w, 7, (int32_t) chunk->column_index_size);
