@@ -2,8 +2,10 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "batch/array.h"
 #include "batch/batch_take.h"
 #include "iceberg/metrics.h"
+#include "parquet/file_reader.h"
 
 #include <string.h>
 
@@ -210,17 +212,23 @@ limit_open_files(roll_writer *w, const partition_slot *keep, firn_error *err)
     return FIRN_OK;
 }
 
+/* Takes note of the open file's size, and closes it where it is full. */
+static firn_status
+slot_grew(roll_writer *w, partition_slot *slot, firn_error *err)
+{
+    slot->file_bytes_known = parquet_writer_size_bytes(slot->writer);
+    w->memory_bytes -= slot->memory_bytes;
+    slot->memory_bytes = parquet_writer_memory_bytes(slot->writer);
+    w->memory_bytes += slot->memory_bytes;
+    return slot->file_bytes_known >= w->settings.target_file_size_bytes ? slot_close_file(w, slot, err) : FIRN_OK;
+}
+
 static firn_status
 slot_add(roll_writer *w, partition_slot *slot, const struct ArrowArray *rows, firn_error *err)
 {
     if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
     if (parquet_writer_add(slot->writer, rows, err)) return firn_while(err, "writing '%s'", slot->path);
-    slot->file_bytes_known = parquet_writer_size_bytes(slot->writer);
-    w->memory_bytes -= slot->memory_bytes;
-    slot->memory_bytes = parquet_writer_memory_bytes(slot->writer);
-    w->memory_bytes += slot->memory_bytes;
-    if (slot->file_bytes_known >= w->settings.target_file_size_bytes) return slot_close_file(w, slot, err);
-    return FIRN_OK;
+    return slot_grew(w, slot, err);
 }
 
 /* ---- rows to partitions ---- */
@@ -358,6 +366,57 @@ roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err)
         FIRN_TRY(slot_new(w, firn_slice_of("", 0), &slot, err));
     }
     return slot_add(w, w->slots[0], rows, err);
+}
+
+/* ---- files taken over ---- */
+
+/* The slot of a partition that is known by its values; the key is as row_key makes it. */
+static firn_status
+slot_of_values(roll_writer *w, const firn_slice partition[], partition_slot **ret_slot, firn_error *err)
+{
+    firn_slice key;
+
+    firn_buffer_reset(&w->key);
+    for (unsigned i = 0; i < w->settings.spec->field_count; i++) {
+        uint32_t size = partition[i].data ? (uint32_t) partition[i].size : UINT32_MAX;
+
+        FIRN_TRY(firn_buffer_add(&w->key, &size, sizeof size, err));
+        if (partition[i].data) FIRN_TRY(firn_buffer_add(&w->key, partition[i].data, partition[i].size, err));
+    }
+    key = w->key.size ? firn_buffer_slice(&w->key) : firn_slice_of("", 0);
+    *ret_slot = firn_map_get(w->slot_by_key, key);
+    return *ret_slot ? FIRN_OK : slot_new(w, key, ret_slot, err);
+}
+
+static firn_status
+slot_copy_group(partition_slot *slot, const roll_copy *copy, unsigned row_group, firn_error *err)
+{
+    FIRN_AUTO(array_done) struct ArrowArray extra = {0};
+    uint64_t first_row, row_count;
+
+    parquet_file_row_group(copy->file, row_group, &first_row, &row_count);
+    if (copy->extra_count) FIRN_TRY(copy->make_extra(copy->state, first_row, row_count, &extra, err));
+    if (parquet_writer_copy(slot->writer, copy->file, row_group, copy->extra_count ? &extra : NULL, err))
+        return firn_while(err, "writing '%s'", slot->path);
+    return FIRN_OK;
+}
+
+firn_status
+roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err)
+{
+    partition_slot *slot = NULL;
+
+    *ret_copied = false;
+    FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
+    if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
+    if (!parquet_writer_can_copy(slot->writer, copy->file, copy->extra_count)) return FIRN_OK;
+    for (unsigned g = 0; g < parquet_file_row_group_count(copy->file); g++) {
+        if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
+        FIRN_TRY(slot_copy_group(slot, copy, g, err));
+        FIRN_TRY(slot_grew(w, slot, err));
+    }
+    *ret_copied = true;
+    return limit_open_files(w, slot, err);
 }
 
 firn_status

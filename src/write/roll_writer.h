@@ -49,6 +49,18 @@ FIRN_MUST_USE firn_status roll_writer_new(const roll_writer_settings *settings, 
                                           firn_error *err);
 /* `rows`: a struct array with the schema's columns; borrowed. */
 FIRN_MUST_USE firn_status roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err);
+/* A file whose row groups are taken over as they are (parquet_writer_copy). */
+typedef struct roll_copy {
+    const struct parquet_file *file;
+    const firn_slice          *partition; /* of all its rows, by the spec's fields */
+    /* The schema's last columns, where the file has them not: their values for some of its rows. */
+    unsigned extra_count;
+    firn_status (*make_extra)(void *state, uint64_t first_row, uint64_t row_count, struct ArrowArray *ret_rows,
+                              firn_error *err);
+    void *state;
+} roll_copy;
+/* *ret_copied false: its columns or codec are others, or something is not known of it: nothing was done. */
+FIRN_MUST_USE firn_status roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err);
 /* Closes the open files: the next row begins new ones. */
 FIRN_MUST_USE firn_status roll_writer_roll(roll_writer *w, firn_error *err);
 /* Bytes of the files so far, the open ones included. */
