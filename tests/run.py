@@ -1,7 +1,4 @@
-"""Builds firn and runs its suites: a line per suite, then `N passed, N failed`. Started by ./test.
-
-The suites of the sanitizer build run beside the others, at a lower priority: those wait for servers much of the time.
-"""
+"""Builds firn and runs its suites: a line per suite, then `N passed, N failed`. Started by ./test."""
 import argparse
 import collections
 import ctypes
@@ -10,7 +7,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 import xml.etree.ElementTree
 
@@ -21,24 +17,15 @@ LOGS = ROOT / ".cache" / "test-logs"
 CLEANUP_S = 20
 FAILURES_SHOWN, MESSAGE_LINES, MESSAGE_SIZE = 20, 4, 300
 
-Suite = collections.namedtuple("Suite", "name run quick aside", defaults=(False,))
-ASIDE = threading.local()
-NICENESS = 10
-PRINTING = threading.Lock()
+Suite = collections.namedtuple("Suite", "name run quick")
 Count = collections.namedtuple("Count", "passed failed skipped")
 
 
 def run_logged(command, log, **keywords):
     """Runs a command whose output goes to a log. It ends when we do, and gets the time to end its servers."""
     prctl = ctypes.CDLL(None).prctl
-    niceness = NICENESS if getattr(ASIDE, "is_set", False) else 0
-
-    def prepare():
-        prctl(1, signal.SIGTERM)
-        os.nice(niceness)
-
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                               preexec_fn=prepare, cwd=ROOT, **keywords)
+                               preexec_fn=lambda: prctl(1, signal.SIGTERM), cwd=ROOT, **keywords)
     try:
         return process.wait()
     except BaseException as stop:
@@ -98,8 +85,7 @@ def meson_suite(folder, suite):
         junit = folder / "meson-logs" / "testlog.junit.xml"
         junit.unlink(missing_ok=True)
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
-        code = run_logged(["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", "--timeout-multiplier",
-                            "4", "--suite", suite],
+        code = run_logged(["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", "--suite", suite],
                            log, env=environment)
         if not junit.exists():
             if code == 0:
@@ -133,9 +119,9 @@ SUITES = [
     Suite("cli", pytest_suite("cli"), True),
     Suite("unit_peers", pytest_suite("unit_peers"), True),
     Suite("e2e", pytest_suite("e2e"), True),
-    Suite("build-asan", build_suite(SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"), False, True),
-    Suite("unit-asan", meson_suite(SANITIZED, "unit"), False, True),
-    Suite("fuzz-asan", meson_suite(SANITIZED, "fuzz"), False, True),
+    Suite("build-asan", build_suite(SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"), False),
+    Suite("unit-asan", meson_suite(SANITIZED, "unit"), False),
+    Suite("fuzz-asan", meson_suite(SANITIZED, "fuzz"), False),
 ]
 
 
@@ -146,19 +132,14 @@ def run_suite(suite, extra):
     started = time.monotonic()
     with open(log_path, "wb") as log:
         count, messages = suite.run(log, extra)
-    with PRINTING:
-        show(suite, count, messages, time.monotonic() - started, log_path)
-    return count
-
-
-def show(suite, count, messages, seconds, log_path):
     skipped = f", {count.skipped} skipped" if count.skipped else ""
     print(f"{'FAIL' if count.failed else 'ok  '} {suite.name:<12} {count.passed:>5} ok {count.failed:>4} bad{skipped:<12} "
-          f"{seconds:7.1f} s", flush=True)
+          f"{time.monotonic() - started:7.1f} s", flush=True)
     for message in messages[:FAILURES_SHOWN]:
         print("       " + message, flush=True)
     if count.failed:
         print(f"       log: {log_path.relative_to(ROOT)}", flush=True)
+    return count
 
 
 def choose(arguments):
@@ -168,23 +149,6 @@ def choose(arguments):
     if unknown:
         sys.exit(f"test: no suite is called {', '.join(sorted(unknown))}; there are {', '.join(suite.name for suite in SUITES)}")
     return chosen
-
-
-def run_in_order(suites, extra, counts):
-    """Nothing after a build that failed."""
-    for suite in suites:
-        counts.append(run_suite(suite, extra))
-        if counts[-1].failed and suite.name.startswith("build"):
-            break
-
-
-def run_aside(suites, extra, counts):
-    ASIDE.is_set = True
-    try:
-        run_in_order(suites, extra, counts)
-    except BaseException:
-        counts.append(Count(0, 1, 0))  # the thread's traceback says why
-        raise
 
 
 def main():
@@ -199,15 +163,15 @@ def main():
         return 0
     if arguments.quick:
         extra = ["-m", "not slow", *extra]
-    chosen = choose(arguments)
-    counts = []
-    aside = threading.Thread(target=run_aside, args=([suite for suite in chosen if suite.aside], extra, counts), daemon=True)
-    aside.start()
-    run_in_order([suite for suite in chosen if not suite.aside], extra, counts)
-    aside.join()
-    passed, failed = sum(count.passed for count in counts), sum(count.failed for count in counts)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    total = [0, 0]
+    for suite in choose(arguments):
+        count = run_suite(suite, extra)
+        total[0] += count.passed
+        total[1] += count.failed
+        if count.failed and suite.name == "build":
+            break
+    print(f"{total[0]} passed, {total[1]} failed")
+    return 1 if total[1] or not total[0] else 0
 
 
 def _split(words):

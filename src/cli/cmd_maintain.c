@@ -19,7 +19,7 @@ steps_of(const char *text)
     static const struct {
         const char   *word;
         maintain_step step;
-    } words[] = {{"manifests", MAINTAIN_MANIFESTS}, {"expire", MAINTAIN_EXPIRE}, {"orphans", MAINTAIN_ORPHANS}};
+    } words[] = {{"compact", MAINTAIN_COMPACT}, {"deletes", MAINTAIN_DELETES}, {"manifests", MAINTAIN_MANIFESTS}, {"expire", MAINTAIN_EXPIRE}, {"orphans", MAINTAIN_ORPHANS}};
     unsigned steps = 0;
 
     if (!text) return MAINTAIN_ALL;
@@ -122,6 +122,7 @@ run(session *s, maintain_summary *summary, firn_error *err)
     maintain_settings                               settings = {
                                       .steps = steps_of(settings_text(v, OPTION_ONLY)),
                                       .dry_run = settings_flag(v, OPTION_DRY_RUN),
+                                      .delete_ratio_percent = (unsigned) settings_number(v, OPTION_DELETE_RATIO),
                                       .memory_bytes = settings_size(v, OPTION_MEMORY),
                                       .worker_count = task_cpu_count(),
                                       .correlation_id = s->correlation_id,

@@ -62,7 +62,7 @@ static const command_info commands[] = {
      {"a table", "one JSON document, with the same names as in the lake"},
      true, cmd_status_run},
     {"maintain", NULL, COMMAND_SET_MAINTAIN, "", 0, 0, "keep a source's tables in the lake small and fast",
-     "Puts small manifests together, expires old snapshots and removes the files that only they held, and removes orphans: "
+     "Writes small files and files with many deleted rows anew, puts delete files and small manifests together, expires old snapshots and removes the files that only they held, and removes orphans: "
      "files that nothing refers to. Honours the tables' own history.*, commit.* and write.* properties, branches and "
      "tags. Needs the catalog only, not the database, and may run beside a load and beside other writers of the tables.",
      {"firn maintain --source shop", "firn maintain --source shop --only expire --older-than 7d --dry-run"},

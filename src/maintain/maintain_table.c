@@ -1,5 +1,7 @@
 #include "maintain/maintain_table.h"
 
+#include "maintain/compact_step.h"
+#include "maintain/delete_step.h"
 #include "maintain/expire_step.h"
 #include "maintain/manifest_step.h"
 #include "maintain/orphan_step.h"
@@ -25,6 +27,8 @@ run_steps(maintain_task *t, firn_error *err)
         maintain_step step;
         firn_status (*run)(maintain_task *t, firn_error *err);
     } steps[] = {
+        {MAINTAIN_COMPACT, compact_step_run},
+        {MAINTAIN_DELETES, delete_step_run},
         {MAINTAIN_MANIFESTS, manifest_step_run},
         {MAINTAIN_EXPIRE, expire_step_run},
         {MAINTAIN_ORPHANS, orphan_step_run},

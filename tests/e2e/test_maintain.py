@@ -3,8 +3,11 @@ import json
 import os
 import pathlib
 import pwd
+import random
+import re
 import shutil
 import subprocess
+import threading
 import time
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 import expected
 from firn import BINARY
 from judges import assert_equal, read_pyiceberg
+from spark import SparkError
 from test_json_schema import valid
 
 TABLE = """
@@ -60,7 +64,7 @@ def referenced(project, table="t"):
             found.add(manifest.manifest_path)
             found |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(static.io, discard_deleted=True)}
     base = str(folder(project, table))
-    return {os.path.relpath(path.removeprefix("file://"), base) for path in found}
+    return {os.path.relpath(re.sub("^file:/+", "/", path), base) for path in found}
 
 
 def make_old(path, days):
@@ -246,6 +250,174 @@ def test_manifests_are_put_together(shop, duck, spark_new):
     assert_same(project, duck)
     assert_equal(expected.read(project.connection, "public", "t"), spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
     assert maintain(project, "--only", "manifests")["before"] == result["after"]
+
+
+# ------------------------------------------------------------------ compaction
+
+def spark_rows(spark, project, columns="*"):
+    return sorted(spark.sql(f"SELECT {columns} FROM {spark.table(project.warehouse, NAMESPACE, 't')}"))
+
+
+def change_with_spark(project, spark, table):
+    """Small files, deleted and changed rows; the source gets the same."""
+    spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read', 'write.update.mode'='merge-on-read')")
+    for number in range(6):
+        insert(project, spark, table, *range(1000 + 10 * number, 1010 + 10 * number))
+    for statement in ("DELETE FROM {} WHERE id % 10 = 0", "UPDATE {} SET v = 'changed' WHERE id % 7 = 1", "DELETE FROM {} WHERE id < 300"):
+        spark.sql(statement.format(table))
+        project.connection.execute(statement.format("t"))
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_small_files_and_deleted_rows(shop, duck, spark_new, version):
+    project = shop(version)
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    change_with_spark(project, spark_new, table)
+    lineage = "id, _row_id, _last_updated_sequence_number"
+    before = spark_rows(spark_new, project, lineage) if version == 3 else None
+    foreseen = maintain(project, "--only", "compact", "--dry-run")
+
+    result = maintain(project, "--only", "compact")
+
+    assert result["rewritten_files"] == foreseen["rewritten_files"] == result["before"]["data_files"]
+    assert result["after"]["data_files"] == foreseen["after"]["data_files"] == 1
+    assert result["after"]["rows"] == len(expected.read(project.connection, "public", "t").rows)
+    summary = project.lake.current_snapshot(NAMESPACE, "t")["summary"]
+    assert summary["operation"] == "replace" and summary["firn.maintain"] == "compact" and summary["firn.commit-id"]
+    assert project.lake.metadata(NAMESPACE, "t")["properties"]["firn.load-position"]
+    assert_same(project, duck)
+    assert_equal(expected.read(project.connection, "public", "t"), spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    if version == 3:
+        assert spark_rows(spark_new, project, lineage) == before
+    assert maintain(project, "--only", "compact")["rewritten_files"] == 0
+    # Rows of a compacted file go on being deleted and changed.
+    for statement in ("DELETE FROM {} WHERE id % 10 = 5", "UPDATE {} SET v = 'again' WHERE id > 1030"):
+        spark_new.sql(statement.format(table))
+        project.connection.execute(statement.format("t"))
+    maintain(project)
+    assert_same(project, duck)
+
+
+# ------------------------------------------------------------------ delete files
+
+@pytest.mark.parametrize("granularity", ("file", "partition"))
+def test_position_deletes_are_merged_and_useless_ones_go(shop, duck, spark_new, granularity):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.granularity'='{granularity}')")
+    insert(project, spark_new, table, *range(1000, 1100))
+    for rest in range(4):
+        for statement in (f"DELETE FROM {{}} WHERE id % 20 = {rest}",):
+            spark_new.sql(statement.format(table))
+            project.connection.execute(statement.format("t"))
+    want = expected.read(project.connection, "public", "t")
+    foreseen = maintain(project, "--only", "deletes", "--dry-run")
+
+    result = maintain(project, "--only", "deletes")
+
+    assert result["before"]["delete_files"] == (3 if granularity == "file" else 4)
+    # Spark has put those of a data file together by itself.
+    assert result["after"]["delete_files"] == (3 if granularity == "file" else 1) == foreseen["after"]["delete_files"]
+    assert result["after"]["deleted_rows"] == result["before"]["deleted_rows"]
+    assert_same(project, duck, want)
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+
+    maintain(project, "--only", "compact", "--delete-ratio", "1")
+    result = maintain(project, "--only", "deletes")
+
+    assert result["after"]["delete_files"] == 0
+    assert_same(project, duck, want)
+
+
+# ------------------------------------------------------------------ beside others, and killed
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_beside_a_busy_writer(shop, duck, spark_new, version):
+    """Spark appends, deletes and updates while maintain runs again and again: nothing lost, nothing doubled, and a reader of
+    the current snapshot never fails."""
+    project = shop(version)
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('commit.retry.num-retries'='50', 'commit.retry.max-wait-ms'='500')")
+    ended, failures, reads = threading.Event(), [], []
+
+    def change(statement):
+        """Where maintain has replaced a file that Spark deletes from, Spark notices and refuses: it begins again."""
+        for attempt in range(40):
+            try:
+                spark_new.sql(statement.format(table))
+                break
+            except SparkError as error:
+                if "ValidationException" not in str(error) or attempt == 39:
+                    raise
+                time.sleep(0.1 * attempt)  # lets it get in between two runs
+        project.connection.execute(statement.format("t"))
+
+    def write():
+        try:
+            for number in range(5):
+                insert(project, spark_new, table, *range(1000 + 20 * number, 1020 + 20 * number))
+                for statement in (f"DELETE FROM {{}} WHERE id % 13 = {number}", f"UPDATE {{}} SET v = 'v{number}' WHERE id % 11 = {number}"):
+                    change(statement)
+        except Exception as error:  # told by the test
+            failures.append(error)
+        ended.set()
+
+    def read():
+        while not ended.is_set():
+            try:
+                reads.append(project.lake.static_table(NAMESPACE, "t").scan(selected_fields=("id",)).to_arrow().num_rows)
+            except Exception as error:  # told by the test
+                failures.append(error)
+
+    threads = [threading.Thread(target=write), threading.Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    rounds = rewritten = 0
+    while not ended.is_set():
+        result = maintain(project, "--only", "compact,deletes,manifests,expire", "--older-than", "20s", "--retain-last", "3", "--delete-ratio", "1")
+        rounds += 1
+        rewritten += result["rewritten_files"]
+    for thread in threads:
+        thread.join()
+
+    assert not failures, failures[0]
+    assert rounds > 2 and rewritten > 0 and len(reads) > 2
+    want = expected.read(project.connection, "public", "t")
+    assert_same(project, duck, want)
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    maintain(project)
+    assert_same(project, duck, want)
+
+
+def test_killed_at_any_time(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read')")
+    chance = random.Random(5)
+    for number in range(4):
+        spark_new.sql(f"INSERT INTO {table} SELECT id + {1000 + 100 * number}, 'more', 1.00, NULL FROM range(0, 60, 1, 6)")
+        project.connection.execute(f"INSERT INTO t SELECT g + {1000 + 100 * number}, 'more', 1.00, NULL FROM generate_series(0, 59) g")
+        for statement in (f"DELETE FROM {{}} WHERE id % 7 = {number}",):
+            spark_new.sql(statement.format(table))
+            project.connection.execute(statement.format("t"))
+        for _ in range(4):
+            process = project.start("maintain", "--source", "s", "--older-than", "0s", "--delete-ratio", "1")
+            time.sleep(chance.uniform(0.005, 0.08))
+            process.kill()
+            process.communicate()
+            assert_same(project, duck)
+    maintain(project, "--older-than", "0s")
+    result = maintain(project, "--older-than", "0s")
+    assert result["rewritten_files"] == 0 and result["after"]["delete_files"] == 0 and result["after"]["snapshots"] == 1
+    assert_same(project, duck)
+    assert_equal(expected.read(project.connection, "public", "t"), spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    # What the killed runs have left are orphans at most, and what they had only begun is gone.
+    for path in folder(project).rglob("*"):
+        if path.is_file():
+            make_old(path, 4)
+    maintain(project, "--only", "orphans")
+    assert files_of(project) - {"metadata/version-hint.text"} == referenced(project)
+    assert_same(project, duck)
 
 
 # ------------------------------------------------------------------ the command
