@@ -230,6 +230,29 @@ copy_column_add_null(copy_column *column, size_t index, firn_error *err)
     return FIRN_OK;
 }
 
+void
+copy_column_rewind(copy_column *column, size_t index)
+{
+    if (index >= column->row_capacity) return;
+    if (column->validity && !bitmap_get(column->validity, index)) {
+        bitmap_set(column->validity, index);
+        column->null_count--;
+    }
+    if (column->op == COPY_BOOL) bitmap_clear(column->values, index);
+    size_t start = column->has_offsets ? load_le32(column->offsets + 4 * index) : 0;
+    if (column->is_text) column->data_size = start;
+    for (unsigned i = 0; i < column->child_count; i++) {
+        copy_column *child = &column->children[i];
+        if (!column->has_offsets) {
+            copy_column_rewind(child, index);
+            continue;
+        }
+        /* The one that failed is not counted yet. */
+        for (copy_column_rewind(child, child->count); child->count > start; child->count--)
+            copy_column_rewind(child, child->count - 1);
+    }
+}
+
 size_t
 copy_column_row_size(const copy_column *column)
 {

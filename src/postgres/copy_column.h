@@ -43,6 +43,8 @@ FIRN_MUST_USE firn_status copy_column_grow(copy_column *column, size_t index, fi
 FIRN_MUST_USE firn_status copy_column_grow_data(copy_column *column, size_t extra, firn_error *err);
 /* Makes row `index` null, children of structs too. */
 FIRN_MUST_USE firn_status copy_column_add_null(copy_column *column, size_t index, firn_error *err);
+/* Takes row `index`, the last one, out again; it may be half made. */
+void copy_column_rewind(copy_column *column, size_t index);
 /* Moves `row_count` rows out and leaves the column without buffers. */
 FIRN_MUST_USE firn_status copy_column_finish(copy_column *column, size_t row_count, struct ArrowArray *ret_array,
                                              firn_error *err);

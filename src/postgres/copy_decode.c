@@ -3,11 +3,8 @@
 #include <inttypes.h>
 
 #include "base/alloc.h"
-#include "base/calendar.h"
-#include "base/decimal.h"
-#include "postgres/copy_column.h"
-#include "postgres/copy_value.h"
-#include "postgres/postgres_numeric.h"
+#include "postgres/copy_batch.h"
+#include "postgres/copy_fast.h"
 
 /*
  * Budget: decoding takes at most 0.15 µs of CPU for a row of 16 columns (TPC-H lineitem), that is 10 ns a
@@ -66,126 +63,6 @@ copy_decoder_free(copy_decoder *d)
     for (unsigned i = 0; i < d->column_count; i++) copy_column_done(&d->columns[i]);
     firn_free(d->columns);
     firn_free(d);
-}
-
-/* Short texts by two or four fixed-size moves where source and target have the room. */
-static inline void
-copy_short(uint8_t *to, const uint8_t *from, size_t size, size_t readable, size_t writable)
-{
-    if (FIRN_LIKELY(size <= 16 && readable >= 16 && writable >= 16)) {
-        memcpy(to, from, 16);
-    } else if (size <= 32 && readable >= 32 && writable >= 32) {
-        memcpy(to, from, 32);
-    } else if (size) {
-        memcpy(to, from, size);
-    }
-}
-
-static inline firn_status
-add_text_fast(copy_column *column, size_t index, const uint8_t *v, size_t size, size_t readable, firn_error *err)
-{
-    if (FIRN_UNLIKELY(column->data_capacity - column->data_size < size))
-        FIRN_TRY(copy_column_grow_data(column, size, err));
-    copy_short(column->data + column->data_size, v, size, readable, column->data_capacity - column->data_size);
-    column->data_size += size;
-    copy_column_set_offset(column, index + 1, column->data_size);
-    return FIRN_OK;
-}
-
-static inline bool
-add_decimal_fast(copy_column *column, size_t index, const uint8_t *v, size_t size)
-{
-    const data_type *type = column->field->type;
-    int64_t          value;
-    if (!numeric_to_i64_fast(v, size, type->scale, &value)) return false;
-    if (type->precision < 19) {
-        int64_t bound = numeric_power_of_ten[type->precision];
-        if (FIRN_UNLIKELY(value <= -bound || value >= bound)) return false;
-    }
-    if (column->op == COPY_DECIMAL64) {
-        store_le64(column->values + 8 * index, (uint64_t) value);
-    } else if (column->op == COPY_DECIMAL128) {
-        store_le64(column->values + 16 * index, (uint64_t) value);
-        store_le64(column->values + 16 * index + 8, value < 0 ? UINT64_MAX : 0);
-    } else {
-        store_le32(column->values + 4 * index, (uint32_t) (int32_t) value);
-    }
-    return true;
-}
-
-/* The short way for frequent types. False: nothing was done, take the long one. */
-static inline bool
-add_fast(copy_column *column, size_t index, const uint8_t *v, size_t size)
-{
-    switch (column->op) {
-    case COPY_INT32:
-    case COPY_FLOAT32:
-        if (FIRN_UNLIKELY(size != 4)) return false;
-        store_le32(column->values + 4 * index, load_be32(v));
-        return true;
-    case COPY_INT64:
-    case COPY_FLOAT64:
-        if (FIRN_UNLIKELY(size != 8)) return false;
-        store_le64(column->values + 8 * index, load_be64(v));
-        return true;
-    case COPY_DATE: {
-        if (FIRN_UNLIKELY(size != 4)) return false;
-        int32_t days = (int32_t) load_be32(v);
-        if (FIRN_UNLIKELY(days > INT32_MAX - CALENDAR_PG_EPOCH_DAYS || days == COPY_DATE_MINUS_INFINITY)) return false;
-        store_le32(column->values + 4 * index, (uint32_t) (days + CALENDAR_PG_EPOCH_DAYS));
-        return true;
-    }
-    case COPY_TIMESTAMP: {
-        if (FIRN_UNLIKELY(size != 8)) return false;
-        int64_t us = (int64_t) load_be64(v);
-        if (FIRN_UNLIKELY(us > INT64_MAX - CALENDAR_PG_EPOCH_US || us == COPY_TIMESTAMP_MINUS_INFINITY)) return false;
-        store_le64(column->values + 8 * index, (uint64_t) (us + CALENDAR_PG_EPOCH_US));
-        return true;
-    }
-    case COPY_DECIMAL32:
-    case COPY_DECIMAL64:
-    case COPY_DECIMAL128:
-        return add_decimal_fast(column, index, v, size);
-    case COPY_BOOL:
-    case COPY_INT16:
-    case COPY_UINT32:
-    case COPY_NUMERIC_DOUBLE:
-    case COPY_TIME:
-    case COPY_TIME_TEXT:
-    case COPY_TEXT:
-    case COPY_TEXT_VERIFY:
-    case COPY_BYTES:
-    case COPY_JSONB:
-    case COPY_CHAR:
-    case COPY_INET:
-    case COPY_UUID:
-    case COPY_LIST:
-    case COPY_STRUCT:
-    case COPY_HSTORE:
-        break;
-    }
-    return false;
-}
-
-/* Most columns of wide tables are mostly null. False: nothing was done, take the long way. */
-static inline bool
-add_null_fast(copy_column *column, size_t index)
-{
-    if (FIRN_UNLIKELY(!column->validity || column->field->required)) return false;
-    if (column->is_text) {
-        copy_column_set_offset(column, index + 1, column->data_size);
-    } else if (column->value_size == 8) {
-        store_le64(column->values + 8 * index, 0);
-    } else if (column->value_size == 4) {
-        store_le32(column->values + 4 * index, 0);
-    } else if (column->value_size == 16) {
-        memset(column->values + 16 * index, 0, 16);
-    } else {
-        return false;
-    }
-    bitmap_clear(column->validity, index);
-    column->null_count++;
-    return true;
 }
 
 static firn_status
@@ -304,58 +181,12 @@ copy_decoder_restart(copy_decoder *d)
     d->phase = COPY_PHASE_HEADER;
 }
 
-/* The struct array over the columns. */
-typedef struct batch_owner {
-    const void         *buffers[1];
-    struct ArrowArray **children;
-    struct ArrowArray  *child_arrays;
-} batch_owner;
-
-static void
-release_batch(struct ArrowArray *array)
-{
-    batch_owner *owner = array->private_data;
-    for (int64_t i = 0; i < array->n_children; i++)
-        if (owner->child_arrays[i].release) owner->child_arrays[i].release(&owner->child_arrays[i]);
-    firn_free(owner->children);
-    firn_free(owner->child_arrays);
-    firn_free(owner);
-    array->release = NULL;
-}
-
 firn_status
 copy_decoder_take(copy_decoder *d, batch *ret_batch, firn_error *err)
 {
-    *ret_batch = (batch){0};
-    if (d->row_index == 0) return FIRN_OK;
-
-    batch_owner *owner = firn_calloc(1, sizeof *owner);
-    if (!owner) return firn_fail_memory(err, "a batch");
-    owner->children = firn_calloc(d->column_count, sizeof *owner->children);
-    owner->child_arrays = firn_calloc(d->column_count, sizeof *owner->child_arrays);
-    struct ArrowArray array = {
-        .length = (int64_t) d->row_index,
-        .n_buffers = 1,
-        .buffers = owner->buffers,
-        .children = owner->children,
-        .release = release_batch,
-        .private_data = owner,
-    };
-    if (!owner->children || !owner->child_arrays) {
-        release_batch(&array);
-        return firn_fail_memory(err, "a batch");
-    }
-    array.n_children = d->column_count;
-    for (unsigned i = 0; i < d->column_count; i++) {
-        owner->children[i] = &owner->child_arrays[i];
-        if (copy_column_finish(&d->columns[i], d->row_index, owner->children[i], err)) {
-            release_batch(&array);
-            return err->status;
-        }
-    }
+    FIRN_TRY(copy_batch_take(d->columns, d->column_count, d->row_index, d->row.layout->schema, ret_batch, err));
+    if (d->row_index) d->begun = false;
     d->row_index = d->byte_count = 0;
-    d->begun = false;
-    batch_init(ret_batch, d->row.layout->schema, &array);
     return FIRN_OK;
 }
 

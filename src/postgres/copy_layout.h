@@ -43,6 +43,7 @@ struct copy_field {
     copy_op           op;
     bool              required;    /* a null is an error */
     bool              verify_utf8; /* JSONB and HSTORE: as COPY_TEXT_VERIFY */
+    char              delimiter;   /* LIST, in the text of an array: 0 is a comma */
     value_policy      policy;
     const data_type  *type;
     unsigned          child_count; /* list: 1, struct: n, map: 2 */

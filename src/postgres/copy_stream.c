@@ -1,12 +1,8 @@
 #include "postgres/copy_stream.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
-
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -33,94 +29,10 @@ copy_stream_done(copy_stream *s)
 }
 
 static firn_status
-fail_lost(copy_stream *s, firn_error *err)
-{
-    s->connection->broken = true;
-    return firn_fail(err, FIRN_E_POSTGRES_UNAVAILABLE, "%s: PostgreSQL closed the connection", s->what);
-}
-
-static firn_status
 fail_protocol(copy_stream *s, const char *problem, firn_error *err)
 {
     s->connection->broken = true;
     return firn_fail(err, FIRN_E_POSTGRES_PROTOCOL, "%s: %s", s->what, problem);
-}
-
-/* ---- socket ---- */
-
-typedef enum move_result { MOVED, MOVE_WAIT_READ, MOVE_WAIT_WRITE, MOVE_LOST } move_result;
-
-static move_result
-tls_result(SSL *tls, int moved)
-{
-    switch (SSL_get_error(tls, moved)) {
-    case SSL_ERROR_WANT_READ:
-        return MOVE_WAIT_READ;
-    case SSL_ERROR_WANT_WRITE:
-        return MOVE_WAIT_WRITE;
-    default:
-        return MOVE_LOST;
-    }
-}
-
-static move_result
-receive_some(copy_stream *s, uint8_t *to, size_t size, size_t *ret_size)
-{
-    if (s->tls) {
-        ERR_clear_error();
-        int got = SSL_read(s->tls, to, size > INT_MAX ? INT_MAX : (int) size);
-        if (got <= 0) return tls_result(s->tls, got);
-        *ret_size = (size_t) got;
-        return MOVED;
-    }
-    ssize_t got;
-    do got = recv(PQsocket(s->connection->pg), to, size, 0);
-    while (got < 0 && errno == EINTR);
-    if (got < 0) return errno == EAGAIN ? MOVE_WAIT_READ : MOVE_LOST;
-    if (got == 0) return MOVE_LOST;
-    *ret_size = (size_t) got;
-    return MOVED;
-}
-
-static move_result
-send_some(copy_stream *s, const uint8_t *from, size_t size, size_t *ret_size)
-{
-    if (s->tls) {
-        ERR_clear_error();
-        int sent = SSL_write(s->tls, from, size > INT_MAX ? INT_MAX : (int) size);
-        if (sent <= 0) return tls_result(s->tls, sent);
-        *ret_size = (size_t) sent;
-        return MOVED;
-    }
-    ssize_t sent;
-    do sent = send(PQsocket(s->connection->pg), from, size, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0) return errno == EAGAIN ? MOVE_WAIT_WRITE : MOVE_LOST;
-    *ret_size = (size_t) sent;
-    return MOVED;
-}
-
-static firn_status
-send_all(copy_stream *s, const uint8_t *from, size_t size, firn_error *err)
-{
-    while (size > 0) {
-        size_t moved = 0;
-        switch (send_some(s, from, size, &moved)) {
-        case MOVED:
-            from += moved;
-            size -= moved;
-            break;
-        case MOVE_WAIT_READ:
-            FIRN_TRY(postgres_wait(s->connection, false, 0, err));
-            break;
-        case MOVE_WAIT_WRITE:
-            FIRN_TRY(postgres_wait(s->connection, true, 0, err));
-            break;
-        case MOVE_LOST:
-            return fail_lost(s, err);
-        }
-    }
-    return FIRN_OK;
 }
 
 /* Room behind `end` for the rest of a message of `wanted` bytes that begins at `at`. */
@@ -172,21 +84,21 @@ fill(copy_stream *s, size_t wanted, firn_error *err)
     while ((size_t) (s->end - s->at) < wanted) {
         size_t   moved = 0;
         uint8_t *free_at = s->buffer + (s->end - s->buffer);
-        switch (receive_some(s, free_at, s->capacity - (size_t) (s->end - s->buffer), &moved)) {
-        case MOVED:
+        switch (postgres_socket_receive(&s->socket, free_at, s->capacity - (size_t) (s->end - s->buffer), &moved)) {
+        case SOCKET_MOVED:
             s->end += moved;
             s->byte_count += moved;
             s->statement_bytes += moved;
             break;
-        case MOVE_WAIT_READ:
-            if (!s->tls && !s->wakes_late && s->statement_bytes > STREAM_WAKE_AFTER) set_wake_size(s, STREAM_WAKE_SIZE);
+        case SOCKET_WAIT_READ:
+            if (!s->socket.tls && !s->wakes_late && s->statement_bytes > STREAM_WAKE_AFTER) set_wake_size(s, STREAM_WAKE_SIZE);
             FIRN_TRY(wait_for_bytes(s, err));
             break;
-        case MOVE_WAIT_WRITE:
+        case SOCKET_WAIT_WRITE:
             FIRN_TRY(postgres_wait(s->connection, true, 0, err));
             break;
-        case MOVE_LOST:
-            return fail_lost(s, err);
+        case SOCKET_LOST:
+            return postgres_socket_fail_lost(s->connection, s->what, err);
         }
     }
     return FIRN_OK;
@@ -199,25 +111,6 @@ static const char *
 text_in(firn_slice body)
 {
     return body.size && memchr(body.data, 0, body.size) ? (const char *) body.data : NULL;
-}
-
-static firn_status
-fail_server(copy_stream *s, firn_slice body, firn_error *err)
-{
-    const char *state = NULL, *message = NULL, *detail = NULL, *hint = NULL;
-    while (body.size > 1 && body.data[0]) {
-        char        field = (char) body.data[0];
-        const char *text = text_in(firn_slice_of(body.data + 1, body.size - 1));
-        if (!text) break;
-        if (field == 'C') state = text;
-        if (field == 'M') message = text;
-        if (field == 'D') detail = text;
-        if (field == 'H') hint = text;
-        size_t size = strlen(text) + 2;
-        body = firn_slice_of(body.data + size, body.size - size);
-    }
-    s->connection->broken = true;
-    return postgres_fail(err, s->what, state, message, detail, hint);
 }
 
 static firn_status
@@ -252,7 +145,7 @@ receive_through_libpq(copy_stream *s, firn_slice *ret_message, firn_error *err)
         }
         if (size < 0) break;
         FIRN_TRY(postgres_wait(s->connection, false, 0, err));
-        if (!PQconsumeInput(pg)) return fail_lost(s, err);
+        if (!PQconsumeInput(pg)) return postgres_socket_fail_lost(s->connection, s->what, err);
     }
     for (PGresult *result; (result = PQgetResult(pg)); PQclear(result)) {
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
@@ -306,7 +199,8 @@ copy_stream_receive(copy_stream *s, firn_slice *ret_message, firn_error *err)
             if (s->wakes_late) set_wake_size(s, 1);
             return FIRN_OK;
         case 'E': /* ErrorResponse */
-            return fail_server(s, body, err);
+            s->connection->broken = true;
+            return postgres_fail_response(s->what, body, err);
         case 'c': /* CopyDone */
         case 'N': /* NoticeResponse */
         case 'S': /* ParameterStatus */
@@ -322,10 +216,10 @@ static firn_status
 start_through_libpq(copy_stream *s, const char *sql, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *result = NULL;
-    if (!PQsendQuery(s->connection->pg, sql)) return fail_lost(s, err);
+    if (!PQsendQuery(s->connection->pg, sql)) return postgres_socket_fail_lost(s->connection, s->what, err);
     while (PQisBusy(s->connection->pg)) {
         FIRN_TRY(postgres_wait(s->connection, PQflush(s->connection->pg) > 0, 0, err));
-        if (!PQconsumeInput(s->connection->pg)) return fail_lost(s, err);
+        if (!PQconsumeInput(s->connection->pg)) return postgres_socket_fail_lost(s->connection, s->what, err);
     }
     result = PQgetResult(s->connection->pg);
     if (PQresultStatus(result) == PGRES_COPY_OUT) return FIRN_OK;
@@ -343,13 +237,12 @@ copy_stream_start(copy_stream *s, const char *sql, firn_error *err)
     PGconn *pg = s->connection->pg;
 
     assert(s->ended);
-    if (s->connection->broken) return fail_lost(s, err);
+    if (s->connection->broken) return postgres_socket_fail_lost(s->connection, s->what, err);
     /* What the server said meanwhile goes to libpq, where it belongs. */
-    if (!PQconsumeInput(pg)) return fail_lost(s, err);
+    if (!PQconsumeInput(pg)) return postgres_socket_fail_lost(s->connection, s->what, err);
     for (PGnotify *note; (note = PQnotifies(pg));) PQfreemem(note);
 
-    s->tls = PQsslInUse(pg) ? PQsslStruct(pg, "OpenSSL") : NULL;
-    s->through_libpq = PQgssEncInUse(pg) || (PQsslInUse(pg) && !s->tls);
+    s->through_libpq = !postgres_socket_take(s->connection, &s->socket);
     s->ended = false;
     s->statement_bytes = 0;
     s->at = s->end = s->buffer;
@@ -360,5 +253,5 @@ copy_stream_start(copy_stream *s, const char *sql, firn_error *err)
     s->buffer[0] = 'Q';
     store_be32(s->buffer + 1, (uint32_t) (sql_size + 4));
     memcpy(s->buffer + STREAM_MESSAGE_HEADER, sql, sql_size);
-    return send_all(s, s->buffer, STREAM_MESSAGE_HEADER + sql_size, err);
+    return postgres_socket_send_all(&s->socket, s->connection, s->buffer, STREAM_MESSAGE_HEADER + sql_size, s->what, err);
 }

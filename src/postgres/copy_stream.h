@@ -15,11 +15,11 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "postgres/postgres_connection.h"
+#include "postgres/postgres_socket.h"
 
 typedef struct copy_stream {
     postgres_connection *connection; /* borrowed */
-    void                *tls;        /* SSL of libpq, or NULL */
+    postgres_socket      socket;
     bool                 through_libpq;
     bool                 ended;
     bool                 wakes_late; /* poll reports the socket only from many bytes on */

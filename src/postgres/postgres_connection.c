@@ -284,22 +284,31 @@ finish_connect(postgres_connection *c, const postgres_settings *settings, firn_e
     return FIRN_OK;
 }
 
-static firn_status
-prepare_session(postgres_connection *c, firn_error *err)
+firn_status
+postgres_set_formats(postgres_connection *c, firn_error *err)
 {
     FIRN_TRY(postgres_execute(c,
-                              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
-                              "SET lock_timeout = 0; SET default_transaction_read_only = on;"
                               "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET TimeZone = 'UTC';"
                               "SET extra_float_digits = 3; SET bytea_output = 'hex'; SET xmloption = 'content';"
-                              "SET search_path = 'pg_catalog'; SET row_security = off;"
-                              "SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off",
+                              "SET search_path = 'pg_catalog'",
                               "setting up the session", err));
     /* Such a database knows no encoding: asked for UTF-8, the server refuses rows that are not, as a whole. We
      * look at the bytes value by value instead. */
     const char *encoding = PQparameterStatus(c->pg, "server_encoding");
     if (encoding && strcmp(encoding, "SQL_ASCII") == 0)
         FIRN_TRY(postgres_execute(c, "SET client_encoding = 'SQL_ASCII'", "setting up the session", err));
+    return FIRN_OK;
+}
+
+static firn_status
+prepare_session(postgres_connection *c, firn_error *err)
+{
+    FIRN_TRY(postgres_execute(c,
+                              "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+                              "SET lock_timeout = 0; SET default_transaction_read_only = on; SET row_security = off;"
+                              "SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off",
+                              "setting up the session", err));
+    FIRN_TRY(postgres_set_formats(c, err));
     if (c->server_version >= 110000) FIRN_TRY(postgres_execute(c, "SET jit = off", "setting up the session", err));
     if (c->server_version >= 140000)
         FIRN_TRY(postgres_execute(c, "SET idle_session_timeout = 0", "setting up the session", err));

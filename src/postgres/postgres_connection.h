@@ -32,6 +32,9 @@ FIRN_MUST_USE firn_status postgres_connection_new(const postgres_settings *setti
 void postgres_connection_free(postgres_connection *c);
 FIRN_DEFINE_FREEP(postgres_connection, postgres_connection_free)
 
+/* How values are written as text, the same in every session of firn; a replication connection does not have it at first. */
+FIRN_MUST_USE firn_status postgres_set_formats(postgres_connection *c, firn_error *err);
+
 /* One statement with text parameters and text results. `what`: "listing the tables", for messages. */
 FIRN_MUST_USE firn_status postgres_query(postgres_connection *c, const char *sql, const char *const parameters[],
                                          int parameter_count, const char *what, PGresult **ret_result,

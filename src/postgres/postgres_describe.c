@@ -110,12 +110,14 @@ typedef struct description_draft {
     postgres_type_catalog *types;
     const char            *schema_name, *table_name;
     const table_rules     *rules;
+    const change_relation *relation; /* NULL: the table as it is now */
     firn_arena            *arena;
-    char                   oid[16];
+    char                   oid[16]; /* "0": it is not there any more */
     unsigned               column_count;
     schema_field          *columns;
     copy_field            *fields;
     const char           **expressions, **orderable;
+    int                   *places;
     bool                  *can_be_key;
     postgres_table        *table;
     unsigned               key_count;
@@ -141,6 +143,19 @@ find_table(description_draft *d, firn_error *err)
         return err->status;
     }
     snprintf(d->oid, sizeof d->oid, "%u", postgres_cell_oid(row, 0, 0));
+    return FIRN_OK;
+}
+
+/* By its number, which stays when it is renamed. */
+static firn_status
+find_relation(description_draft *d, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+    const char *parameters[] = {d->oid};
+    snprintf(d->oid, sizeof d->oid, "%u", d->relation->id);
+    FIRN_TRY(postgres_query(d->types->connection, "SELECT FROM pg_class WHERE oid = $1::oid AND relkind IN ('r', 'p')", parameters,
+                            1, "looking for the table", &row, err));
+    if (PQntuples(row) == 0) snprintf(d->oid, sizeof d->oid, "0");
     return FIRN_OK;
 }
 
@@ -211,38 +226,86 @@ add_column(description_draft *d, const PGresult *rows, int row, unsigned *index,
     d->orderable[i] = orderable_expression(d->arena, &mapping, column.type_oid);
     if (!d->orderable[i]) return firn_fail_memory(err, "a column");
     d->can_be_key[i] = mapping.can_be_key;
+    d->places[i] = (int) postgres_cell_i64(rows, row, 7);
+    if (mapping.is_cast && !d->table->cast_column) d->table->cast_column = name;
     /* Generated columns can be selected but not named in COPY; a rewritten one is an expression. */
-    if (postgres_cell_true(rows, row, 6) || mapping.expression[0] != '"' ||
-        mapping.expression[strlen(mapping.expression) - 1] != '"')
-        d->table->plain_columns = false;
+    if (postgres_cell_true(rows, row, 6) || mapping.is_cast) d->table->plain_columns = false;
     return FIRN_OK;
+}
+
+/* An array literal of texts that may hold anything. */
+static firn_status
+add_array_item(firn_buffer *array, const char *text, firn_error *err)
+{
+    FIRN_TRY(firn_buffer_add_text(array, array->size ? ",\"" : "{\"", err));
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') FIRN_TRY(firn_buffer_add_byte(array, '\\', err));
+        FIRN_TRY(firn_buffer_add_byte(array, (uint8_t) *text, err));
+    }
+    return firn_buffer_add_byte(array, '"', err);
+}
+
+static firn_status
+query_relation_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer names = {0}, types = {0}, typmods = {0};
+    firn_buffer *arrays[] = {&names, &types, &typmods};
+    for (size_t i = 0; i < FIRN_COUNT(arrays); i++) firn_buffer_init(arrays[i], SELECT_LIST_SIZE_MAX);
+    for (unsigned i = 0; i < d->relation->column_count; i++) {
+        const change_column *column = &d->relation->columns[i];
+        FIRN_TRY(add_array_item(&names, column->name, err));
+        FIRN_TRY(firn_buffer_printf(&types, err, "%c%u", i ? ',' : '{', column->type_oid));
+        FIRN_TRY(firn_buffer_printf(&typmods, err, "%c%d", i ? ',' : '{', (int) column->typmod));
+    }
+    for (size_t i = 0; i < FIRN_COUNT(arrays); i++) {
+        FIRN_TRY(firn_buffer_add_text(arrays[i], arrays[i]->size ? "}" : "{}", err));
+        FIRN_TRY(firn_buffer_add_byte(arrays[i], 0, err));
+    }
+    const char *parameters[] = {d->oid, (const char *) names.data, (const char *) types.data, (const char *) typmods.data};
+    /* The column of a renamed table counts from its own place, of a dropped one from none. */
+    return postgres_query(d->types->connection,
+                          "SELECT x.name, x.type, x.typmod, coalesce(a.attndims, 0),"
+                          " coalesce(a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid"
+                          " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)), false),"
+                          " col_description(a.attrelid, a.attnum), false, coalesce(a.attnum, 0)"
+                          " FROM unnest($2::text[], $3::oid[], $4::int[]) WITH ORDINALITY AS x(name, type, typmod, place)"
+                          " LEFT JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attname = x.name AND a.attnum > 0"
+                          " AND NOT a.attisdropped ORDER BY x.place",
+                          parameters, 4, "reading the columns", ret_rows, err);
+}
+
+static firn_status
+query_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
+{
+    const char *parameters[] = {d->oid};
+    const char *sql = d->types->connection->server_version >= 120000
+                          ? "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims,"
+                            " a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid"
+                            " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),"
+                            " col_description(a.attrelid, a.attnum), a.attgenerated <> '', a.attnum"
+                            " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+                            " ORDER BY a.attnum"
+                          : "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims, a.attnotnull,"
+                            " col_description(a.attrelid, a.attnum), false, a.attnum"
+                            " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+                            " ORDER BY a.attnum";
+    if (d->relation) return query_relation_columns(d, ret_rows, err);
+    return postgres_query(d->types->connection, sql, parameters, 1, "reading the columns", ret_rows, err);
 }
 
 static firn_status
 read_columns(description_draft *d, firn_error *err)
 {
     FIRN_AUTO(postgres_result_freep) PGresult *rows = NULL;
-    const char *parameters[] = {d->oid};
-    const char *sql = d->types->connection->server_version >= 120000
-                          ? "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims,"
-                            " a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid"
-                            " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),"
-                            " col_description(a.attrelid, a.attnum), a.attgenerated <> ''"
-                            " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-                            " ORDER BY a.attnum"
-                          : "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims, a.attnotnull,"
-                            " col_description(a.attrelid, a.attnum), false"
-                            " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
-                            " ORDER BY a.attnum";
-    FIRN_TRY(postgres_query(d->types->connection, sql, parameters, 1, "reading the columns", &rows, err));
-
+    FIRN_TRY(query_columns(d, &rows, err));
     size_t count = (size_t) PQntuples(rows);
     d->columns = firn_arena_array(d->arena, count, sizeof *d->columns);
     d->fields = firn_arena_array(d->arena, count, sizeof *d->fields);
     d->expressions = firn_arena_array(d->arena, count, sizeof *d->expressions);
     d->orderable = firn_arena_array(d->arena, count, sizeof *d->orderable);
+    d->places = firn_arena_array(d->arena, count, sizeof *d->places);
     d->can_be_key = firn_arena_array(d->arena, count, sizeof *d->can_be_key);
-    if (count && (!d->columns || !d->fields || !d->expressions || !d->orderable || !d->can_be_key))
+    if (count && (!d->columns || !d->fields || !d->expressions || !d->orderable || !d->places || !d->can_be_key))
         return firn_fail_memory(err, "the columns");
     d->table->plain_columns = true;
     for (int i = 0; i < (int) count; i++) FIRN_TRY(add_column(d, rows, i, &d->column_count, err));
@@ -315,6 +378,19 @@ take_best_index(description_draft *d, const PGresult *rows, unsigned columns[])
     }
 }
 
+/* Of a table that was dropped, or has no key now: what identified its rows. */
+static void
+take_relation_key(description_draft *d, unsigned columns[])
+{
+    unsigned count = 0;
+    if (d->relation->identity == IDENTITY_FULL || strcmp(d->oid, "0") != 0) return;
+    for (unsigned i = 0; i < d->relation->column_count; i++) {
+        int index = column_index(d, d->relation->columns[i].name);
+        if (d->relation->columns[i].is_key && index >= 0) columns[count++] = (unsigned) index;
+    }
+    if (count) (void) !take_key(d, columns, count, d->relation->identity == IDENTITY_DEFAULT ? KEY_PRIMARY : KEY_UNIQUE_NOT_NULL);
+}
+
 static firn_status
 read_key(description_draft *d, firn_error *err)
 {
@@ -337,6 +413,7 @@ read_key(description_draft *d, firn_error *err)
              old ? "indnatts" : "indnkeyatts", old ? "indnatts" : "indnkeyatts");
     FIRN_TRY(postgres_query(d->types->connection, sql, parameters, 1, "reading the keys", &rows, err));
     take_best_index(d, rows, columns);
+    if (d->relation && PQntuples(rows) == 0) take_relation_key(d, columns);
     return FIRN_OK;
 }
 
@@ -439,6 +516,7 @@ fill_layout(description_draft *d, table_schema *schema, firn_error *err)
     };
     d->table->expressions = d->expressions;
     d->table->orderable = d->orderable;
+    d->table->places = d->places;
     d->table->arena = d->arena;
     if (d->key_count) {
         copy_op op = d->fields[d->key_columns[0]].op;
@@ -465,10 +543,10 @@ describe(description_draft *d, const source_table *table, source_description **r
     d->table = firn_arena_alloc(d->arena, sizeof *d->table);
     if (!description || !d->table) return firn_fail_memory(err, "a description");
 
-    FIRN_TRY(find_table(d, err));
+    FIRN_TRY(d->relation ? find_relation(d, err) : find_table(d, err));
     FIRN_TRY(read_columns(d, err));
     FIRN_TRY(read_key(d, err));
-    FIRN_TRY(read_relations(d, err));
+    if (!d->relation) FIRN_TRY(read_relations(d, err));
     FIRN_TRY(fill_select_list(d, err));
     FIRN_TRY(make_schema(d, &schema, err));
     FIRN_TRY(fill_layout(d, schema, err));
@@ -496,6 +574,21 @@ postgres_describe_table(postgres_type_catalog *types, const char *schema, const 
     };
     if (describe(&draft, table, ret_description, err))
         return firn_while(err, "describing table '%s.%s'", schema, table->name);
+    return FIRN_OK;
+}
+
+firn_status
+postgres_describe_relation(postgres_type_catalog *types, const change_relation *relation, const table_rules *rules,
+                           firn_arena *arena, source_description **ret_description, firn_error *err)
+{
+    source_table     *table = firn_arena_alloc(arena, sizeof *table);
+    description_draft draft = {.types = types, .rules = rules, .relation = relation, .arena = arena};
+    draft.schema_name = firn_arena_strdup(arena, relation->schema);
+    draft.table_name = firn_arena_strdup(arena, relation->name);
+    if (!table || !draft.schema_name || !draft.table_name) return firn_fail_memory(err, "a description");
+    *table = (source_table){.name = draft.table_name, .kind = TABLE_ORDINARY, .readable = true};
+    if (describe(&draft, table, ret_description, err))
+        return firn_while(err, "describing table '%s.%s'", relation->schema, relation->name);
     return FIRN_OK;
 }
 

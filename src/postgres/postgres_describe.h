@@ -10,6 +10,7 @@
 #ifndef FIRN_POSTGRES_POSTGRES_DESCRIBE_H
 #define FIRN_POSTGRES_POSTGRES_DESCRIBE_H
 
+#include "change/change.h"
 #include "postgres/postgres_types.h"
 
 /* One heap that holds rows of the table. */
@@ -27,6 +28,8 @@ typedef struct postgres_table {
     const char        *select_list;
     const char *const *expressions; /* of the columns */
     const char *const *orderable;   /* of the columns: expressions to sort by */
+    const int         *places;    /* of the columns: pg_attribute.attnum, which renaming keeps; 0: not there any more */
+    const char        *cast_column; /* the first whose binary form is not what is read; NULL: none */
     bool               plain_columns;  /* the select list is names of stored columns only: COPY may name them */
     unsigned           relation_count;
     postgres_relation *relations;
@@ -41,6 +44,11 @@ FIRN_MUST_USE firn_status postgres_describe_table(postgres_type_catalog *types, 
                                                   const source_table *table, const table_rules *rules,
                                                   firn_arena *arena, source_description **ret_description,
                                                   firn_error *err);
+/* A relation of a change stream: its columns, with types as they were, in its order; the rest as the catalog is now, as
+ * far as it is there. The key of a table that was dropped is its replica identity's. */
+FIRN_MUST_USE firn_status postgres_describe_relation(postgres_type_catalog *types, const change_relation *relation,
+                                                     const table_rules *rules, firn_arena *arena,
+                                                     source_description **ret_description, firn_error *err);
 /* Sets table->order_by. */
 FIRN_MUST_USE firn_status postgres_set_order(source_description *description, const order_term terms[],
                                              unsigned term_count, firn_error *err);

@@ -53,6 +53,7 @@ struct postgres_type {
     const char      *extension; /* NULL: none */
     char             kind;      /* b c d e r m p */
     bool             is_array;
+    char             delimiter; /* array */
     uint32_t         element_oid; /* array */
     uint32_t         base_oid;    /* domain */
     int32_t          base_typmod;
@@ -119,7 +120,7 @@ find_type(postgres_type_catalog *types, uint32_t oid, const postgres_type **ret_
     FIRN_TRY(postgres_query(types->connection,
                             "SELECT t.typname, t.typtype, "
                             "t.typlen = -1 AND t.typelem <> 0 AND t.typoutput = 'pg_catalog.array_out'::regproc, "
-                            "t.typelem, t.typbasetype, t.typtypmod, t.typndims, t.typrelid, e.extname "
+                            "t.typelem, t.typbasetype, t.typtypmod, t.typndims, t.typrelid, e.extname, t.typdelim "
                             "FROM pg_type t LEFT JOIN pg_depend d ON d.classid = 'pg_catalog.pg_type'::regclass "
                             "AND d.objid = t.oid AND d.deptype = 'e' "
                             "AND d.refclassid = 'pg_catalog.pg_extension'::regclass "
@@ -135,6 +136,7 @@ find_type(postgres_type_catalog *types, uint32_t oid, const postgres_type **ret_
     type->name = firn_arena_strdup(&types->arena, postgres_cell(row, 0, 0));
     type->kind = *PQgetvalue(row, 0, 1);
     type->is_array = postgres_cell_true(row, 0, 2);
+    type->delimiter = *PQgetvalue(row, 0, 9);
     type->element_oid = postgres_cell_oid(row, 0, 3);
     type->base_oid = postgres_cell_oid(row, 0, 4);
     type->base_typmod = (int32_t) postgres_cell_i64(row, 0, 5);
@@ -416,6 +418,7 @@ map_array(mapper *m, const postgres_column *column, const postgres_type *type, c
         ret_rewrite->expression = rewrite_elements(m, expression, element_rewrite.expression, index);
         if (!ret_rewrite->expression) return firn_fail_memory(err, "a nested type");
     }
+    field->delimiter = type->delimiter;
     return set_nested(m, field, COPY_LIST, TYPE_LIST, element, NULL, 1, err);
 }
 
@@ -439,7 +442,11 @@ map_composite(mapper *m, const postgres_type *type, const char *expression, unsi
         FIRN_TRY(firn_buffer_add_byte(&name, 0, err));
         const char *item = firn_arena_printf(m->arena, "(%s).%s", expression, (const char *) name.data);
         if (!item) return firn_fail_memory(err, "a composite type");
-        FIRN_TRY(map_type(m, &type->fields[i].column, item, depth + 1, &children[i], &change, err));
+        /* The catalog of types may go before what was mapped. */
+        postgres_column column = type->fields[i].column;
+        column.name = firn_arena_strdup(m->arena, column.name);
+        if (!column.name) return firn_fail_memory(err, "a composite type");
+        FIRN_TRY(map_type(m, &column, item, depth + 1, &children[i], &change, err));
         if (change.kind != REWRITE_NONE) rewritten = true;
         const char *cast = change.kind == REWRITE_CAST ? change.cast : NULL;
         FIRN_TRY(firn_buffer_printf(&row, err, "%s%s%s%s", i ? ", " : "",
@@ -540,6 +547,7 @@ postgres_map_column(postgres_type_catalog *types, const postgres_column *column,
     if (change.kind == REWRITE_EXPRESSION) expression = change.expression;
     if (!expression) return firn_fail_memory(err, "a column");
     ret_mapping->expression = expression;
+    ret_mapping->is_cast = change.kind != REWRITE_NONE;
     ret_mapping->may_be_unfit = m.may_be_unfit;
     ret_mapping->can_be_key = type_can_be_key(ret_mapping->field.type->kind);
     return FIRN_OK;

@@ -37,6 +37,7 @@ typedef struct postgres_column {
 typedef struct postgres_mapping {
     copy_field  field;         /* name, decoder, type, policy, children; `required` is the caller's */
     const char *expression;    /* for the SELECT list: "a", or "a"::text … */
+    bool        is_cast;       /* the expression is more than the column's name */
     bool        may_be_unfit;  /* has values that the Iceberg type cannot hold */
     bool        can_be_key;    /* Iceberg's identifier fields: no floating point, nothing nested */
 } postgres_mapping;

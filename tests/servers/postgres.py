@@ -5,9 +5,13 @@
 
 `python3 tests/servers/postgres.py COMMAND ARGS...` runs COMMAND with PGHOST, PGPORT, PGUSER, PGPASSWORD set, then ends the
 server. PGBIN chooses another PostgreSQL.
+
+PostgresServer(version=12) is one of those that tools/setup --tests puts into .cache/postgres (postgres.lock).
 """
 import glob
+import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -18,6 +22,7 @@ if __package__ in (None, ""):
 from servers.process import Process, ServerFailed, exit_on_signals, free_port, give, scratch_folder, unprivileged_user
 
 SUPERUSER = "postgres"
+VERSIONS = pathlib.Path(__file__).resolve().parents[2] / ".cache" / "postgres"
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -51,9 +56,34 @@ def binary_folder():
     return os.path.dirname(newest)
 
 
+def version_folder(version):
+    """Where the programs of one of the other versions are."""
+    folder = VERSIONS / str(version) / "native"
+    if not (folder / "bin" / "postgres").exists():
+        raise ServerFailed(f"PostgreSQL {version} is not there: run tools/setup --tests")
+    return str(folder / "bin")
+
+
+def link(folder):
+    """Makes the links that the archives list instead of holding them."""
+    with open(os.path.join(folder, "native", "pg-symlinks.json"), encoding="utf-8") as file:
+        for pair in json.load(file):
+            source, target = (os.path.join(folder, pair[end]) for end in ("source", "target"))
+            if not os.path.lexists(target):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.symlink(os.path.relpath(source, os.path.dirname(target)), target)
+
+
 class PostgresServer:
-    def __init__(self, shared_buffers="256MB", autovacuum="off", superuser_password="superuser-secret"):
-        self.bin = binary_folder()
+    """`settings`: further lines of postgresql.conf."""
+
+    def __init__(self, shared_buffers="256MB", autovacuum="off", superuser_password="superuser-secret", version=None,
+                 settings=""):
+        self.clients = binary_folder() # psql and pg_isready: any version's
+        self.bin = version_folder(version) if version else self.clients
+        self.server_environment = None
+        if version:
+            self.server_environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(os.path.dirname(self.bin), "lib"))
         self.host, self.port = "127.0.0.1", free_port()
         self.password = superuser_password
         self.folder = scratch_folder("postgres")
@@ -62,7 +92,7 @@ class PostgresServer:
         self._initialise()
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as config:
             config.write(CONFIGURATION.format(port=self.port, socket_folder=self.folder,
-                                              shared_buffers=shared_buffers, autovacuum=autovacuum))
+                                              shared_buffers=shared_buffers, autovacuum=autovacuum) + settings)
         self.process = None
         self.start()
 
@@ -72,7 +102,8 @@ class PostgresServer:
 
     def _run_as_server(self, *command):
         keywords = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **keywords)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, env=self.server_environment,
+                       **keywords)
 
     def _initialise(self):
         password_file = os.path.join(self.folder, "password")
@@ -87,11 +118,11 @@ class PostgresServer:
     def start(self):
         self.process = Process("PostgreSQL", [os.path.join(self.bin, "postgres"), "-D", self.data],
                                os.path.join(self.folder, "log"), user=self.user, cwd=self.folder,
-                               stop_signal=signal.SIGQUIT)
+                               env=self.server_environment, stop_signal=signal.SIGQUIT)
         self.process.wait_until(self._answers, 60)
 
     def _answers(self):
-        return subprocess.run([os.path.join(self.bin, "pg_isready"), "-q", "-h", self.folder, "-p", str(self.port)],
+        return subprocess.run([os.path.join(self.clients, "pg_isready"), "-q", "-h", self.folder, "-p", str(self.port)],
                               check=False).returncode == 0
 
     def environment(self, database="postgres"):
@@ -108,7 +139,7 @@ class PostgresServer:
         return self._psql([*settings, "-f", path], database)
 
     def _psql(self, arguments, database):
-        done = subprocess.run([os.path.join(self.bin, "psql"), "-qXAt", "-v", "ON_ERROR_STOP=1", *arguments],
+        done = subprocess.run([os.path.join(self.clients, "psql"), "-qXAt", "-v", "ON_ERROR_STOP=1", *arguments],
                               env=self.environment(database), text=True, capture_output=True, check=False)
         if done.returncode:
             raise ServerFailed(f"psql failed: {done.stderr.strip()}")
@@ -127,6 +158,8 @@ class PostgresServer:
 
 
 def main():
+    if sys.argv[1:2] == ["--link"]:
+        return link(sys.argv[2])
     exit_on_signals()
     with PostgresServer(shared_buffers=os.environ.get("PG_SHARED_BUFFERS", "512MB")) as server:
         return subprocess.run(sys.argv[1:], env=server.environment(), check=False).returncode
