@@ -1,22 +1,12 @@
 #include "state/status_table.h"
 
 #include "base/alloc.h"
-#include "base/bitmap.h"
-#include "base/clock.h"
 #include "base/uuid.h"
-#include "batch/column_builder.h"
 #include "catalog/commit.h"
-#include "iceberg/live_files.h"
-#include "parquet/file_reader.h"
-#include "write/roll_writer.h"
+#include "state/own_table.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define STATUS_FILE_SIZE_MAX ((size_t) 256 << 20)
-#define STATUS_BATCH_ROWS 4096
-#define POSITION_DELETE_PATH_ID 2147483546
-#define POSITION_DELETE_POS_ID 2147483545
 
 enum status_column {
     COLUMN_TABLE_NAME,
@@ -94,28 +84,6 @@ row_list_add(row_list *list, const status_row *row, firn_error *err)
     return FIRN_OK;
 }
 
-static bool
-is_null(const struct ArrowArray *column, int64_t row)
-{
-    return column->buffers[0] && !bitmap_get(column->buffers[0], (size_t) (column->offset + row));
-}
-
-static const char *
-text_at(const struct ArrowArray *column, int64_t row, firn_arena *arena)
-{
-    const int32_t *offsets = (const int32_t *) column->buffers[1] + column->offset;
-
-    if (is_null(column, row)) return NULL;
-    return firn_arena_text(arena, firn_slice_of((const uint8_t *) column->buffers[2] + offsets[row],
-                                                (size_t) (offsets[row + 1] - offsets[row])));
-}
-
-static int64_t
-number_at(const struct ArrowArray *column, int64_t row)
-{
-    return is_null(column, row) ? 0 : ((const int64_t *) column->buffers[1])[column->offset + row];
-}
-
 static firn_status
 texts_at(const struct ArrowArray *column, int64_t row, firn_arena *arena, status_row *out, firn_error *err)
 {
@@ -123,164 +91,46 @@ texts_at(const struct ArrowArray *column, int64_t row, firn_arena *arena, status
     const char   **texts;
     unsigned       count;
 
-    if (is_null(column, row)) return FIRN_OK;
+    if (own_is_null(column, row)) return FIRN_OK;
     count = (unsigned) (offsets[row + 1] - offsets[row]);
     texts = firn_arena_array(arena, count + 1, sizeof *texts);
     if (!texts) return firn_fail_memory(err, "the status of the tables");
-    for (unsigned i = 0; i < count; i++) texts[i] = text_at(column->children[0], offsets[row] + (int64_t) i, arena);
+    for (unsigned i = 0; i < count; i++)
+        FIRN_TRY(own_text_at(column->children[0], offsets[row] + (int64_t) i, arena, &texts[i], err));
     out->primary_keys = texts;
     out->primary_key_count = count;
     return FIRN_OK;
 }
 
+/* What own_table_read brings, and where it goes. */
+typedef struct reading {
+    row_list   *list;
+    firn_arena *arena;
+} reading;
+
 static firn_status
-row_at(const struct ArrowArray *rows, int64_t row, firn_arena *arena, status_row *out, firn_error *err)
+add_row_read(void *state, const struct ArrowArray *rows, int64_t row, firn_error *err)
 {
+    const reading            *r = state;
     struct ArrowArray *const *column = rows->children;
-
-    *out = (status_row){
-        .table_name = text_at(column[COLUMN_TABLE_NAME], row, arena),
-        .load_status = text_at(column[COLUMN_LOAD_STATUS], row, arena),
-        .record_count = number_at(column[COLUMN_RECORD_COUNT], row),
-        .initial_load_start_us = number_at(column[COLUMN_LOAD_START], row),
-        .initial_load_end_us = number_at(column[COLUMN_LOAD_END], row),
-        .load_position = text_at(column[COLUMN_LOAD_POSITION], row, arena),
-        .cdc_position = text_at(column[COLUMN_CDC_POSITION], row, arena),
-        .last_event_at_us = number_at(column[COLUMN_LAST_EVENT_AT], row),
-        .last_commit_at_us = number_at(column[COLUMN_LAST_COMMIT_AT], row),
-        .events_applied = number_at(column[COLUMN_EVENTS_APPLIED], row),
-        .error_message = text_at(column[COLUMN_ERROR_MESSAGE], row, arena),
-        .correlation_id = text_at(column[COLUMN_CORRELATION_ID], row, arena),
-        .updated_at_us = number_at(column[COLUMN_UPDATED_AT], row),
+    status_row                out = {
+                       .record_count = own_long_at(column[COLUMN_RECORD_COUNT], row),
+                       .initial_load_start_us = own_long_at(column[COLUMN_LOAD_START], row),
+                       .initial_load_end_us = own_long_at(column[COLUMN_LOAD_END], row),
+                       .last_event_at_us = own_long_at(column[COLUMN_LAST_EVENT_AT], row),
+                       .last_commit_at_us = own_long_at(column[COLUMN_LAST_COMMIT_AT], row),
+                       .events_applied = own_long_at(column[COLUMN_EVENTS_APPLIED], row),
+                       .updated_at_us = own_long_at(column[COLUMN_UPDATED_AT], row),
     };
-    return texts_at(column[COLUMN_PRIMARY_KEYS], row, arena, out, err);
-}
 
-/* A file read whole: status and position delete files are small. */
-typedef struct open_file {
-    firn_buffer    bytes;
-    parquet_source source;
-    batch_reader  *reader;
-} open_file;
-
-static void
-open_file_done(open_file *file)
-{
-    batch_reader_free(file->reader);
-    firn_buffer_done(&file->bytes);
-}
-
-static firn_status
-read_memory(void *state, uint64_t offset, size_t size, firn_buffer *out, firn_error *err)
-{
-    const firn_buffer *bytes = state;
-
-    if (offset > bytes->size || size > bytes->size - offset)
-        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "a read at %llu passes the end of the file",
-                         (unsigned long long) offset);
-    return firn_buffer_add(out, bytes->data + offset, size, err);
-}
-
-static firn_status
-open_file_open(open_file *file, storage *files, const data_file *what, table_schema *wanted, firn_error *err)
-{
-    firn_buffer_init(&file->bytes, STATUS_FILE_SIZE_MAX);
-    FIRN_TRY(storage_read_all(files, what->path, &file->bytes, err));
-    file->source = (parquet_source){
-        .name = what->path, .size_bytes = file->bytes.size, .read = read_memory, .state = &file->bytes};
-    return parquet_reader_open(&file->source, wanted, STATUS_BATCH_ROWS, STATUS_FILE_SIZE_MAX, &file->reader, err);
-}
-
-/* A row that a position delete file takes away. */
-typedef struct deleted_row {
-    const char *path;
-    int64_t     position, sequence_number;
-} deleted_row;
-
-typedef struct deleted_rows {
-    deleted_row *rows;
-    size_t       count, capacity;
-} deleted_rows;
-
-static void
-deleted_rows_done(deleted_rows *list)
-{
-    firn_free(list->rows);
-}
-
-static firn_status
-add_deleted_rows(deleted_rows *list, storage *files, const manifest_entry *entry, firn_arena *arena, firn_error *err)
-{
-    static const data_type    text = {.kind = TYPE_STRING};
-    static const data_type    number = {.kind = TYPE_LONG};
-    static const schema_field fields[] = {
-        {.id = POSITION_DELETE_PATH_ID, .name = "file_path", .required = true, .type = &text},
-        {.id = POSITION_DELETE_POS_ID, .name = "pos", .required = true, .type = &number},
-    };
-    FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
-    FIRN_AUTO(open_file_done) open_file file = {0};
-
-    if (entry->file.content != DATA_FILE_POSITION_DELETES || strcmp(entry->file.format, "PARQUET") != 0)
-        return firn_fail(err, FIRN_E_ICEBERG_UNSUPPORTED,
-                         "the delete file '%s' is neither a Parquet position delete file nor one firn reads here",
-                         entry->file.path);
-    FIRN_TRY(schema_new(0, fields, FIRN_COUNT(fields), NULL, 0, false, &schema, err));
-    FIRN_TRY(open_file_open(&file, files, &entry->file, schema, err));
-    for (;;) {
-        FIRN_AUTO(batch_done) batch b = {0};
-
-        FIRN_TRY(batch_reader_next(file.reader, &b, err));
-        if (!batch_row_count(&b)) return FIRN_OK;
-        for (int64_t i = 0; i < b.array.length; i++) {
-            if (list->count == list->capacity) {
-                size_t       capacity = list->capacity ? list->capacity * 2 : 64;
-                deleted_row *rows = firn_realloc(list->rows, capacity * sizeof *rows);
-                if (!rows) return firn_fail_memory(err, "deleted rows");
-                list->rows = rows;
-                list->capacity = capacity;
-            }
-            list->rows[list->count] = (deleted_row){.path = text_at(b.array.children[0], i, arena),
-                                                    .position = number_at(b.array.children[1], i),
-                                                    .sequence_number = entry->sequence_number};
-            if (!list->rows[list->count].path) return firn_fail_memory(err, "deleted rows");
-            list->count++;
-        }
-    }
-}
-
-static bool
-row_is_deleted(const deleted_rows *deleted, const manifest_entry *data, int64_t position)
-{
-    for (size_t i = 0; i < deleted->count; i++) {
-        const deleted_row *row = &deleted->rows[i];
-        if (row->position == position && row->sequence_number >= data->sequence_number &&
-            strcmp(row->path, data->file.path) == 0)
-            return true;
-    }
-    return false;
-}
-
-static firn_status
-add_file_rows(row_list *list, storage *files, const manifest_entry *entry, table_schema *schema,
-              const deleted_rows *deleted, firn_arena *arena, firn_error *err)
-{
-    FIRN_AUTO(open_file_done) open_file file = {0};
-    int64_t position = 0;
-
-    FIRN_TRY(open_file_open(&file, files, &entry->file, schema, err));
-    for (;;) {
-        FIRN_AUTO(batch_done) batch b = {0};
-
-        FIRN_TRY(batch_reader_next(file.reader, &b, err));
-        if (!batch_row_count(&b)) return FIRN_OK;
-        for (int64_t i = 0; i < b.array.length; i++, position++) {
-            status_row row;
-
-            if (row_is_deleted(deleted, entry, position)) continue;
-            FIRN_TRY(row_at(&b.array, i, arena, &row, err));
-            if (row.table_name) FIRN_TRY(row_list_add(list, &row, err));
-        }
-    }
+    FIRN_TRY(own_text_at(column[COLUMN_TABLE_NAME], row, r->arena, &out.table_name, err));
+    FIRN_TRY(own_text_at(column[COLUMN_LOAD_STATUS], row, r->arena, &out.load_status, err));
+    FIRN_TRY(own_text_at(column[COLUMN_LOAD_POSITION], row, r->arena, &out.load_position, err));
+    FIRN_TRY(own_text_at(column[COLUMN_CDC_POSITION], row, r->arena, &out.cdc_position, err));
+    FIRN_TRY(own_text_at(column[COLUMN_ERROR_MESSAGE], row, r->arena, &out.error_message, err));
+    FIRN_TRY(own_text_at(column[COLUMN_CORRELATION_ID], row, r->arena, &out.correlation_id, err));
+    FIRN_TRY(texts_at(column[COLUMN_PRIMARY_KEYS], row, r->arena, &out, err));
+    return out.table_name ? row_list_add(r->list, &out, err) : FIRN_OK;
 }
 
 static int
@@ -293,15 +143,10 @@ static firn_status
 read_rows(const table_metadata *table, storage *files, firn_arena *arena, row_list *list, firn_error *err)
 {
     FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
-    FIRN_AUTO(deleted_rows_done) deleted_rows deleted = {0};
-    live_files live = {0};
+    reading r = {.list = list, .arena = arena};
 
     FIRN_TRY(status_schema_new(&schema, err));
-    FIRN_TRY(live_files_read(table, table_metadata_current_snapshot(table), files, arena, &live, err));
-    for (size_t i = 0; i < live.delete_count; i++)
-        FIRN_TRY(add_deleted_rows(&deleted, files, &live.deletes[i], arena, err));
-    for (size_t i = 0; i < live.data_count; i++)
-        FIRN_TRY(add_file_rows(list, files, &live.data[i], schema, &deleted, arena, err));
+    FIRN_TRY(own_table_read(table, files, schema, arena, add_row_read, &r, err));
     if (list->count) qsort(list->rows, list->count, sizeof *list->rows, compare_rows);
     return FIRN_OK;
 }
@@ -367,7 +212,7 @@ rows_to_batch(table_schema *schema, const row_list *list, batch *ret_batch, firn
     FIRN_AUTO(free_builders) column_builder *columns[COLUMN_COUNT] = {0};
 
     for (unsigned i = 0; i < COLUMN_COUNT; i++)
-        FIRN_TRY(column_builder_new(schema->fields[i].type, STATUS_FILE_SIZE_MAX, &columns[i], err));
+        FIRN_TRY(column_builder_new(schema->fields[i].type, OWN_FILE_SIZE_MAX, &columns[i], err));
     for (size_t i = 0; i < list->count; i++) FIRN_TRY(add_row(columns, &list->rows[i], err));
     return batch_from_builders(schema, columns, ret_batch, err);
 }
@@ -409,48 +254,23 @@ merge_rows(row_list *list, const status_row rows[], unsigned count, firn_error *
 }
 
 static firn_status
-write_rows(update *u, const char *data_location, table_schema *schema, const row_list *list, firn_error *err)
-{
-    static const partition_spec unpartitioned = {0};
-    FIRN_AUTO(roll_writer_freep) roll_writer *writer = NULL;
-    FIRN_AUTO(batch_done) batch b = {0};
-    roll_writer_settings settings = {.files = u->lake->files,
-                                     .data_location = data_location,
-                                     .prefix = u->commit_text,
-                                     .pending = u->pending,
-                                     .table = STATUS_TABLE_NAME,
-                                     .lane = u->attempt++,
-                                     .schema = schema,
-                                     .spec = &unpartitioned,
-                                     .options = parquet_options_default,
-                                     .target_file_size_bytes = STATUS_FILE_SIZE_MAX,
-                                     .memory_bytes_max = STATUS_FILE_SIZE_MAX};
-
-    FIRN_TRY(rows_to_batch(schema, list, &b, err));
-    FIRN_TRY(roll_writer_new(&settings, &writer, err));
-    FIRN_TRY(roll_writer_add(writer, &b.array, err));
-    data_file_list_done(&u->added);
-    return roll_writer_finish(writer, &u->added, err);
-}
-
-static firn_status
 decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
 {
     update *u = state;
     FIRN_AUTO(row_list_done) row_list list = {0};
-    const char *location = NULL, *data_location;
+    FIRN_AUTO(batch_done) batch b = {0};
+    own_file file = {.lake = u->lake, .table = STATUS_TABLE_NAME, .commit_id = u->commit_text, .pending = u->pending};
 
     if (base) {
-        location = base->location;
+        file.location = base->location;
         FIRN_TRY(read_rows(base, u->lake->files, &u->arena, &list, err));
     } else {
-        FIRN_TRY(u->lake->ops->location(u->lake, &u->ident, &u->arena, &location, err));
+        FIRN_TRY(u->lake->ops->location(u->lake, &u->ident, &u->arena, &file.location, err));
     }
     FIRN_TRY(merge_rows(&list, u->rows, u->count, err));
-    data_location = firn_arena_printf(&u->arena, "%s/data", location);
-    if (!data_location) return firn_fail_memory(err, "a location");
-    FIRN_TRY(write_rows(u, data_location, u->schema, &list, err));
-    if (u->pending) FIRN_TRY(pending_files_offer(u->pending, u->commit_text, err));
+    file.attempt = u->attempt++;
+    FIRN_TRY(rows_to_batch(u->schema, &list, &b, err));
+    FIRN_TRY(own_file_write(&file, u->schema, &b, &u->added, err));
     *ret_change = (table_change){.commit_id = u->commit_id,
                                  .schema = base ? NULL : u->schema,
                                  .operation = base ? "overwrite" : "append",

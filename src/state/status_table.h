@@ -2,8 +2,8 @@
  * <namespace>._cdc_status: an ordinary Iceberg table with a row per source table (DESIGN, "What lies in
  * the lake"). Rewritten as a whole at each update; its history is its snapshots.
  */
-#ifndef FIRN_LOAD_STATUS_TABLE_H
-#define FIRN_LOAD_STATUS_TABLE_H
+#ifndef FIRN_STATE_STATUS_TABLE_H
+#define FIRN_STATE_STATUS_TABLE_H
 
 #include "catalog/catalog.h"
 #include "task/task.h"
