@@ -68,6 +68,14 @@ static const command_info commands[] = {
      {"firn maintain --source shop", "firn maintain --source shop --only expire --older-than 7d --dry-run"},
      {"all steps on all tables", "what expiring snapshots would remove"},
      true, cmd_maintain_run},
+    {"schema-changes", "query_schema_changes", COMMAND_SET_SCHEMA_CHANGES, "", 0, 0,
+     "list the changes of tables' shapes that were met",
+     "Reads _schema_changes of the source's namespace: each change of a source table's columns that firn met while "
+     "following, when, and what was done about it. Needs the catalog only, not the database. Where none was recorded, the "
+     "list is empty, and the exit code is 0.",
+     {"firn schema-changes --source shop", "firn schema-changes --source shop --since 7d --kind drop_column --format json"},
+     {"all, oldest first", "dropped columns of the last week, as one JSON document"},
+     true, cmd_schema_changes_run},
     {"connector", NULL, COMMAND_SET_CONNECTOR, "", 0, 0, "write the configuration of the Debezium connector",
      "Writes the JSON that Kafka Connect takes for Debezium's PostgreSQL connector. It names the slot and the "
      "publication of firn, takes no snapshot of its own, and holds the password as a reference, never in clear.",

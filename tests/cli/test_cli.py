@@ -16,7 +16,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("FIRN_BIN", str(ROOT / "build" / "firn"))
 CANARY = "canary-5e1f77c2-secret"
-COMMANDS = ("init", "check", "load", "plan", "load-split", "commit", "status", "maintain", "connector", "config show", "config schema", "explain", "completion", "help", "version")
+COMMANDS = ("init", "check", "load", "plan", "load-split", "commit", "status", "schema-changes", "maintain", "connector", "config show", "config schema", "explain", "completion", "help", "version")
 SOURCE = {
     "database_type": "postgres",
     "iceberg_namespace": "bronze.shop",
