@@ -8,6 +8,7 @@
 #include "cli/load_summary.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
+#include "cli/snapshot_keeper.h"
 #include "cli/source_lock.h"
 
 #define NAMES_BYTES_MAX ((size_t) 8 << 20)
@@ -100,6 +101,7 @@ run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_erro
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
     FIRN_AUTO(connect_source_freep) source         *src = NULL;
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
+    FIRN_AUTO(snapshot_keeper_freep) snapshot_keeper *keeper = NULL;
     load_settings                                   settings;
     load_events                                     events = report_load_events(s->out);
 
@@ -116,6 +118,12 @@ run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_erro
     FIRN_TRY(session_catch_signals(s, err));
     if (!src) FIRN_TRY(connect_source(s, &src, err));
     if (dry) return dry_run_print(s, &settings, src, err);
+    FIRN_TRY(snapshot_keeper_new(s, &settings, &keeper, err));
+    settings.keeper = snapshot_keeper_ops(keeper);
+    if (!settings_duration_ms(&s->values, OPTION_CHECKPOINT_HOLD)) {
+        settings.keeper->end(settings.keeper->state); /* of a run that had another opinion */
+        settings.keeper = NULL;
+    }
     FIRN_TRY(load_run(&settings, src, lake.lake, &events, s->cancel, result, err));
     s->unchanged = result->done_count == result->unchanged_count && !settings.schema_only;
     return FIRN_OK;

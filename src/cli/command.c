@@ -125,9 +125,21 @@ command_table(void)
     return commands;
 }
 
+/* Started by `firn load` itself; takes the options that say where things are. In no help. */
+static const command_info hold_snapshot = {.name = "hold-snapshot",
+                                           .set = COMMAND_SET_PLAN,
+                                           .arguments = "",
+                                           .summary = "hold a snapshot for a load that may die",
+                                           .text = "Started by `firn load`.",
+                                           .examples = {"", ""},
+                                           .examples_text = {"", ""},
+                                           .needs_source = true,
+                                           .run = cmd_hold_snapshot_run};
+
 const command_info *
 command_find(const char *name)
 {
+    if (strcmp(name, hold_snapshot.name) == 0) return &hold_snapshot;
     for (const command_info *command = commands; command->name; command++) {
         if (strcmp(command->name, name) == 0) return command;
         if (command->also && strcmp(command->also, name) == 0) return command;

@@ -22,9 +22,9 @@ typedef struct command_info {
     firn_status (*run)(session *s, firn_error *err);
 } command_info;
 
-/* All, in the order of the help; ends with a NULL name. */
+/* All that people call, in the order of the help; ends with a NULL name. */
 const command_info *command_table(void);
-/* By name or second name; words of two-word commands are separated by one space. NULL: not known. */
+/* By name or second name, or one that only firn itself calls; words of two-word commands are separated by one space. NULL: not known. */
 const command_info *command_find(const char *name);
 
 typedef struct command_line {
@@ -46,6 +46,7 @@ FIRN_MUST_USE firn_status command_line_parse(int argc, char *const argv[], setti
 FIRN_MUST_USE firn_status cmd_init_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_check_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_hold_snapshot_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_plan_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_split_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_commit_run(session *s, firn_error *err);

@@ -198,6 +198,7 @@ connect_load_settings(session *s, const yaml_node *entry, load_settings *ret_set
     out.retry_backoff_ms = (uint64_t) settings_number(v, OPTION_RETRY_BACKOFF) * 1000;
     out.skip_empty_tables = settings_flag(v, OPTION_SKIP_EMPTY_TABLES);
     out.resume = settings_flag(v, OPTION_CHECKPOINT_ENABLED) && !settings_flag(v, OPTION_NO_RESUME);
+    out.checkpoint_batches = (uint64_t) settings_number(v, OPTION_CHECKPOINT_INTERVAL);
     out.fresh_start = settings_flag(v, OPTION_FRESH_START);
     out.schema_only = settings_flag(v, OPTION_SCHEMA_ONLY);
     out.correlation_id = s->correlation_id;

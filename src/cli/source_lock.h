@@ -1,5 +1,5 @@
 /*
- * One job that commits, per source and machine. Jobs on other machines are kept apart by the catalog: the second commit
+ * One job that commits, per source and machine, by checkpoints/<source>/lock. Jobs on other machines are kept apart by the catalog: the second commit
  * finds the first.
  */
 #ifndef FIRN_CLI_SOURCE_LOCK_H

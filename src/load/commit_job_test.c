@@ -4,12 +4,10 @@
  */
 #include "load/commit_job.h"
 
-#include "catalog/hadoop_catalog.h"
 #include "load/plan_job.h"
 #include "load/split_worker.h"
-#include "storage/local.h"
 
-#include "../../tests/support/fake_source.h"
+#include "../../tests/support/load_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +18,6 @@
 
 #define LINES_MAX 32
 
-static const char *const levels[] = {"bronze", "shop"};
 static const fake_table  shop[] = {
      {"orders", 5000, TABLE_ORDINARY}, {"items", 1234, TABLE_ORDINARY}, {"empty", 0, TABLE_ORDINARY}};
 
@@ -29,28 +26,7 @@ typedef struct lines {
     char    *text[LINES_MAX];
 } lines;
 
-typedef struct world {
-    char          folder[64], warehouse[96];
-    storage      *files;
-    catalog      *lake;
-    task_cancel  *cancel;
-    fake_source   src;
-    load_settings settings;
-    load_result   result;
-    firn_error    err;
-    load_events   events;
-    lines         plan, results;
-    char          last_warning[512];
-} world;
-
-static void
-note_event(void *state, const load_event *event)
-{
-    world *w = state;
-
-    if (event->kind == LOAD_EVENT_TABLE_WARNING)
-        (void) snprintf(w->last_warning, sizeof w->last_warning, "%s", event->message);
-}
+static lines planned, results;
 
 static void
 lines_done(lines *l)
@@ -75,50 +51,21 @@ keep_line(void *state, firn_slice line, firn_error *err)
 static int
 set_up(void **state)
 {
-    world     *w = calloc(1, sizeof *w);
-    firn_error err = {0};
+    world *w = NULL;
 
-    assert_non_null(w);
-    (void) snprintf(w->folder, sizeof w->folder, "commit_job_test.XXXXXX");
-    assert_non_null(mkdtemp(w->folder));
-    char *here = realpath(w->folder, NULL);
-    (void) snprintf(w->warehouse, sizeof w->warehouse, "file://%s", here);
-    free(here);
-    w->events = (load_events){note_event, w};
-    assert_int_equal(storage_local_new(&w->files, &err), FIRN_OK);
-    assert_int_equal(hadoop_catalog_new(w->warehouse, w->files, &w->lake, &err), FIRN_OK);
-    w->cancel = task_cancel_new();
+    assert_int_equal(world_set_up(state), 0);
+    w = *state;
     fake_source_init(&w->src, shop, FIRN_COUNT(shop));
     w->src.splits_per_table = 3;
-    w->settings = (load_settings){.source_name = "shop",
-                                  .schema_name = "public",
-                                  .namespace_levels = levels,
-                                  .namespace_level_count = 2,
-                                  .batch_rows = 100,
-                                  .memory_bytes = (uint64_t) 512 << 20,
-                                  .retry_max = 3,
-                                  .retry_backoff_ms = 1,
-                                  .resume = true,
-                                  .correlation_id = "test"};
-    *state = w;
     return 0;
 }
 
 static int
 tear_down(void **state)
 {
-    world     *w = *state;
-    firn_error err = {0};
-
-    load_result_done(&w->result);
-    lines_done(&w->plan);
-    lines_done(&w->results);
-    assert_int_equal(w->files->ops->remove_tree(w->files, w->warehouse, &err), FIRN_OK);
-    catalog_free(w->lake);
-    storage_free(w->files);
-    task_cancel_free(w->cancel);
-    free(w);
-    return 0;
+    lines_done(&planned);
+    lines_done(&results);
+    return world_tear_down(state);
 }
 
 static void
@@ -131,12 +78,12 @@ plan(world *w)
                            .events = &w->events,
                            .cancel = w->cancel,
                            .put = keep_line,
-                           .put_state = &w->plan};
+                           .put_state = &planned};
     plan_job_result result;
 
-    lines_done(&w->plan);
+    lines_done(&planned);
     assert_int_equal(plan_job_run(&job, &result, &w->err), FIRN_OK);
-    assert_int_equal(result.split_count + 1, w->plan.count);
+    assert_int_equal(result.split_count + 1, planned.count);
 }
 
 /* One line of the plan, by a worker of its own. */
@@ -156,21 +103,21 @@ work(world *w, const char *text)
         .settings = &w->settings, .src = &w->src.base, .lake = w->lake, .events = &w->events, .cancel = w->cancel};
     FIRN_TRY(split_line_parse(firn_slice_text(text), 1, &doc, &kind, &w->err));
     if (kind == LINE_PLAN_END) {
-        w->results.text[w->results.count++] = strdup(text);
+        results.text[results.count++] = strdup(text);
         return FIRN_OK;
     }
     FIRN_TRY(split_line_read(doc, &texts, &line, &w->err));
     FIRN_TRY(split_worker_load(&worker, &line, &result, &w->err));
     firn_buffer_init(&out, 1 << 24);
     FIRN_TRY(split_result_add(&result, &out, &w->err));
-    return keep_line(&w->results, firn_buffer_slice(&out), &w->err);
+    return keep_line(&results, firn_buffer_slice(&out), &w->err);
 }
 
 static void
 work_all(world *w)
 {
-    for (unsigned i = 0; i < w->plan.count; i++)
-        assert_int_equal(work(w, w->plan.text[i]), FIRN_OK);
+    for (unsigned i = 0; i < planned.count; i++)
+        assert_int_equal(work(w, planned.text[i]), FIRN_OK);
 }
 
 /* Commits all results but `left_out` (an index; -1: none). */
@@ -183,9 +130,9 @@ commit(world *w, int left_out)
     firn_error_reset(&w->err);
     w->last_warning[0] = 0;
     FIRN_TRY(commit_job_new(&w->settings, w->lake, &w->events, w->cancel, &job, &w->err));
-    for (unsigned i = 0; i < w->results.count; i++) {
+    for (unsigned i = 0; i < results.count; i++) {
         if ((int) i == left_out) continue;
-        FIRN_TRY(commit_job_add(job, firn_slice_text(w->results.text[i]), i + 1, &w->err));
+        FIRN_TRY(commit_job_add(job, firn_slice_text(results.text[i]), i + 1, &w->err));
     }
     return commit_job_run(job, &w->result, &w->err);
 }
@@ -195,7 +142,7 @@ static int64_t
 rows_of(world *w, const char *name)
 {
     FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
-    table_ident ident = {.namespace_levels = levels, .level_count = 2, .name = name};
+    table_ident ident = {.namespace_levels = w->settings.namespace_levels, .level_count = 2, .name = name};
     firn_error  err = {0};
 
     if (w->lake->ops->load(w->lake, &ident, &table, &err) == FIRN_NOT_FOUND) return -1;
@@ -252,7 +199,7 @@ of_a_split_loaded_twice_one_counts(void **state)
 
     plan(w);
     work_all(w);
-    assert_int_equal(work(w, w->plan.text[line_with(&w->plan, "\"table\":\"orders\"", "\"split\":1,")]), FIRN_OK);
+    assert_int_equal(work(w, planned.text[line_with(&planned, "\"table\":\"orders\"", "\"split\":1,")]), FIRN_OK);
 
     assert_int_equal(commit(w, -1), FIRN_OK);
 
@@ -268,7 +215,7 @@ a_missing_split_keeps_its_table_out(void **state)
     plan(w);
     work_all(w);
 
-    assert_int_equal(commit(w, line_with(&w->results, "\"table\":\"orders\"", "\"split\":1,")), FIRN_FAILED);
+    assert_int_equal(commit(w, line_with(&results, "\"table\":\"orders\"", "\"split\":1,")), FIRN_FAILED);
 
     assert_int_equal(w->err.code, FIRN_E_LOAD_TABLES_FAILED);
     assert_int_equal(w->result.failed_count, 1);
@@ -286,7 +233,7 @@ a_plan_without_its_end_is_told(void **state)
     plan(w);
     work_all(w);
 
-    assert_int_equal(commit(w, line_with(&w->results, "plan_end", "")), FIRN_FAILED);
+    assert_int_equal(commit(w, line_with(&results, "plan_end", "")), FIRN_FAILED);
 
     assert_int_equal(w->err.code, FIRN_E_RESULTS_INCOMPLETE);
     assert_int_equal(rows_of(w, "orders"), 5000);
@@ -337,9 +284,9 @@ no_resume_replaces_what_was_there(void **state)
     w->src.tables = now;
     w->src.table_count = 1;
     plan(w);
-    assert_int_equal(w->plan.count, 1);
+    assert_int_equal(planned.count, 1);
     w->settings.resume = false;
-    lines_done(&w->results);
+    lines_done(&results);
     plan(w);
     work_all(w);
 
@@ -356,13 +303,13 @@ a_worker_notices_what_is_not_the_plans(void **state)
 
     plan(w);
     w->src.snapshot = "00000004-1";
-    assert_int_equal(work(w, w->plan.text[0]), FIRN_NOT_FOUND);
+    assert_int_equal(work(w, planned.text[0]), FIRN_NOT_FOUND);
     assert_int_equal(w->err.code, FIRN_E_SNAPSHOT_GONE);
     w->src.snapshot = "00000003-1";
     w->settings.defaults.rules.policy = POLICY_NULL;
-    assert_int_equal(work(w, w->plan.text[0]), FIRN_USAGE);
+    assert_int_equal(work(w, planned.text[0]), FIRN_USAGE);
     assert_int_equal(w->err.code, FIRN_E_PLAN_MISMATCH);
-    assert_int_equal(w->results.count, 0);
+    assert_int_equal(results.count, 0);
 }
 
 static void

@@ -1,6 +1,7 @@
 #include "load/load_commit.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "catalog/commit.h"
 #include "load/load_retry.h"
 
@@ -103,9 +104,11 @@ offer_surely(load_commit *c, table_metadata **ret_metadata, firn_error *err)
     uuid_format(c->commit_id, id);
     if (pending) FIRN_TRY(pending_files_offer(pending, id, err));
     c->offered = true;
+    firn_crash_point("load.after-offer");
     do {
         status = offer(c, ret_metadata, err);
     } while (status && load_retry_again(&retry, c->ctx, c->layout->ident.name, err));
+    firn_crash_point("load.after-commit");
     if (pending && !status) {
         firn_error ignored = {0}; /* the table has its files; the next run finds that out, too */
         (void) !pending_files_end(pending, id, &ignored);

@@ -1,6 +1,7 @@
 #include "load/load_flow.h"
 
 #include "base/alloc.h"
+#include "base/crash_point.h"
 
 #include <stdio.h>
 
@@ -13,33 +14,46 @@ typedef enum group_state {
     GROUP_ENDING,  /* all are read; the end is being put into the queue */
 } group_state;
 
+/* Splits that share files. Guarded by flow->guard until its last split is delivered. */
+typedef struct group {
+    unsigned      first_split, end_split;
+    split_outcome outcome; /* of the splits that are delivered */
+    struct group *next;    /* of the same lane, or NULL */
+} group;
+
 typedef struct lane {
     struct flow *flow;
     task_queue  *queue; /* of batch, an empty one ends a group; NULL: the reader writes by itself */
     roll_writer *writer;
-    row_checksum checksum; /* of the rows that the writer got */
+    row_checksum checksum;       /* of the rows that the writer got, of all groups that have ended */
+    row_checksum group_checksum; /* and of the one that is being written */
+    unsigned     noted_file_count; /* of the groups that have ended */
     char         name[16];
     /* Below: guarded by flow->guard. */
-    group_state group;
-    unsigned    next_split, end_split, in_flight;
+    group_state state;
+    group      *written; /* the oldest group whose end has not been written */
+    group      *reading; /* the newest, whose splits are handed out */
+    unsigned    next_split, in_flight;
 } lane;
 
 typedef struct flow {
     const load_flow_settings *settings;
     lane                     *lanes;
     struct reader            *readers;
-    task_lock                *guard;      /* of next_split and the lanes' groups */
-    unsigned                  next_split; /* the first of the next group */
-    _Atomic bool              stopped;    /* someone failed: no new split, no new batch */
-    _Atomic unsigned          readers_left;
+    group                    *groups;
+    unsigned                  group_count;
+    task_lock                *guard; /* of next_group, the lanes' groups and all below */
+    unsigned                  next_group;
+    unsigned                  readers_left, helper_count;
+    firn_error                helper_error; /* the first of those who helped */
+    _Atomic bool              stopped; /* someone failed: no new split, no new batch */
 } flow;
 
 typedef struct reader {
-    flow         *flow;
-    unsigned      index;
-    lane         *lane; /* of the split at work */
-    split_outcome total;
-    char          name[16];
+    flow    *flow;
+    unsigned index;
+    lane    *lane; /* of the split at work */
+    char     name[16];
 } reader;
 
 static void
@@ -62,6 +76,31 @@ flow_stop(flow *f)
 
 /* ---- lanes ---- */
 
+/* The lane's oldest group is written and its files are closed. */
+static void
+lane_end_group(lane *l)
+{
+    const load_flow_settings *s = l->flow->settings;
+    const data_file_list     *files = roll_writer_closed(l->writer);
+    const group              *ended;
+
+    task_lock_hold(l->flow->guard);
+    ended = l->written;
+    l->written = ended->next;
+    task_lock_release(l->flow->guard);
+
+    load_group done = {.split_count = ended->end_split - ended->first_split,
+                       .splits = s->splits + ended->first_split,
+                       .outcome = ended->outcome,
+                       .checksum = l->group_checksum,
+                       .file_count = files->count - l->noted_file_count,
+                       .files = files->files + l->noted_file_count};
+    if (s->group_done) s->group_done(s->group_state, &done);
+    l->noted_file_count = files->count;
+    row_checksum_merge(&l->checksum, &l->group_checksum);
+    l->group_checksum = (row_checksum){0};
+}
+
 static firn_status
 lane_write(lane *l, batch *take_batch, firn_error *err)
 {
@@ -69,11 +108,12 @@ lane_write(lane *l, batch *take_batch, firn_error *err)
     firn_status               status;
 
     if (take_batch->array.release) {
-        row_checksum_add(&l->checksum, s->writer.schema, &take_batch->array);
+        row_checksum_add(&l->group_checksum, s->writer.schema, &take_batch->array);
         status = roll_writer_add(l->writer, &take_batch->array, err);
     } else {
         /* An empty batch ends a group, and so its files. */
         status = roll_writer_roll(l->writer, err);
+        if (!status) lane_end_group(l);
     }
     batch_done(take_batch);
     if (s->lane_count == 1)
@@ -93,8 +133,7 @@ lane_work(void *state, firn_error *err)
             return err->status;
         }
     }
-    /* Here, not in load_flow_run: the last row groups of the lanes are encoded side by side. */
-    return atomic_load(&l->flow->stopped) ? FIRN_OK : roll_writer_roll(l->writer, err);
+    return FIRN_OK;
 }
 
 /* False: the lane is closed, someone failed; the batch is gone. */
@@ -133,6 +172,7 @@ read_split_once(reader *r, const source_split *split, uint64_t *delivered, split
     uint64_t seen = 0;
 
     FIRN_TRY(s->src->ops->open_split(s->src, split, s->batch_rows, s->batch_bytes, ret_outcome, &rows, err));
+    firn_crash_point("split.after-start");
     for (;;) {
         batch    b = {0};
         uint64_t row_count;
@@ -151,6 +191,7 @@ read_split_once(reader *r, const source_split *split, uint64_t *delivered, split
         count_progress(s->progress, seen - *delivered, batch_size_bytes(&b));
         *delivered = seen;
         FIRN_TRY(lane_put(r->lane, &b, &open, err));
+        firn_crash_point("split.mid");
         if (!open || atomic_load(&r->flow->stopped)) return FIRN_OK;
     }
     if (seen < *delivered || ret_outcome->row_count != seen || ret_outcome->server_count != seen)
@@ -171,7 +212,7 @@ tell_retry(const load_flow_settings *s, const firn_error *err, unsigned attempt,
 }
 
 static firn_status
-read_split(reader *r, const source_split *split, firn_error *err)
+read_split(reader *r, const source_split *split, split_outcome *ret_outcome, firn_error *err)
 {
     const load_flow_settings *s = r->flow->settings;
     task_retry retry = {.attempt_max = s->retry_max,
@@ -184,10 +225,7 @@ read_split(reader *r, const source_split *split, firn_error *err)
         firn_status   status = read_split_once(r, split, &delivered, &outcome, err);
 
         if (!status) {
-            r->total.row_count += outcome.row_count;
-            r->total.server_count += outcome.server_count;
-            r->total.byte_count += outcome.byte_count;
-            r->total.coerced_count += outcome.coerced_count;
+            *ret_outcome = outcome;
             return FIRN_OK;
         }
         /* A failed lane is not mended by reading again. */
@@ -206,14 +244,16 @@ read_split(reader *r, const source_split *split, firn_error *err)
 static bool
 lane_take_group(lane *l)
 {
-    flow    *f = l->flow;
-    unsigned left = f->settings->split_count - f->next_split;
-    unsigned size = f->settings->group_split_count < left ? f->settings->group_split_count : left;
+    flow  *f = l->flow;
+    group *taken = f->next_group < f->group_count ? &f->groups[f->next_group] : NULL;
 
-    if (!left) return false;
-    l->next_split = f->next_split;
-    l->end_split = f->next_split += size;
-    l->group = GROUP_READING;
+    if (!taken) return false;
+    f->next_group++;
+    if (l->reading) l->reading->next = taken;
+    if (!l->written) l->written = taken;
+    l->reading = taken;
+    l->next_split = taken->first_split;
+    l->state = GROUP_READING;
     return true;
 }
 
@@ -227,8 +267,8 @@ take_split_now(reader *r, unsigned *ret_split)
     for (unsigned i = 0; i < count; i++) {
         lane *l = &f->lanes[(r->index + i) % count];
 
-        if (l->group == GROUP_NONE && !lane_take_group(l)) continue;
-        if (l->group != GROUP_READING || l->next_split == l->end_split) continue;
+        if (l->state == GROUP_NONE && !lane_take_group(l)) continue;
+        if (l->state != GROUP_READING || l->next_split == l->reading->end_split) continue;
         *ret_split = l->next_split++;
         l->in_flight++;
         r->lane = l;
@@ -241,7 +281,7 @@ take_split_now(reader *r, unsigned *ret_split)
 static bool
 more_may_come(const flow *f)
 {
-    return f->next_split < f->settings->split_count;
+    return f->next_group < f->group_count;
 }
 
 /* False: nothing is left for this reader. */
@@ -258,9 +298,18 @@ take_split(reader *r, unsigned *ret_split)
     return taken;
 }
 
+static void
+add_outcome(split_outcome *sum, const split_outcome *part)
+{
+    sum->row_count += part->row_count;
+    sum->server_count += part->server_count;
+    sum->byte_count += part->byte_count;
+    sum->coerced_count += part->coerced_count;
+}
+
 /* The split is delivered. Whoever delivers the last of a group ends it. */
 static firn_status
-give_split_back(reader *r, firn_error *err)
+give_split_back(reader *r, const split_outcome *outcome, firn_error *err)
 {
     lane       *l = r->lane;
     batch       end = {0};
@@ -268,14 +317,15 @@ give_split_back(reader *r, firn_error *err)
     firn_status status = FIRN_OK;
 
     task_lock_hold(r->flow->guard);
-    last = --l->in_flight == 0 && l->next_split == l->end_split;
-    if (last) l->group = GROUP_ENDING;
+    add_outcome(&l->reading->outcome, outcome);
+    last = --l->in_flight == 0 && l->next_split == l->reading->end_split;
+    if (last) l->state = GROUP_ENDING;
     task_lock_release(r->flow->guard);
     if (!last) return FIRN_OK;
 
     status = lane_put(l, &end, &open, err);
     task_lock_hold(r->flow->guard);
-    l->group = GROUP_NONE;
+    l->state = GROUP_NONE;
     task_lock_wake_all(r->flow->guard);
     task_lock_release(r->flow->guard);
     return status;
@@ -288,11 +338,28 @@ read_splits(reader *r, firn_error *err)
     unsigned                  index;
 
     while (take_split(r, &index)) {
-        FIRN_TRY(read_split(r, &s->splits[index], err));
-        FIRN_TRY(give_split_back(r, err));
+        split_outcome outcome = {0};
+
+        FIRN_TRY(read_split(r, &s->splits[index], &outcome, err));
+        FIRN_TRY(give_split_back(r, &outcome, err));
         atomic_fetch_add_explicit(&s->progress->split_done_count, 1, memory_order_relaxed);
     }
     return FIRN_OK;
+}
+
+/* The last one out closes the lanes: they write what they have and end. */
+static void
+leave(flow *f)
+{
+    bool last;
+
+    task_lock_hold(f->guard);
+    last = --f->readers_left == 0;
+    task_lock_release(f->guard);
+    if (!last) return;
+    for (unsigned i = 0; i < f->settings->lane_count; i++) {
+        if (f->lanes[i].queue) task_queue_close(f->lanes[i].queue);
+    }
 }
 
 static firn_status
@@ -302,13 +369,55 @@ reader_work(void *state, firn_error *err)
     firn_status status = read_splits(r, err);
 
     if (status) flow_stop(r->flow);
-    /* The last one out closes the lanes: they write what they have and end. */
-    if (atomic_fetch_sub(&r->flow->readers_left, 1) == 1) {
-        for (unsigned i = 0; i < r->flow->settings->lane_count; i++) {
-            if (r->flow->lanes[i].queue) task_queue_close(r->flow->lanes[i].queue);
-        }
-    }
+    leave(r->flow);
     return status;
+}
+
+/* ---- those who help ---- */
+
+static bool
+has_split_left(const flow *f)
+{
+    if (more_may_come(f)) return true;
+    for (unsigned i = 0; i < f->settings->lane_count; i++) {
+        const lane *l = &f->lanes[i];
+
+        if (l->state == GROUP_READING && l->next_split < l->reading->end_split) return true;
+    }
+    return false;
+}
+
+/* Not when the last reader is out: the lanes are being closed. */
+static bool
+join_flow(void *state)
+{
+    flow *f = state;
+    bool  joined;
+
+    task_lock_hold(f->guard);
+    joined = f->readers_left && !atomic_load(&f->stopped) && has_split_left(f);
+    if (joined) f->readers_left++;
+    task_lock_release(f->guard);
+    return joined;
+}
+
+static void
+help_flow(void *state)
+{
+    flow      *f = state;
+    reader     r = {.flow = f};
+    firn_error err = {0};
+
+    task_lock_hold(f->guard);
+    r.index = f->settings->reader_count + f->helper_count++;
+    task_lock_release(f->guard);
+    if (read_splits(&r, &err)) {
+        task_lock_hold(f->guard);
+        if (!f->helper_error.status || f->helper_error.status == FIRN_CANCELLED) f->helper_error = err;
+        task_lock_release(f->guard);
+        flow_stop(f);
+    }
+    leave(f);
 }
 
 /* ---- the whole ---- */
@@ -322,7 +431,26 @@ flow_done(flow *f)
     }
     firn_free(f->lanes);
     firn_free(f->readers);
+    firn_free(f->groups);
     task_lock_free(f->guard);
+}
+
+static firn_status
+make_groups(flow *f, firn_error *err)
+{
+    const load_flow_settings *s = f->settings;
+    const unsigned            size = s->group_split_count;
+
+    f->group_count = (s->split_count + size - 1) / size;
+    f->groups = firn_calloc(f->group_count + 1, sizeof *f->groups);
+    if (!f->groups) return firn_fail_memory(err, "the splits of a load");
+    for (unsigned i = 0; i < f->group_count; i++) {
+        unsigned left = s->split_count - i * size;
+
+        f->groups[i].first_split = i * size;
+        f->groups[i].end_split = i * size + (left < size ? left : size);
+    }
+    return FIRN_OK;
 }
 
 static firn_status
@@ -330,6 +458,7 @@ flow_begin(flow *f, bool threaded, firn_error *err)
 {
     const load_flow_settings *s = f->settings;
 
+    FIRN_TRY(make_groups(f, err));
     f->lanes = firn_calloc(s->lane_count, sizeof *f->lanes);
     f->readers = firn_calloc(s->reader_count, sizeof *f->readers);
     f->guard = task_lock_new();
@@ -351,7 +480,7 @@ flow_begin(flow *f, bool threaded, firn_error *err)
         f->readers[i].index = i;
         (void) snprintf(f->readers[i].name, sizeof f->readers[i].name, "firn:read-%u", i % 1000);
     }
-    atomic_store(&f->readers_left, s->reader_count);
+    f->readers_left = s->reader_count;
     return FIRN_OK;
 }
 
@@ -359,22 +488,37 @@ static firn_status
 run_threads(flow *f, firn_error *err)
 {
     const load_flow_settings *s = f->settings;
-    FIRN_AUTO(task_group_freep) task_group *group = task_group_new(NULL);
+    FIRN_AUTO(task_group_freep) task_group *threads = task_group_new(NULL);
     firn_status status = FIRN_OK;
     unsigned    spawned = 0;
 
-    if (!group) return firn_fail_memory(err, "the threads of a load");
+    if (!threads) return firn_fail_memory(err, "the threads of a load");
     for (unsigned i = 0; i < s->lane_count && !status; i++)
-        status = task_group_spawn(group, f->lanes[i].name, lane_work, &f->lanes[i], err);
+        status = task_group_spawn(threads, f->lanes[i].name, lane_work, &f->lanes[i], err);
     for (; spawned < s->reader_count && !status; spawned++)
-        status = task_group_spawn(group, f->readers[spawned].name, reader_work, &f->readers[spawned], err);
+        status = task_group_spawn(threads, f->readers[spawned].name, reader_work, &f->readers[spawned], err);
     if (status) {
         firn_error ignored = {0};
         flow_stop(f);
-        (void) !task_group_join(group, &ignored);
+        (void) !task_group_join(threads, &ignored);
         return status;
     }
-    return task_group_join(group, err);
+    return task_group_join(threads, err);
+}
+
+/* An error of somebody who helped is the flow's, unless its own threads have one that is no mere cancelling. */
+static firn_status
+run_with_crew(flow *f, firn_error *err)
+{
+    crew_work   work = {.join = join_flow, .work = help_flow, .state = f};
+    firn_status status;
+
+    load_crew_put_up(f->settings->crew, &work);
+    status = run_threads(f, err);
+    load_crew_take_down(f->settings->crew, &work);
+    if (!f->helper_error.status || (status && status != FIRN_CANCELLED)) return status;
+    *err = f->helper_error;
+    return err->status;
 }
 
 static firn_status
@@ -421,14 +565,9 @@ load_flow_run(const load_flow_settings *settings, data_file_list *ret_files, spl
     row_checksum  checksum = {0};
 
     FIRN_TRY(flow_begin(&f, threaded, err));
-    FIRN_TRY(threaded ? run_threads(&f, err) : reader_work(&f.readers[0], err));
+    FIRN_TRY(threaded ? run_with_crew(&f, err) : reader_work(&f.readers[0], err));
     FIRN_TRY(flow_collect(&f, &files, err));
-    for (unsigned i = 0; i < settings->reader_count; i++) {
-        total.row_count += f.readers[i].total.row_count;
-        total.server_count += f.readers[i].total.server_count;
-        total.byte_count += f.readers[i].total.byte_count;
-        total.coerced_count += f.readers[i].total.coerced_count;
-    }
+    for (unsigned i = 0; i < f.group_count; i++) add_outcome(&total, &f.groups[i].outcome);
     for (unsigned i = 0; i < settings->lane_count; i++) row_checksum_merge(&checksum, &f.lanes[i].checksum);
     FIRN_TRY(check_counts(settings, &total, &checksum, &files, err));
     *ret_total = total;

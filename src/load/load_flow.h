@@ -5,6 +5,8 @@
  * its files are that group, nothing more. So what is done can be kept when something else fails. Readers work
  * on whichever lane has splits left; there are fewer lanes than readers, so that files are few and full.
  *
+ * Where there is a crew, its idle members read splits too, each with a connection of its own.
+ *
  * A reader that loses its connection opens its split again under the same snapshot and passes over the
  * rows that its lane has got already; the order of a split's rows is the same each time. A table that
  * is small enough is read and written in the caller's thread, without any queue.
@@ -13,6 +15,7 @@
 #define FIRN_LOAD_LOAD_FLOW_H
 
 #include "batch/row_checksum.h"
+#include "load/load_crew.h"
 #include "load/load_events.h"
 #include "source/source.h"
 #include "task/task.h"
@@ -20,6 +23,16 @@
 
 /* A single split below this is read and written in the caller's thread. */
 #define LOAD_FLOW_INLINE_BYTES_MAX ((uint64_t) 8 << 20)
+
+/* A group that is done: all rows of these splits are in these files, and no others; the files are closed. */
+typedef struct load_group {
+    unsigned               split_count;
+    const source_split    *splits;
+    split_outcome          outcome;
+    row_checksum           checksum;
+    unsigned               file_count;
+    const data_file       *files;
+} load_group;
 
 typedef struct load_flow_settings {
     source              *src;
@@ -35,6 +48,10 @@ typedef struct load_flow_settings {
     const char          *table;
     load_table_progress *progress;
     const load_events   *events; /* or NULL */
+    /* Told of each group when it is done, by whichever thread ended it; NULL: nobody wants to know. */
+    void (*group_done)(void *state, const load_group *group);
+    void      *group_state;
+    load_crew *crew; /* who else may read splits; NULL: nobody */
 } load_flow_settings;
 
 /* All rows of all splits as data files that no catalog knows yet. On failure nothing is left behind. */

@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crash_point.h"
+#include "load/load_checkpoint.h"
 #include "load/load_plan.h"
 #include "load/load_record.h"
 #include "load/run_folder.h"
@@ -46,6 +48,8 @@ static void
 job_done(job *j)
 {
     load_record_free(j->record);
+    load_crew_free(j->ctx.crew);
+    load_checkpoint_free(j->ctx.checkpoint);
     task_lock_free(j->guard);
     firn_free(j->progress.tables);
     firn_arena_done(&j->arena);
@@ -120,6 +124,15 @@ run_table(job *j, unsigned index)
     set_state(j, index, end);
 }
 
+static void
+worker_left(job *j)
+{
+    task_lock_hold(j->guard);
+    j->workers_left--;
+    task_lock_wake_all(j->guard);
+    task_lock_release(j->guard);
+}
+
 static firn_status
 table_worker(void *state, firn_error *err)
 {
@@ -131,15 +144,13 @@ table_worker(void *state, firn_error *err)
 
         task_lock_hold(j->guard);
         index = j->next_table < j->plan.table_count && !task_cancel_requested(j->ctx.cancel) ? j->next_table++ : UINT32_MAX;
-        if (index == UINT32_MAX) {
-            j->workers_left--;
-            task_lock_wake_all(j->guard);
-            task_lock_release(j->guard);
-            return FIRN_OK;
-        }
         task_lock_release(j->guard);
+        if (index == UINT32_MAX) break;
         run_table(j, index);
     }
+    load_crew_help(j->ctx.crew, j->ctx.settings->parallel_tables);
+    worker_left(j);
+    return FIRN_OK;
 }
 
 /* ---- the job ---- */
@@ -157,7 +168,8 @@ job_prepare(job *j, firn_error *err)
     result->tables = firn_arena_array(&result->arena, count, sizeof *result->tables);
     j->progress.tables = firn_calloc(count, sizeof *j->progress.tables);
     j->guard = task_lock_new();
-    if (!result->tables || !j->progress.tables || !j->guard) return firn_fail_memory(err, "the tables of a load");
+    j->ctx.crew = load_crew_new(j->ctx.table_worker_count);
+    if (!result->tables || !j->progress.tables || !j->guard || !j->ctx.crew) return firn_fail_memory(err, "the tables of a load");
     for (unsigned i = 0; i < count; i++) {
         const source_table *table = j->plan.tables[i];
         const char         *name = firn_arena_strdup(&result->arena, table->name);
@@ -216,11 +228,10 @@ run_workers(job *j, firn_error *err)
         j->workers_left++;
         task_lock_release(j->guard);
         status = task_group_spawn(group, name, table_worker, j, err);
-        if (status) {
-            task_lock_hold(j->guard);
-            j->workers_left--;
-            task_lock_release(j->guard);
-        }
+        if (!status) continue;
+        worker_left(j);
+        /* Those that will never be do not keep anybody waiting. */
+        for (unsigned missing = i; missing < j->ctx.table_worker_count; missing++) load_crew_help(j->ctx.crew, 0);
     }
     record_while_running(j);
     firn_error ignored = {0};
@@ -365,6 +376,7 @@ run_frozen(job *j, firn_error *err)
     status = run_workers(j, err);
     if (load_record_flush(j->record, &record_error))
         load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, "the status table could not be updated", &record_error);
+    firn_crash_point("load.after-status");
     load_tell(&j->ctx, LOAD_EVENT_ENDED, NULL, NULL, NULL);
     count_results(j);
     return status ? status : job_verdict(j, err);
@@ -378,17 +390,24 @@ tell_of_source(void *state, bool is_warning, const char *message)
     load_tell(&j->ctx, is_warning ? LOAD_EVENT_WARNING : LOAD_EVENT_NOTE, NULL, message, NULL);
 }
 
-/* A slot keeps the changes since it was made: tables that are older than it have a gap in between. */
+/* A slot keeps the changes since it was made: tables that are older than it have a gap in between. Those that a run
+ * loaded which died after it had made the slot are not. */
 static void
 warn_of_gap(const job *j)
 {
-    char text[FIRN_ERROR_TEXT_MAX];
+    char     text[FIRN_ERROR_TEXT_MAX];
+    unsigned older_count = 0;
 
-    if (!j->ctx.point.slot_created || !j->result->unchanged_count) return;
+    for (unsigned i = 0; i < j->result->table_count; i++) {
+        const load_table_result *table = &j->result->tables[i];
+
+        older_count += table->unchanged && strcmp(table->position, j->ctx.point.position) != 0;
+    }
+    if (!j->ctx.point.slot_created || !older_count) return;
     (void) snprintf(text, sizeof text,
                     "%u tables were loaded before the replication slot was made at %s: changes in between are in neither; "
                     "--no-resume loads them again",
-                    j->result->unchanged_count, j->ctx.point.position);
+                    older_count, j->ctx.point.position);
     load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, text, NULL);
 }
 
@@ -404,24 +423,19 @@ drop_kept(const job *j, firn_error *err)
     return FIRN_OK;
 }
 
+/* The point of a run that died, where that is still to be had, else a new one. */
 static firn_status
-run_job(job *j, firn_error *err)
+begin_point(job *j, firn_error *err)
 {
-    const load_settings *settings = j->ctx.settings;
-    source              *src = j->ctx.src;
-    const source_teller  teller = {tell_of_source, j};
-    firn_status          status;
+    source *src = j->ctx.src;
+    bool    taken = false;
 
-    FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
-    FIRN_TRY(drop_kept(j, err));
-    if (src->ops->prepare) FIRN_TRY(src->ops->prepare(src, j->plan.tables, j->plan.table_count, &teller, err));
-    if (src->ops->freeze(src, &j->ctx.point, err))
-        return firn_while(err, "taking the snapshot of source '%s'", settings->source_name);
+    FIRN_TRY(load_checkpoint_open(&j->ctx, &j->ctx.checkpoint, &taken, err));
+    if (!taken && src->ops->freeze(src, &j->ctx.point, err))
+        return firn_while(err, "taking the snapshot of source '%s'", j->ctx.settings->source_name);
     j->result->point = j->ctx.point;
-    status = run_frozen(j, err);
-    src->ops->thaw(src);
-    warn_of_gap(j);
-    return status;
+    firn_crash_point("snapshot.after-export");
+    return FIRN_OK;
 }
 
 /* Aside: a list that stays is looked after by the next run. */
@@ -434,21 +448,47 @@ close_run_folder(const job *j, run_folder *folder)
         load_tell(&j->ctx, LOAD_EVENT_WARNING, NULL, "the list of this run's files could not be removed", &failed);
 }
 
+static firn_status
+run_at_point(job *j, firn_error *err)
+{
+    FIRN_AUTO(run_folder_done) run_folder folder = {0};
+
+    FIRN_TRY(run_folder_open(&j->ctx, &folder, err));
+    firn_status status = run_frozen(j, err);
+    close_run_folder(j, &folder);
+    return status;
+}
+
+static firn_status
+run_job(job *j, firn_error *err)
+{
+    source             *src = j->ctx.src;
+    const source_teller teller = {tell_of_source, j};
+    firn_status         status;
+
+    FIRN_TRY(load_plan_make(&j->ctx, &j->arena, &j->plan, err));
+    FIRN_TRY(drop_kept(j, err));
+    if (src->ops->prepare) FIRN_TRY(src->ops->prepare(src, j->plan.tables, j->plan.table_count, &teller, err));
+    FIRN_TRY(begin_point(j, err));
+    status = run_at_point(j, err);
+    firn_crash_point("handoff.before-follow");
+    load_checkpoint_end(j->ctx.checkpoint);
+    src->ops->thaw(src);
+    warn_of_gap(j);
+    return status;
+}
+
 firn_status
 load_run(const load_settings *settings, source *src, catalog *lake, const load_events *events, task_cancel *cancel,
          load_result *ret_result, firn_error *err)
 {
     FIRN_AUTO(job_done) job j = {
         .ctx = {.settings = settings, .src = src, .lake = lake, .events = events, .cancel = cancel}, .result = ret_result};
-    FIRN_AUTO(run_folder_done) run_folder folder = {0};
     uint64_t    started_us = firn_clock_monotonic_us();
     firn_status status;
 
     *ret_result = (load_result){0};
-    FIRN_TRY(run_folder_open(&j.ctx, &folder, err));
-    j.ctx.pending = folder.pending;
     status = run_job(&j, err);
-    close_run_folder(&j, &folder);
     ret_result->elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
     return status;
 }

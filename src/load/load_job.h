@@ -14,6 +14,7 @@
 #ifndef FIRN_LOAD_LOAD_JOB_H
 #define FIRN_LOAD_LOAD_JOB_H
 
+#include "base/uuid.h"
 #include "batch/row_checksum.h"
 #include "catalog/catalog.h"
 #include "load/load_events.h"
@@ -30,6 +31,23 @@ typedef struct load_table_config {
     unsigned           sort_by_count;
     int                format_version; /* 2 or 3; 0: 2 */
 } load_table_config;
+
+/* A load's point in time, with a name of its own. */
+typedef struct kept_point {
+    source_point point;
+    char         plan[UUID_TEXT_SIZE];
+} kept_point;
+
+/* Keeps a load's point for some time after the load has died: another process, in earnest. One of a source at a time. */
+typedef struct load_keeper {
+    void *state;
+    /* What an earlier run has had kept and may go on with; it is kept as long as this run lives. False: nothing. */
+    bool (*find)(void *state, kept_point *ret_kept);
+    /* Begins to keep a point that this process holds. Any thread. */
+    firn_status (*keep)(void *state, const kept_point *kept, firn_error *err);
+    /* Ends what is kept, by whomever it was begun. */
+    void (*end)(void *state);
+} load_keeper;
 
 typedef struct load_settings {
     const char        *source_name; /* "dev_siebel" */
@@ -54,8 +72,12 @@ typedef struct load_settings {
     const load_table_config *tables;   /* per table, where configured */
     unsigned                 table_config_count;
     const char              *correlation_id;
-    const char              *state_folder; /* of this source, on this machine: lock and pending files; NULL: none */
+    const char              *state_folder; /* of this source, on this machine, whose lock the caller has: pending files and
+                                            * finished splits; NULL: none */
     const char              *run_id;       /* names this run's list in it, once; NULL: one is made */
+    const load_keeper       *keeper;       /* NULL: what is not committed is lost with the process */
+    uint64_t checkpoint_batches; /* batches of batch_rows that each connection reads until the files at work are closed
+                                  * and their splits noted; 0: only full files are */
 } load_settings;
 
 typedef enum load_state { LOAD_PENDING, LOAD_IN_PROGRESS, LOAD_COMPLETED, LOAD_FAILED, LOAD_SKIPPED } load_state;

@@ -5,223 +5,24 @@
 #include "load/load_job.h"
 
 #include "base/alloc.h"
-#include "base/bitmap.h"
 #include "base/file.h"
-#include "base/file_lock.h"
 #include "catalog/hadoop_catalog.h"
 #include "iceberg/live_files.h"
-#include "state/status_table.h"
 #include "parquet/file_reader.h"
+#include "state/status_table.h"
 #include "storage/faulty.h"
-#include "storage/local.h"
 
-#include "../../tests/support/fake_source.h"
+#include "../../tests/support/load_world.h"
 
-#include <dirent.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 static const char *const levels[] = {"bronze", "shop"};
-
-typedef struct world {
-    char           folder[64], warehouse[96];
-    storage       *files;
-    catalog       *lake;
-    task_cancel   *cancel;
-    fake_source    src;
-    load_settings  settings;
-    load_result    result;
-    firn_error     err;
-    load_events    events;
-    char           state[96]; /* a folder: where settings.state_folder points when a test wants it */
-    int            die_at_batch;
-    _Atomic int    warnings, retries;
-    char           last_warning[512];
-} world;
-
-static const fake_table shop[] = {
-    {"orders", 5000, TABLE_ORDINARY}, {"items", 1234, TABLE_PARTITIONED}, {"empty", 0, TABLE_ORDINARY}, {"a_view", 5, TABLE_VIEW}};
-
-static void
-note_event(void *state, const load_event *event)
-{
-    world *w = state;
-
-    if (event->kind == LOAD_EVENT_TABLE_RETRY) atomic_fetch_add(&w->retries, 1);
-    if (event->kind != LOAD_EVENT_WARNING && event->kind != LOAD_EVENT_TABLE_WARNING) return;
-    atomic_fetch_add(&w->warnings, 1);
-    (void) snprintf(w->last_warning, sizeof w->last_warning, "%s", event->message);
-}
-
-static int
-set_up(void **state)
-{
-    world     *w = calloc(1, sizeof *w);
-    firn_error err = {0};
-
-    assert_non_null(w);
-    (void) snprintf(w->folder, sizeof w->folder, "load_job_test.XXXXXX");
-    assert_non_null(mkdtemp(w->folder));
-    char *here = realpath(w->folder, NULL);
-    (void) snprintf(w->warehouse, sizeof w->warehouse, "file://%s", here);
-    (void) snprintf(w->state, sizeof w->state, "%s/.state", here);
-    free(here);
-    w->events = (load_events){note_event, w};
-    assert_int_equal(storage_local_new(&w->files, &err), FIRN_OK);
-    assert_int_equal(hadoop_catalog_new(w->warehouse, w->files, &w->lake, &err), FIRN_OK);
-    w->cancel = task_cancel_new();
-    fake_source_init(&w->src, shop, 4);
-    w->settings = (load_settings){.source_name = "shop",
-                                  .schema_name = "public",
-                                  .namespace_levels = levels,
-                                  .namespace_level_count = 2,
-                                  .parallel_workers = 2,
-                                  .parallel_tables = 3,
-                                  .batch_rows = 100,
-                                  .memory_bytes = (uint64_t) 512 << 20,
-                                  .retry_max = 3,
-                                  .retry_backoff_ms = 1,
-                                  .resume = true,
-                                  .correlation_id = "test"};
-    *state = w;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    world     *w = *state;
-    firn_error err = {0};
-
-    load_result_done(&w->result);
-    assert_int_equal(w->files->ops->remove_tree(w->files, w->warehouse, &err), FIRN_OK);
-    catalog_free(w->lake);
-    storage_free(w->files);
-    task_cancel_free(w->cancel);
-    free(w);
-    return 0;
-}
-
-static firn_status
-run(world *w)
-{
-    load_result_done(&w->result);
-    firn_error_reset(&w->err);
-    return load_run(&w->settings, &w->src.base, w->lake, &w->events, w->cancel, &w->result, &w->err);
-}
-
-static table_metadata *
-load_lake_table(world *w, const char *name)
-{
-    table_metadata *table = NULL;
-    table_ident     ident = {.namespace_levels = levels, .level_count = 2, .name = name};
-    firn_error      err = {0};
-
-    assert_int_equal(w->lake->ops->load(w->lake, &ident, &table, &err), FIRN_OK);
-    return table;
-}
-
-typedef struct file_bytes {
-    firn_buffer buffer;
-} file_bytes;
-
-static firn_status
-read_bytes(void *state, uint64_t offset, size_t size, firn_buffer *out, firn_error *err)
-{
-    file_bytes *bytes = state;
-
-    assert_true(offset + size <= bytes->buffer.size);
-    return firn_buffer_add(out, bytes->buffer.data + offset, size, err);
-}
-
-/* Marks each id in `seen`; a row that comes twice, or whose text is not its id's, fails. */
-static void
-mark_rows(const struct ArrowArray *rows, uint8_t *seen, int64_t row_count)
-{
-    const struct ArrowArray *id = rows->children[0], *text = rows->children[1];
-    const int32_t           *offsets = text->buffers[1];
-
-    for (int64_t i = 0; i < rows->length; i++) {
-        int64_t value = ((const int64_t *) id->buffers[1])[i];
-        bool    null = text->buffers[0] && !bitmap_get(text->buffers[0], (size_t) i);
-        char    wanted[32];
-
-        assert_in_range(value, 0, row_count - 1);
-        assert_int_equal(seen[value], 0);
-        seen[value] = 1;
-        assert_int_equal(null, value % 7 == 0);
-        (void) snprintf(wanted, sizeof wanted, "text %lld", (long long) value);
-        if (!null) {
-            assert_int_equal((size_t) (offsets[i + 1] - offsets[i]), strlen(wanted));
-            assert_memory_equal((const char *) text->buffers[2] + offsets[i], wanted, strlen(wanted));
-        }
-    }
-}
-
-/* Reads all rows of a table; *ret_checksum of them. */
-static void
-assert_lake_has_sum(world *w, const char *name, int64_t row_count, row_checksum *ret_checksum)
-{
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, name);
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    uint8_t   *seen = calloc((size_t) row_count + 1, 1);
-    live_files live = {0};
-    firn_error err = {0};
-    int64_t    count = 0;
-
-    assert_int_equal(live_files_read(table, table_metadata_current_snapshot(table), w->files, &arena, &live, &err), FIRN_OK);
-    for (size_t i = 0; i < live.data_count; i++) {
-        file_bytes     bytes = {0};
-        parquet_source source = {.name = live.data[i].file.path, .read = read_bytes, .state = &bytes};
-        batch_reader  *reader = NULL;
-
-        firn_buffer_init(&bytes.buffer, (size_t) 1 << 30);
-        assert_int_equal(storage_read_all(w->files, live.data[i].file.path, &bytes.buffer, &err), FIRN_OK);
-        assert_int_equal(live.data[i].file.size_bytes, bytes.buffer.size);
-        source.size_bytes = bytes.buffer.size;
-        assert_int_equal(parquet_reader_open(&source, table_metadata_schema(table), 1000, (size_t) 1 << 30, &reader, &err), FIRN_OK);
-        for (;;) {
-            batch b = {0};
-            assert_int_equal(batch_reader_next(reader, &b, &err), FIRN_OK);
-            if (!batch_row_count(&b)) break;
-            mark_rows(&b.array, seen, row_count);
-            row_checksum_add(ret_checksum, table_metadata_schema(table), &b.array);
-            count += b.array.length;
-            batch_done(&b);
-        }
-        batch_reader_free(reader);
-        firn_buffer_done(&bytes.buffer);
-    }
-    assert_int_equal(count, row_count);
-    assert_int_equal(table_metadata_record_count(table), row_count);
-    free(seen);
-}
-
-static void
-assert_lake_has(world *w, const char *name, int64_t row_count)
-{
-    row_checksum sum = {0};
-
-    assert_lake_has_sum(w, name, row_count, &sum);
-}
-
-static const load_table_result *
-result_of(const world *w, const char *name)
-{
-    for (unsigned i = 0; i < w->result.table_count; i++) {
-        if (strcmp(w->result.tables[i].name, name) == 0) return &w->result.tables[i];
-    }
-    fail_msg("no result of '%s'", name);
-    return NULL;
-}
 
 static void
 each_table_arrives_whole_and_views_do_not(void **state)
@@ -229,14 +30,14 @@ each_table_arrives_whole_and_views_do_not(void **state)
     world *w = *state;
     w->src.splits_per_table = 7;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     assert_int_equal(w->result.table_count, 3);
     assert_int_equal(w->result.done_count, 3);
     assert_int_equal(w->result.row_count, 6234);
-    assert_lake_has(w, "orders", 5000);
-    assert_lake_has(w, "items", 1234);
-    assert_lake_has(w, "empty", 0);
+    world_assert_has(w, "orders", 5000);
+    world_assert_has(w, "items", 1234);
+    world_assert_has(w, "empty", 0);
 }
 
 static void
@@ -244,9 +45,9 @@ a_new_table_is_one_version_with_position_and_origin(void **state)
 {
     world *w = *state;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, "orders");
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = world_table(w, "orders");
     assert_int_equal(table->version, 1);
     assert_int_equal(table->snapshot_count, 1);
     assert_string_equal(table_metadata_property(table, "firn.load-position"), "0/1000");
@@ -273,9 +74,9 @@ a_broken_connection_leaves_each_row_once(void **state)
         atomic_store(&w->src.batches, 0);
         atomic_store(&w->src.opens, 0);
         atomic_store(&w->src.break_at_batch, at);
-        assert_int_equal(run(w), FIRN_OK);
+        assert_int_equal(world_run(w), FIRN_OK);
         assert_int_equal(atomic_load(&w->src.opens), 2);
-        assert_lake_has(w, "orders", 900);
+        world_assert_has(w, "orders", 900);
     }
 }
 
@@ -291,8 +92,8 @@ parallel_splits_with_broken_connections_leave_each_row_once(void **state)
     for (int at = 5; at <= 200; at += 39) {
         atomic_store(&w->src.batches, 0);
         atomic_store(&w->src.break_at_batch, at);
-        assert_int_equal(run(w), FIRN_OK);
-        assert_lake_has(w, "orders", 20000);
+        assert_int_equal(world_run(w), FIRN_OK);
+        world_assert_has(w, "orders", 20000);
     }
 }
 
@@ -304,22 +105,22 @@ a_failure_that_is_not_of_the_connection_fails_only_its_table(void **state)
     w->src.break_code = FIRN_E_VALUE_UNREPRESENTABLE;
     atomic_store(&w->src.break_at_batch, 3); /* of the biggest table, which comes first */
 
-    assert_int_equal(run(w), FIRN_FAILED);
+    assert_int_equal(world_run(w), FIRN_FAILED);
 
     assert_int_equal(w->err.code, FIRN_E_LOAD_TABLES_FAILED);
-    assert_int_equal(result_of(w, "orders")->state, LOAD_FAILED);
-    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_VALUE_UNREPRESENTABLE);
+    assert_int_equal(world_result(w, "orders")->state, LOAD_FAILED);
+    assert_int_equal(world_result(w, "orders")->error->code, FIRN_E_VALUE_UNREPRESENTABLE);
     assert_int_equal(w->result.done_count, 2);
-    assert_lake_has(w, "items", 1234);
+    world_assert_has(w, "items", 1234);
     table_metadata *none = NULL;
     table_ident     ident = {.namespace_levels = levels, .level_count = 2, .name = "orders"};
     firn_error      err = {0};
     assert_int_equal(w->lake->ops->load(w->lake, &ident, &none, &err), FIRN_NOT_FOUND);
 
     /* And the next run mends it, and it alone. */
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     assert_int_equal(w->result.unchanged_count, 2);
-    assert_lake_has(w, "orders", 5000);
+    world_assert_has(w, "orders", 5000);
 }
 
 static void
@@ -330,63 +131,63 @@ a_wrong_row_count_of_the_server_commits_nothing(void **state)
     w->settings.table_filters = (const char *const[]){"orders"};
     w->settings.table_filter_count = 1;
 
-    assert_int_equal(run(w), FIRN_FAILED);
+    assert_int_equal(world_run(w), FIRN_FAILED);
 
-    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_LOAD_ROW_COUNT);
+    assert_int_equal(world_result(w, "orders")->error->code, FIRN_E_LOAD_ROW_COUNT);
 }
 
 static void
 a_second_run_reads_nothing(void **state)
 {
     world *w = *state;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     int opens = atomic_load(&w->src.opens);
     w->src.position = "0/2000";
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     assert_int_equal(atomic_load(&w->src.opens), opens);
     assert_int_equal(w->result.unchanged_count, 3);
-    assert_string_equal(result_of(w, "orders")->position, "0/1000");
-    assert_lake_has(w, "orders", 5000);
+    assert_string_equal(world_result(w, "orders")->position, "0/1000");
+    world_assert_has(w, "orders", 5000);
 }
 
 static void
 without_resume_the_rows_are_replaced(void **state)
 {
     world *w = *state;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     w->settings.resume = false;
     w->src.position = "0/2000";
     w->src.tables = (const fake_table[]){{"orders", 77, TABLE_ORDINARY}};
     w->src.table_count = 1;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, "orders");
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = world_table(w, "orders");
     assert_int_equal(table->snapshot_count, 2);
     assert_string_equal(table_metadata_property(table, "firn.load-position"), "0/2000");
-    assert_lake_has(w, "orders", 77);
+    world_assert_has(w, "orders", 77);
 }
 
 static void
 a_table_of_another_schema_or_system_is_refused(void **state)
 {
     world *w = *state;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     w->settings.schema_name = "other";
-    assert_int_equal(run(w), FIRN_FAILED);
-    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_CATALOG_FOREIGN_TABLE);
+    assert_int_equal(world_run(w), FIRN_FAILED);
+    assert_int_equal(world_result(w, "orders")->error->code, FIRN_E_CATALOG_FOREIGN_TABLE);
 
     w->settings.schema_name = "public";
     w->src.identity = "fake:2:1";
-    assert_int_equal(run(w), FIRN_FAILED);
-    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_CATALOG_FOREIGN_TABLE);
+    assert_int_equal(world_run(w), FIRN_FAILED);
+    assert_int_equal(world_result(w, "orders")->error->code, FIRN_E_CATALOG_FOREIGN_TABLE);
 
     w->src.identity = "fake:1:2"; /* promoted: the same system on another timeline */
-    assert_int_equal(run(w), FIRN_OK);
-    assert_lake_has(w, "orders", 5000);
+    assert_int_equal(world_run(w), FIRN_OK);
+    world_assert_has(w, "orders", 5000);
 }
 
 static void
@@ -399,7 +200,7 @@ the_status_table_has_a_row_per_table(void **state)
     w->src.break_code = FIRN_E_VALUE_UNREPRESENTABLE;
     w->settings.parallel_workers = 1;
     atomic_store(&w->src.break_at_batch, 1);
-    assert_int_equal(run(w), FIRN_FAILED);
+    assert_int_equal(world_run(w), FIRN_FAILED);
 
     assert_int_equal(status_table_read(w->lake, levels, 2, &arena, &rows, &err), FIRN_OK);
 
@@ -422,9 +223,9 @@ empty_tables_are_left_out_where_asked(void **state)
     world *w = *state;
     w->settings.skip_empty_tables = true;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_int_equal(result_of(w, "empty")->state, LOAD_SKIPPED);
+    assert_int_equal(world_result(w, "empty")->state, LOAD_SKIPPED);
     assert_int_equal(w->result.done_count, 2);
 }
 
@@ -434,12 +235,12 @@ filters_are_like_patterns_and_say_when_nothing_matches(void **state)
     world *w = *state;
     w->settings.table_filters = (const char *const[]){"ord%", "nothing"};
     w->settings.table_filter_count = 2;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     assert_int_equal(w->result.table_count, 1);
 
     w->settings.table_filters = (const char *const[]){"Orders"};
     w->settings.table_filter_count = 1;
-    assert_int_equal(run(w), FIRN_NOT_FOUND);
+    assert_int_equal(world_run(w), FIRN_NOT_FOUND);
     assert_non_null(strstr(w->err.hint, "orders"));
 }
 
@@ -449,7 +250,7 @@ fresh_start_drops_what_firn_made_from_this_schema(void **state)
     world      *w = *state;
     firn_buffer names = {0};
     firn_error  err = {0};
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     firn_buffer_init(&names, 4096);
     assert_int_equal(load_fresh_start_list(&w->settings, w->lake, &names, &err), FIRN_OK);
@@ -460,9 +261,9 @@ fresh_start_drops_what_firn_made_from_this_schema(void **state)
 
     w->settings.fresh_start = true;
     w->src.identity = "fake:9:1";
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     assert_int_equal(w->result.unchanged_count, 0);
-    assert_lake_has(w, "orders", 5000);
+    world_assert_has(w, "orders", 5000);
 }
 
 /* A table whose name has a newline in it is one table, and not two others. */
@@ -473,30 +274,30 @@ fresh_start_drops_no_other_table(void **state)
     w->settings.schema_name = "other";
     w->src.tables = (const fake_table[]){{"theirs", 7, TABLE_ORDINARY}};
     w->src.table_count = 1;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     w->settings.schema_name = "public";
     w->src.tables = (const fake_table[]){{"mine\ntheirs", 5, TABLE_ORDINARY}};
     w->src.table_count = 1;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     w->settings.fresh_start = true;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_lake_has(w, "theirs", 7);
-    assert_lake_has(w, "mine\ntheirs", 5);
+    world_assert_has(w, "theirs", 7);
+    world_assert_has(w, "mine\ntheirs", 5);
 }
 
 static void
 a_fresh_start_drops_nothing_where_the_source_takes_no_snapshot(void **state)
 {
     world *w = *state;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
     w->settings.fresh_start = true;
     w->src.freeze_code = FIRN_E_POSTGRES_UNAVAILABLE;
 
-    assert_int_equal(run(w), FIRN_UNAVAILABLE);
+    assert_int_equal(world_run(w), FIRN_UNAVAILABLE);
 
-    assert_lake_has(w, "orders", 5000);
+    world_assert_has(w, "orders", 5000);
 }
 
 static void
@@ -508,10 +309,10 @@ partitions_get_files_of_their_own(void **state)
     w->settings.defaults.partition_by_count = 1;
     w->src.splits_per_table = 3;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_lake_has(w, "orders", 5000);
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, "orders");
+    world_assert_has(w, "orders", 5000);
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = world_table(w, "orders");
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     live_files live = {0};
     assert_int_equal(live_files_read(table, table->current_snapshot, w->files, &arena, &live, &w->err), FIRN_OK);
@@ -528,7 +329,7 @@ a_cancelled_job_says_so(void **state)
     world *w = *state;
     task_cancel_request(w->cancel);
 
-    assert_int_equal(run(w), FIRN_CANCELLED);
+    assert_int_equal(world_run(w), FIRN_CANCELLED);
 }
 
 /* ---- checksums ---- */
@@ -541,89 +342,28 @@ the_checksum_of_the_rows_is_kept(void **state)
     char         text[ROW_CHECKSUM_TEXT_MAX], first[ROW_CHECKSUM_TEXT_MAX];
     w->src.splits_per_table = 5;
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = load_lake_table(w, "orders");
-    assert_lake_has_sum(w, "orders", 5000, &read);
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = world_table(w, "orders");
+    world_assert_has_sum(w, "orders", 5000, &read);
     row_checksum_format(&read, text);
-    assert_string_equal(result_of(w, "orders")->checksum, text);
+    assert_string_equal(world_result(w, "orders")->checksum, text);
     assert_string_equal(snapshot_summary(table->current_snapshot, "firn.rows-checksum"), text);
-    assert_string_equal(result_of(w, "empty")->checksum, "1:0:0000000000000000");
+    assert_string_equal(world_result(w, "empty")->checksum, "1:0:0000000000000000");
 
     /* Read anew in other splits and files: the same rows, the same sum. */
     (void) snprintf(first, sizeof first, "%s", text);
     w->src.splits_per_table = 1;
     w->settings.resume = false;
-    assert_int_equal(run(w), FIRN_OK);
-    assert_string_equal(result_of(w, "orders")->checksum, first);
+    assert_int_equal(world_run(w), FIRN_OK);
+    assert_string_equal(world_result(w, "orders")->checksum, first);
     w->settings.resume = true;
-    assert_int_equal(run(w), FIRN_OK);
-    assert_true(result_of(w, "orders")->unchanged);
-    assert_string_equal(result_of(w, "orders")->checksum, first);
+    assert_int_equal(world_run(w), FIRN_OK);
+    assert_true(world_result(w, "orders")->unchanged);
+    assert_string_equal(world_result(w, "orders")->checksum, first);
 }
 
 /* ---- runs that die ---- */
-
-/* Files on the disk below the table's data folder, hidden ones too, that the table does not have. */
-static unsigned
-count_strays(world *w, const char *name)
-{
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    table_ident ident = {.namespace_levels = levels, .level_count = 2, .name = name};
-    live_files  live = {0};
-    char        folder[256];
-    unsigned    strays = 0;
-    firn_error  err = {0};
-
-    if (w->lake->ops->load(w->lake, &ident, &table, &err)) firn_error_reset(&err);
-    else
-        assert_int_equal(live_files_read(table, table->current_snapshot, w->files, &arena, &live, &err), FIRN_OK);
-    (void) snprintf(folder, sizeof folder, "%s/bronze/shop/%s/data", w->warehouse + strlen("file://"), name);
-    DIR *opened = opendir(folder);
-    for (struct dirent *found; opened && (found = readdir(opened));) {
-        bool known = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
-        for (size_t i = 0; i < live.data_count; i++) known = known || strstr(live.data[i].file.path, found->d_name);
-        strays += !known;
-    }
-    if (opened) (void) closedir(opened);
-    return strays;
-}
-
-/* As by kill -9. */
-static void
-die(void)
-{
-    (void) kill(getpid(), SIGKILL);
-    for (;;) (void) pause();
-}
-
-static void
-die_at_batch(void *state, int number)
-{
-    world *w = state;
-
-    if (number == w->die_at_batch) die();
-}
-
-/* The same run in another process, which dies at that batch, or in what `work` set up. */
-static void
-run_and_die(world *w, int at_batch)
-{
-    int   status = 0;
-    pid_t child = fork();
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        w->die_at_batch = at_batch;
-        w->src.at_batch = die_at_batch;
-        w->src.at_batch_state = w;
-        (void) run(w);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status)); /* and did not come to its end */
-}
 
 static void
 what_a_killed_run_left_is_removed_by_the_next(void **state)
@@ -632,18 +372,18 @@ what_a_killed_run_left_is_removed_by_the_next(void **state)
     w->settings.state_folder = w->state;
     w->settings.parallel_workers = 1;
 
-    run_and_die(w, 55); /* the biggest is committed, the next has an open file */
-    assert_int_equal(count_strays(w, "orders"), 0);
-    assert_true(count_strays(w, "items") > 0);
-    assert_lake_has(w, "orders", 5000);
+    world_run_and_die(w, 55); /* the biggest is committed, the next has an open file */
+    assert_int_equal(world_count_strays(w, "orders"), 0);
+    assert_true(world_count_strays(w, "items") > 0);
+    world_assert_has(w, "orders", 5000);
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_true(result_of(w, "orders")->unchanged);
-    assert_int_equal(count_strays(w, "orders"), 0);
-    assert_int_equal(count_strays(w, "items"), 0);
-    assert_lake_has(w, "orders", 5000);
-    assert_lake_has(w, "items", 1234);
+    assert_true(world_result(w, "orders")->unchanged);
+    assert_int_equal(world_count_strays(w, "orders"), 0);
+    assert_int_equal(world_count_strays(w, "items"), 0);
+    world_assert_has(w, "orders", 5000);
+    world_assert_has(w, "items", 1234);
 }
 
 /* Killed again and again, at every place in turn: nothing is lost, doubled or left. */
@@ -658,13 +398,13 @@ a_load_that_is_killed_often_ends_well(void **state)
     w->settings.defaults.partition_by = (const char *const[]){"bucket(3, id)"};
     w->settings.defaults.partition_by_count = 1;
 
-    for (int at = 1; at <= 21; at += 4) run_and_die(w, at);
+    for (int at = 1; at <= 21; at += 4) world_run_and_die(w, at);
     w->settings.resume = true;
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_lake_has(w, "orders", 5000);
-    assert_lake_has(w, "items", 1234);
-    for (int i = 0; i < 3; i++) assert_int_equal(count_strays(w, shop[i].name), 0);
+    world_assert_has(w, "orders", 5000);
+    world_assert_has(w, "items", 1234);
+    for (int i = 0; i < 3; i++) assert_int_equal(world_count_strays(w, world_shop[i].name), 0);
 }
 
 typedef struct killer {
@@ -677,7 +417,7 @@ die_at_call(void *state, uint64_t nth, const char *call, const char *location)
     const killer *k = state;
 
     (void) nth;
-    if (strcmp(call, k->call) == 0 && strstr(location, k->part)) die();
+    if (strcmp(call, k->call) == 0 && strstr(location, k->part)) world_die();
 }
 
 /* A run whose storage kills it. */
@@ -691,7 +431,7 @@ run_and_die_at_call(world *w, killer k)
     storage_faulty_hook(faulty, die_at_call, &k);
     assert_int_equal(hadoop_catalog_new(w->warehouse, faulty, &deadly, &w->err), FIRN_OK);
     w->lake = deadly;
-    run_and_die(w, -1);
+    world_run_and_die(w, -1);
     w->lake = lake;
     catalog_free(deadly);
     storage_free(faulty);
@@ -707,16 +447,16 @@ a_run_killed_before_its_commit_leaves_what_it_offered(void **state)
     w->settings.table_filter_count = 1;
 
     run_and_die_at_call(w, (killer){"put_new", "/orders/metadata/"});
-    assert_int_equal(count_strays(w, "orders"), 1);
+    assert_int_equal(world_count_strays(w, "orders"), 1);
     atomic_store(&w->warnings, 0);
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     /* Whether a catalog got it cannot be told for sure: it stays, and is said once. */
-    assert_int_equal(count_strays(w, "orders"), 1);
+    assert_int_equal(world_count_strays(w, "orders"), 1);
     assert_int_equal(atomic_load(&w->warnings), 1);
     assert_non_null(strstr(w->last_warning, "stay"));
-    assert_lake_has(w, "orders", 5000);
-    assert_int_equal(run(w), FIRN_OK);
+    world_assert_has(w, "orders", 5000);
+    assert_int_equal(world_run(w), FIRN_OK);
     assert_int_equal(atomic_load(&w->warnings), 1);
 }
 
@@ -730,13 +470,13 @@ a_run_killed_after_its_commit_keeps_its_files(void **state)
     w->settings.table_filter_count = 1;
 
     run_and_die_at_call(w, (killer){"put", "/orders/metadata/version-hint"});
-    assert_lake_has(w, "orders", 5000);
+    world_assert_has(w, "orders", 5000);
     atomic_store(&w->warnings, 0);
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
-    assert_true(result_of(w, "orders")->unchanged);
+    assert_true(world_result(w, "orders")->unchanged);
     assert_int_equal(atomic_load(&w->warnings), 0);
-    assert_lake_has(w, "orders", 5000);
+    world_assert_has(w, "orders", 5000);
 }
 
 /* A list that names a place which the catalog does not give is not believed. */
@@ -756,29 +496,10 @@ files_of_another_place_are_not_touched(void **state)
     assert_int_equal(file_write_atomic(victim, firn_slice_text("x"), 0600, &w->err), FIRN_OK);
     assert_int_equal(file_write_atomic(path, firn_slice_text(line), 0600, &w->err), FIRN_OK);
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     assert_true(file_exists(victim));
     assert_false(file_exists(path));
-}
-
-static void
-a_second_run_at_the_same_time_is_told_who_works(void **state)
-{
-    world     *w = *state;
-    char       path[128];
-    file_lock *lock = NULL;
-    w->settings.state_folder = w->state;
-    (void) snprintf(path, sizeof path, "%s/lock", w->state);
-    assert_int_equal(file_lock_take(path, "firn load elsewhere", &lock, &w->err), FIRN_OK);
-
-    assert_int_equal(run(w), FIRN_UNAVAILABLE);
-
-    assert_int_equal(w->err.code, FIRN_E_LOAD_RUNNING);
-    assert_non_null(strstr(w->err.cause, "firn load elsewhere, process "));
-    assert_int_equal(atomic_load(&w->src.opens), 0);
-    file_lock_free(lock);
-    assert_int_equal(run(w), FIRN_OK);
 }
 
 static void
@@ -789,7 +510,7 @@ a_run_that_ends_leaves_no_list(void **state)
     w->settings.state_folder = w->state;
     w->settings.run_id = "run-1";
 
-    assert_int_equal(run(w), FIRN_OK);
+    assert_int_equal(world_run(w), FIRN_OK);
 
     (void) snprintf(path, sizeof path, "%s/pending-run-1.jsonl", w->state);
     assert_false(file_exists(path));
@@ -809,8 +530,8 @@ run_with_fault(world *w, uint64_t nth, faulty_effect effect, firn_code code)
     assert_int_equal(hadoop_catalog_new(w->warehouse, faulty, &shaky, &w->err), FIRN_OK);
     storage_faulty_arm(faulty, nth, effect, code, false);
     w->lake = shaky;
-    firn_status status = run(w);
-    for (int i = 0; status && i < 2; i++) status = run(w);
+    firn_status status = world_run(w);
+    for (int i = 0; status && i < 2; i++) status = world_run(w);
     reached = storage_faulty_calls(faulty) >= nth;
     w->lake = lake;
     catalog_free(shaky);
@@ -842,7 +563,7 @@ whatever_call_of_the_storage_fails_each_row_comes_once(void **state)
 
     for (size_t i = 0; i < FIRN_COUNT(faults); i++) {
         for (uint64_t nth = 1 + i; run_with_fault(w, nth, faults[i].effect, faults[i].code); nth += FIRN_COUNT(faults)) {
-            assert_lake_has(w, "orders", 250);
+            world_assert_has(w, "orders", 250);
             start_anew(w);
         }
         start_anew(w);
@@ -877,7 +598,7 @@ run_on_full_disk(world *w, int left)
     storage_faulty_hook(disk.faulty, fill_disk, &disk);
     assert_int_equal(hadoop_catalog_new(w->warehouse, disk.faulty, &full, &w->err), FIRN_OK);
     w->lake = full;
-    status = run(w);
+    status = world_run(w);
     w->lake = lake;
     catalog_free(full);
     storage_free(disk.faulty);
@@ -894,10 +615,10 @@ a_full_disk_is_waited_for_under_the_same_snapshot(void **state)
     assert_int_equal(run_on_full_disk(w, 3), FIRN_OK);
 
     assert_int_equal(atomic_load(&w->retries), 3);
-    assert_lake_has(w, "orders", 5000);
-    assert_lake_has(w, "items", 1234);
-    assert_int_equal(count_strays(w, "orders"), 0);
-    assert_int_equal(result_of(w, "orders")->row_count, 5000);
+    world_assert_has(w, "orders", 5000);
+    world_assert_has(w, "items", 1234);
+    assert_int_equal(world_count_strays(w, "orders"), 0);
+    assert_int_equal(world_result(w, "orders")->row_count, 5000);
 }
 
 static void
@@ -908,18 +629,18 @@ a_disk_that_stays_full_fails_its_table_only(void **state)
 
     assert_int_equal(run_on_full_disk(w, 4), FIRN_FAILED);
 
-    assert_int_equal(result_of(w, "orders")->state, LOAD_FAILED);
-    assert_int_equal(result_of(w, "orders")->error->code, FIRN_E_STORAGE_FULL);
-    assert_true(result_of(w, "orders")->error->retried);
+    assert_int_equal(world_result(w, "orders")->state, LOAD_FAILED);
+    assert_int_equal(world_result(w, "orders")->error->code, FIRN_E_STORAGE_FULL);
+    assert_true(world_result(w, "orders")->error->retried);
     assert_int_equal(atomic_load(&w->retries), 3);
-    assert_int_equal(count_strays(w, "orders"), 0);
-    assert_lake_has(w, "items", 1234);
+    assert_int_equal(world_count_strays(w, "orders"), 0);
+    world_assert_has(w, "items", 1234);
 }
 
 int
 main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
     const struct CMUnitTest tests[] = {
         CASE(each_table_arrives_whole_and_views_do_not),
         CASE(a_new_table_is_one_version_with_position_and_origin),
@@ -944,7 +665,6 @@ main(void)
         CASE(a_run_killed_before_its_commit_leaves_what_it_offered),
         CASE(a_run_killed_after_its_commit_keeps_its_files),
         CASE(files_of_another_place_are_not_touched),
-        CASE(a_second_run_at_the_same_time_is_told_who_works),
         CASE(a_run_that_ends_leaves_no_list),
         CASE(whatever_call_of_the_storage_fails_each_row_comes_once),
         CASE(a_full_disk_is_waited_for_under_the_same_snapshot),

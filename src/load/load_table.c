@@ -1,8 +1,10 @@
 #include "load/load_table.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "load/load_checkpoint.h"
 #include "load/load_commit.h"
 #include "load/load_flow.h"
 #include "load/load_layout.h"
@@ -27,9 +29,11 @@
 typedef struct table_work {
     const load_context *ctx;
     load_layout         layout;
-    source_split       *splits;
+    source_split       *splits; /* that are still to be read */
     unsigned            split_count;
     char                commit_text[UUID_TEXT_SIZE];
+    const char         *prefix; /* of new files: a commit that another run has begun has files already */
+    split_ledger       *ledger; /* where finished groups are noted, or NULL */
     data_file_list      files;
     load_commit         commit;
 } table_work;
@@ -37,7 +41,10 @@ typedef struct table_work {
 static void
 table_work_done(table_work *w)
 {
-    if (!w->commit.offered) data_file_list_discard(&w->files, w->ctx->lake->files);
+    if (!w->commit.offered) {
+        if (w->ledger) split_ledger_drop(w->ledger, w->commit_text);
+        data_file_list_discard(&w->files, w->ctx->lake->files);
+    }
     data_file_list_done(&w->files);
     load_layout_done(&w->layout);
 }
@@ -155,7 +162,7 @@ plan_table(table_work *w, const source_table *table, load_table_progress *progre
     return FIRN_OK;
 }
 
-/* ---- rows ---- */
+/* ---- how many of what ---- */
 
 static unsigned
 at_most(unsigned value, unsigned most)
@@ -176,16 +183,165 @@ load_row_group_bytes(const load_context *ctx, unsigned reader_count, unsigned la
     return lane < ROW_GROUP_BYTES_MAX ? (size_t) lane : ROW_GROUP_BYTES_MAX;
 }
 
-/* Groups of about GROUP_SIZE_BYTES, as many for each lane. */
+/* Groups of about GROUP_SIZE_BYTES, as many for each lane; smaller ones where checkpoints are wanted more often, but not so
+ * small that a connection finds no split: a lane reads one group at a time. */
 static unsigned
-group_split_count(uint64_t size_bytes, unsigned split_count, unsigned lane_count, bool sorted)
+group_split_count(const load_settings *s, const source_table *table, unsigned split_count, unsigned reader_count,
+                  unsigned lane_count, bool sorted)
 {
-    uint64_t rounds = size_bytes / lane_count / GROUP_SIZE_BYTES + 1;
-    uint64_t groups = rounds * lane_count;
+    uint64_t rounds = table->size_bytes / lane_count / GROUP_SIZE_BYTES + 1;
+    uint64_t group_rows = s->checkpoint_batches * s->batch_rows * reader_count / lane_count;
+    uint64_t least = (reader_count + lane_count - 1) / lane_count;
+    uint64_t groups, size;
 
-    if (sorted || groups >= split_count) return 1;
-    return (unsigned) ((split_count + groups - 1) / groups);
+    if (s->keeper && group_rows && table->row_estimate / lane_count / group_rows + 1 > rounds)
+        rounds = table->row_estimate / lane_count / group_rows + 1;
+    groups = rounds * lane_count;
+    if (sorted) return 1;
+    size = (split_count + groups - 1) / groups;
+    return (unsigned) (size > least ? size : least);
 }
+
+static void
+note_group(void *state, const load_group *group)
+{
+    const table_work *w = state;
+
+    firn_crash_point("split.after-file");
+    split_ledger_note(w->ledger, w->commit_text, group);
+    firn_crash_point("split.after-ledger");
+}
+
+/* The table as the ledger knows it; texts live in the layout's arena or the caller's. */
+static firn_status
+describe_line(table_work *w, char fingerprint[17], split_line *ret_line, firn_error *err)
+{
+    load_layout *layout = &w->layout;
+
+    *ret_line = (split_line){.table = layout->ident.name,
+                             .comment = w->commit.comment,
+                             .commit_id = w->commit.commit_id,
+                             .settings = fingerprint,
+                             .base = split_base_of(layout->base),
+                             .data_location = load_data_location(&layout->arena, layout->location),
+                             .schema = layout->schema,
+                             .count = w->split_count};
+    split_settings_fingerprint(w->ctx->settings, layout->config, fingerprint);
+    ret_line->replace = ret_line->base.exists && ret_line->base.snapshot_id >= 0;
+    return ret_line->data_location ? FIRN_OK : firn_fail_memory(err, "a location");
+}
+
+/* ---- going on where a run died ---- */
+
+static firn_status
+take_pieces(table_work *w, const ledger_table *kept, firn_error *err)
+{
+    source_split *rest = firn_arena_array(&w->layout.arena, kept->piece_count + 1, sizeof *rest);
+
+    if (!rest) return firn_fail_memory(err, "splits");
+    w->split_count = 0;
+    for (unsigned i = 0; i < kept->piece_count; i++) {
+        if (kept->done[i]) continue;
+        rest[w->split_count] = kept->pieces[i];
+        rest[w->split_count++].description = w->layout.description;
+    }
+    w->splits = rest;
+    return FIRN_OK;
+}
+
+static void
+tell_kept(const table_work *w, const ledger_table *kept, load_table_progress *progress)
+{
+    char text[FIRN_ERROR_TEXT_MAX];
+
+    atomic_store(&progress->split_count, kept->piece_count);
+    atomic_store(&progress->split_done_count, kept->done_count);
+    atomic_store(&progress->row_count, kept->outcome.row_count);
+    atomic_store(&progress->byte_count, kept->outcome.byte_count);
+    (void) snprintf(text, sizeof text, "'%s' goes on: %u of its %u splits (%llu rows) were read by a run that died",
+                    w->layout.ident.name, kept->done_count, kept->piece_count,
+                    (unsigned long long) kept->outcome.row_count);
+    load_tell(w->ctx, LOAD_EVENT_NOTE, NULL, text, NULL);
+}
+
+/* What shapes rows or files is not as it was. */
+static firn_status
+refuse_kept(const table_work *w, ledger_table *kept, firn_error *err)
+{
+    kept->dropped = true;
+    load_tell(w->ctx, LOAD_EVENT_NOTE, NULL, "a table begins anew: its settings, its columns or the lake's table have changed",
+              NULL);
+    split_ledger_drop(load_checkpoint_kept(w->ctx->checkpoint), kept->commit);
+    data_file_list_discard(&kept->files, w->ctx->lake->files);
+    return pending_files_end(w->ctx->pending, kept->commit, err);
+}
+
+/* The splits that an earlier run has read, with its commit id: whoever looks for that commit finds one. */
+static firn_status
+adopt_kept(table_work *w, load_table_progress *progress, firn_error *err)
+{
+    const load_context *ctx = w->ctx;
+    split_ledger       *ledger = load_checkpoint_kept(ctx->checkpoint);
+    ledger_table       *kept = ledger ? split_ledger_find(ledger, w->layout.ident.name) : NULL;
+    char                fingerprint[17], attempt[UUID_TEXT_SIZE];
+    split_line          now;
+    bool                same = false;
+
+    if (!kept) return FIRN_OK;
+    FIRN_TRY(describe_line(w, fingerprint, &now, err));
+    FIRN_TRY(split_line_same_table(&now, &kept->line, &same, err));
+    if (!same) return refuse_kept(w, kept, err);
+    w->ledger = ledger;
+    kept->dropped = true; /* from here on it is this try's: another one begins anew */
+    w->commit.commit_id = kept->line.commit_id;
+    uuid_format(w->commit.commit_id, w->commit_text);
+    uuid_format(uuid_v7(), attempt);
+    w->prefix = firn_arena_printf(&w->layout.arena, "%s-%s", w->commit_text, attempt);
+    if (!w->prefix) return firn_fail_memory(err, "a file's name");
+    FIRN_TRY(data_file_list_append(&w->files, &kept->files, err));
+    w->commit.total = kept->outcome;
+    w->commit.checksum = kept->checksum;
+    FIRN_TRY(take_pieces(w, kept, err));
+    tell_kept(w, kept, progress);
+    return FIRN_OK;
+}
+
+/* From now on finished groups are noted, where there will be some before the end. */
+static firn_status
+begin_noting(table_work *w, const load_flow_settings *flow, firn_error *err)
+{
+    const unsigned group_count = (flow->split_count + flow->group_split_count - 1) / flow->group_split_count;
+    char           fingerprint[17];
+    split_line     line;
+
+    if (w->ledger || !w->ctx->checkpoint || group_count <= flow->lane_count) return FIRN_OK;
+    FIRN_TRY(describe_line(w, fingerprint, &line, err));
+    w->ledger = load_checkpoint_begin(w->ctx->checkpoint, w->ctx, &line, w->splits);
+    return FIRN_OK;
+}
+
+/* What was read now, beside what was kept. */
+static firn_status
+add_rows(table_work *w, const load_flow_settings *flow, firn_error *err)
+{
+    FIRN_AUTO(data_file_list_done) data_file_list files = {0};
+    split_outcome total = {0};
+    row_checksum  checksum = {0};
+
+    FIRN_TRY(load_flow_run(flow, &files, &total, &checksum, err));
+    if (data_file_list_append(&w->files, &files, err)) {
+        data_file_list_discard(&files, w->ctx->lake->files);
+        return err->status;
+    }
+    w->commit.total.row_count += total.row_count;
+    w->commit.total.server_count += total.server_count;
+    w->commit.total.byte_count += total.byte_count;
+    w->commit.total.coerced_count += total.coerced_count;
+    row_checksum_merge(&w->commit.checksum, &checksum);
+    return FIRN_OK;
+}
+
+/* ---- rows ---- */
 
 static firn_status
 read_rows(table_work *w, const source_table *table, load_table_progress *progress, firn_error *err)
@@ -208,7 +364,7 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
         .split_count = w->split_count,
         .reader_count = readers,
         .lane_count = lanes,
-        .group_split_count = group_split_count(table->size_bytes, w->split_count, lanes, sorted),
+        .group_split_count = group_split_count(s, table, w->split_count, readers, lanes, sorted),
         .batch_rows = (size_t) s->batch_rows,
         .batch_bytes = LOAD_BATCH_BYTES,
         .retry_max = s->retry_max,
@@ -217,9 +373,11 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
         .table = table->name,
         .progress = progress,
         .events = ctx->events,
+        .crew = ctx->crew,
         .writer = {.files = ctx->lake->files,
                    .data_location = data_location,
-                   .prefix = w->commit_text,
+                   .prefix = w->prefix,
+                   .commit_id = w->commit_text,
                    .pending = ctx->pending,
                    .table = table->name,
                    .schema = w->layout.schema,
@@ -233,7 +391,13 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
     if (!data_location) return firn_fail_memory(err, "a location");
     flow.writer.options.row_group_size_bytes = load_row_group_bytes(ctx, readers, lanes);
     flow.writer.memory_bytes_max = flow.writer.options.row_group_size_bytes * 2;
-    return load_flow_run(&flow, &w->files, &w->commit.total, &w->commit.checksum, err);
+    FIRN_TRY(begin_noting(w, &flow, err));
+    firn_crash_point("table.after-create");
+    if (w->ledger) {
+        flow.group_done = note_group;
+        flow.group_state = w;
+    }
+    return add_rows(w, &flow, err);
 }
 
 /* ---- the whole ---- */
@@ -254,6 +418,7 @@ finish_table(table_work *w, bool with_rows, load_table_result *result, bool *ret
     w->commit.with_rows = with_rows;
     firn_status status = load_commit_run(&w->commit, result, err);
     *ret_offered = w->commit.offered;
+    if (!status && w->ledger) split_ledger_drop(w->ledger, w->commit_text); /* the table says it from now on */
     return status;
 }
 
@@ -268,6 +433,7 @@ load_table_once(const load_context *ctx, const source_table *table, load_table_p
     w.commit = (load_commit){
         .ctx = ctx, .layout = layout, .comment = table->comment, .commit_id = uuid_v7(), .files = &w.files};
     uuid_format(w.commit.commit_id, w.commit_text);
+    w.prefix = w.commit_text;
     FIRN_TRY(load_layout_look(layout, ctx, err));
     if (load_layout_is_loaded(layout) && s->resume && !s->schema_only) return load_commit_unchanged(layout, result, err);
     FIRN_TRY(plan_table(&w, table, progress, err));
@@ -277,7 +443,7 @@ load_table_once(const load_context *ctx, const source_table *table, load_table_p
         result->unchanged = true;
         return load_commit_keep_names(result, layout->schema, err);
     }
-    if (read_rows(&w, table, progress, err)) {
+    if (adopt_kept(&w, progress, err) || read_rows(&w, table, progress, err)) {
         firn_state(err, layout->base ? "the table in the lake is as it was before" : "nothing of this table is in the lake");
         return err->status;
     }

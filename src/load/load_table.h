@@ -4,6 +4,7 @@
 #ifndef FIRN_LOAD_LOAD_TABLE_H
 #define FIRN_LOAD_LOAD_TABLE_H
 
+#include "load/load_crew.h"
 #include "load/load_job.h"
 #include "write/pending_files.h"
 
@@ -23,6 +24,8 @@ typedef struct load_context {
     task_cancel         *cancel;
     source_point         point;
     pending_files       *pending;            /* or NULL */
+    struct load_checkpoint *checkpoint;      /* or NULL */
+    load_crew           *crew;               /* or NULL */
     unsigned             table_worker_count; /* that run at the same time: they share the memory */
 } load_context;
 

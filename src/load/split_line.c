@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "iceberg/schema_json.h"
+#include "storage/location.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,30 @@ split_settings_fingerprint(const load_settings *settings, const load_table_confi
     hash = mix_texts(hash, config->sort_by, config->sort_by_count);
     hash = mix_number(hash, (uint64_t) config->format_version);
     (void) snprintf(out, 17, "%016llx", (unsigned long long) hash);
+}
+
+static firn_status
+add_schema(const table_schema *schema, firn_buffer *out, firn_error *err)
+{
+    jwriter w;
+
+    firn_buffer_init(out, SPLIT_LINE_BYTES_MAX);
+    jwrite_begin(&w, out, false, err);
+    schema_to_json(schema, &w);
+    return jwrite_end(&w);
+}
+
+firn_status
+split_line_same_table(const split_line *a, const split_line *b, bool *ret_same, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer schema_a = {0}, schema_b = {0};
+
+    FIRN_TRY(add_schema(a->schema, &schema_a, err));
+    FIRN_TRY(add_schema(b->schema, &schema_b, err));
+    *ret_same = strcmp(a->table, b->table) == 0 && strcmp(a->settings, b->settings) == 0 &&
+                split_base_equal(&a->base, &b->base) && location_equal(a->data_location, b->data_location) &&
+                firn_slice_equal(firn_buffer_slice(&schema_a), firn_buffer_slice(&schema_b));
+    return FIRN_OK;
 }
 
 /* ---- out ---- */

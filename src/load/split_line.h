@@ -54,6 +54,10 @@ bool       split_base_equal(const split_base *a, const split_base *b);
 /* 16 hex digits of everything in the configuration that shapes a table's rows and layout. */
 void       split_settings_fingerprint(const load_settings *settings, const load_table_config *config, char out[17]);
 
+/* Whether two lines are of a table whose rows become the same files at the same place: settings, base, location, schema. */
+FIRN_MUST_USE firn_status split_line_same_table(const split_line *a, const split_line *b, bool *ret_same,
+                                                firn_error *err);
+
 /* Appends the line with its newline. */
 FIRN_MUST_USE firn_status split_line_add(const split_line *line, firn_buffer *out, firn_error *err);
 /* The members that a result has, too: all but type and version, piece and estimates. */

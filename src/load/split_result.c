@@ -38,26 +38,33 @@ end(jwriter *w, firn_buffer *out, firn_error *err)
     return firn_buffer_add_byte(out, '\n', err);
 }
 
+void
+split_facts_write(const split_result *result, jwriter *w)
+{
+    char checksum[ROW_CHECKSUM_TEXT_MAX];
+
+    row_checksum_format(&result->checksum, checksum);
+    jwrite_member_i64(w, "rows", (int64_t) result->outcome.row_count);
+    jwrite_member_i64(w, "server_rows", (int64_t) result->outcome.server_count);
+    jwrite_member_i64(w, "bytes", (int64_t) result->outcome.byte_count);
+    jwrite_member_i64(w, "coerced", (int64_t) result->outcome.coerced_count);
+    jwrite_member_text(w, "checksum", checksum);
+    jwrite_member_i64(w, "started", result->started_us);
+    jwrite_member_i64(w, "ended", result->ended_us);
+    jwrite_key(w, "files");
+    jwrite_array(w);
+    for (unsigned i = 0; i < result->files.count; i++)
+        data_file_to_json(&result->files.files[i], w);
+    jwrite_array_end(w);
+}
+
 firn_status
 split_result_add(const split_result *result, firn_buffer *out, firn_error *err)
 {
-    char    checksum[ROW_CHECKSUM_TEXT_MAX];
     jwriter w;
 
-    row_checksum_format(&result->checksum, checksum);
     begin(&w, "result", &result->line, out, err);
-    jwrite_member_i64(&w, "rows", (int64_t) result->outcome.row_count);
-    jwrite_member_i64(&w, "server_rows", (int64_t) result->outcome.server_count);
-    jwrite_member_i64(&w, "bytes", (int64_t) result->outcome.byte_count);
-    jwrite_member_i64(&w, "coerced", (int64_t) result->outcome.coerced_count);
-    jwrite_member_text(&w, "checksum", checksum);
-    jwrite_member_i64(&w, "started", result->started_us);
-    jwrite_member_i64(&w, "ended", result->ended_us);
-    jwrite_key(&w, "files");
-    jwrite_array(&w);
-    for (unsigned i = 0; i < result->files.count; i++)
-        data_file_to_json(&result->files.files[i], &w);
-    jwrite_array_end(&w);
+    split_facts_write(result, &w);
     return end(&w, out, err);
 }
 
@@ -146,20 +153,26 @@ check_counts(const split_result *r, firn_error *err)
 }
 
 firn_status
+split_facts_read(const jdoc *doc, split_result *result, firn_error *err)
+{
+    FIRN_TRY(take_count(doc, "rows", &result->outcome.row_count, err));
+    FIRN_TRY(take_count(doc, "server_rows", &result->outcome.server_count, err));
+    FIRN_TRY(take_count(doc, "bytes", &result->outcome.byte_count, err));
+    FIRN_TRY(take_count(doc, "coerced", &result->outcome.coerced_count, err));
+    FIRN_TRY(take_checksum(doc, &result->checksum, err));
+    FIRN_TRY(jneed_integer(doc, jdoc_root(doc), "started", &result->started_us, err));
+    FIRN_TRY(jneed_integer(doc, jdoc_root(doc), "ended", &result->ended_us, err));
+    FIRN_TRY(take_files(doc, &result->files, err));
+    return check_counts(result, err);
+}
+
+firn_status
 split_result_read(const jdoc *doc, firn_arena *arena, split_result *ret_result, firn_error *err)
 {
     FIRN_AUTO(split_result_done) split_result r = {0};
 
     FIRN_TRY(split_line_read_task(doc, arena, &r.line, err));
-    FIRN_TRY(take_count(doc, "rows", &r.outcome.row_count, err));
-    FIRN_TRY(take_count(doc, "server_rows", &r.outcome.server_count, err));
-    FIRN_TRY(take_count(doc, "bytes", &r.outcome.byte_count, err));
-    FIRN_TRY(take_count(doc, "coerced", &r.outcome.coerced_count, err));
-    FIRN_TRY(take_checksum(doc, &r.checksum, err));
-    FIRN_TRY(jneed_integer(doc, jdoc_root(doc), "started", &r.started_us, err));
-    FIRN_TRY(jneed_integer(doc, jdoc_root(doc), "ended", &r.ended_us, err));
-    FIRN_TRY(take_files(doc, &r.files, err));
-    FIRN_TRY(check_counts(&r, err));
+    FIRN_TRY(split_facts_read(doc, &r, err));
     *ret_result = r;
     r = (split_result){0};
     return FIRN_OK;

@@ -20,6 +20,11 @@ typedef struct split_result {
 } split_result;
 void split_result_done(split_result *result);
 
+/* The members of a result that are not its split's: rows … checksum, files. */
+void                      split_facts_write(const split_result *result, jwriter *w);
+/* Reads them; counts that do not agree with each other are FIRN_CORRUPT. `result->line` names the split in messages. */
+FIRN_MUST_USE firn_status split_facts_read(const jdoc *doc, split_result *result, firn_error *err);
+
 FIRN_MUST_USE firn_status split_result_add(const split_result *result, firn_buffer *out, firn_error *err);
 /* Reads a LINE_RESULT; the line's texts go to `arena`, the files to the result. Counts that do not agree with each
  * other are FIRN_CORRUPT (JSON_CORRUPT). */

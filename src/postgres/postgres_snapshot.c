@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash_point.h"
 #include "postgres/publication.h"
 #include "postgres/replication_slot.h"
 
@@ -171,6 +172,7 @@ export_by_slot(const slot_export *x, const char *name, source_point *ret_point, 
         else tell(x, false, "the load's position is not exact: %s", refused.cause);
         return FIRN_OK;
     }
+    firn_crash_point("slot.after-create");
     copy_text(ret_point->position, sizeof ret_point->position, made.position);
     firn_status status = take_over(x, &made, err);
     slot_snapshot_done(&made); /* a slot cannot be dropped while its maker is there */
@@ -250,13 +252,13 @@ says_gone(const firn_error *err)
            (strstr(err->cause, "(22023)") || strstr(err->cause, "(42704)") || strstr(err->cause, "(55000)"));
 }
 
-firn_status
-postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog, const source_point *point,
-                       firn_error *err)
+/* `c` sees the snapshot that another process holds. */
+static firn_status
+adopt_foreign(postgres_snapshot *joined, postgres_connection *catalog, postgres_connection *c,
+              const source_point *point, firn_error *err)
 {
-    postgres_snapshot joined = {.joined = catalog};
-    source_point      here = {0};
-    firn_error        failed = {0};
+    source_point here = {0};
+    firn_error   failed = {0};
 
     FIRN_TRY(read_identity(catalog, &here, err));
     if (strcmp(here.identity, point->identity) != 0) {
@@ -267,12 +269,9 @@ postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog
     }
     if (strspn(point->snapshot, "0123456789ABCDEFabcdef-") != strlen(point->snapshot) || !point->snapshot[0])
         return firn_fail(err, FIRN_E_JSON_CORRUPT, "'%s' is no snapshot of PostgreSQL", point->snapshot);
-    copy_text(joined.id, sizeof joined.id, point->snapshot);
-    if (postgres_snapshot_adopt(&joined, catalog, &failed) == FIRN_OK) {
-        *snapshot = joined;
-        return FIRN_OK;
-    }
-    postgres_snapshot_done(&joined);
+    copy_text(joined->id, sizeof joined->id, point->snapshot);
+    if (postgres_snapshot_adopt(joined, c, &failed) == FIRN_OK) return FIRN_OK;
+    postgres_snapshot_done(joined);
     if (!says_gone(&failed)) {
         *err = failed;
         return err->status;
@@ -282,6 +281,35 @@ postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog
     firn_hint(err, "run `firn plan` again, keep it alive until all splits are loaded, and load the new plan's splits");
     firn_state(err, "results that are there already can still be committed, but not together with those of another plan");
     return err->status;
+}
+
+firn_status
+postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog, const source_point *point,
+                       firn_error *err)
+{
+    postgres_snapshot joined = {.joined = catalog};
+
+    FIRN_TRY(adopt_foreign(&joined, catalog, catalog, point, err));
+    *snapshot = joined;
+    return FIRN_OK;
+}
+
+firn_status
+postgres_snapshot_take_over(postgres_snapshot *snapshot, const postgres_settings *settings,
+                            task_cancel *const cancels[2], postgres_connection *catalog, const source_point *point,
+                            source_point *ret_point, firn_error *err)
+{
+    postgres_snapshot taken = {0};
+
+    FIRN_TRY(postgres_connection_new(settings, cancels, false, &taken.holder, err));
+    if (adopt_foreign(&taken, catalog, taken.holder, point, err) || export_snapshot(&taken, err)) {
+        postgres_snapshot_done(&taken);
+        return err->status;
+    }
+    *snapshot = taken;
+    *ret_point = *point;
+    copy_text(ret_point->snapshot, sizeof ret_point->snapshot, taken.id);
+    return FIRN_OK;
 }
 
 firn_status

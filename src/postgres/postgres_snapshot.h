@@ -35,6 +35,11 @@ FIRN_MUST_USE firn_status postgres_snapshot_adopt(const postgres_snapshot *snaps
 /* Begins to see the snapshot that another process holds: on `catalog` too, until postgres_snapshot_done. */
 FIRN_MUST_USE firn_status postgres_snapshot_join(postgres_snapshot *snapshot, postgres_connection *catalog,
                                                  const source_point *point, firn_error *err);
+/* The same, and holds it from then on by a connection of its own; *ret_point is `point` with the new snapshot. */
+FIRN_MUST_USE firn_status postgres_snapshot_take_over(postgres_snapshot *snapshot, const postgres_settings *settings,
+                                                      task_cancel *const cancels[2], postgres_connection *catalog,
+                                                      const source_point *point, source_point *ret_point,
+                                                      firn_error *err);
 /* Whether the holder still has its transaction. */
 FIRN_MUST_USE firn_status postgres_snapshot_check(const postgres_snapshot *snapshot, firn_error *err);
 /* Keeps others from truncating or rewriting the table until the end, and fails with FIRN_UNAVAILABLE where

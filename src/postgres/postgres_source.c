@@ -131,6 +131,18 @@ source_attach(source *src, const source_point *point, firn_error *err)
 }
 
 static firn_status
+source_take_over(source *src, const source_point *point, source_point *ret_point, firn_error *err)
+{
+    postgres_source *s = (postgres_source *) src;
+    src->ops->thaw(src);
+    task_lock_hold(s->catalog_lock);
+    firn_status status =
+        postgres_snapshot_take_over(&s->snapshot, &s->settings, s->cancels, s->catalog, point, ret_point, err);
+    task_lock_release(s->catalog_lock);
+    return status ? firn_while(err, "taking over the snapshot of database '%s'", s->settings.database) : FIRN_OK;
+}
+
+static firn_status
 source_check_held(source *src, firn_error *err)
 {
     postgres_source *s = (postgres_source *) src;
@@ -250,6 +262,7 @@ static const source_ops postgres_source_ops = {
     .drop_kept = source_drop_kept,
     .freeze = source_freeze,
     .attach = source_attach,
+    .take_over = source_take_over,
     .check_held = source_check_held,
     .thaw = source_thaw,
     .list = source_list,

@@ -4,6 +4,7 @@
  * Call order: open (by the concrete constructor), list, prepare, freeze, describe*, plan*,
  * open_split* (from any thread), thaw, free. Everything between freeze and thaw sees one snapshot.
  * Another process's source sees the same one: open, attach instead of freeze, list, describe*, open_split*, thaw.
+ * take_over instead of freeze makes it this process's own, whatever becomes of the other.
  */
 #ifndef FIRN_SOURCE_SOURCE_H
 #define FIRN_SOURCE_SOURCE_H
@@ -112,7 +113,7 @@ typedef struct source_point {
     bool exact;         /* a slot's consistent point, not merely the WAL position near the snapshot */
     bool slot_created;  /* changes are kept from this point on, not from any earlier one */
     char version[64];   /* "PostgreSQL 15.18" */
-    char snapshot[64];  /* what attach wants in another process, until thaw; "": cannot be shared */
+    char snapshot[64];  /* what attach and take_over want in another process, until thaw; "": cannot be shared */
 } source_point;
 
 /* Hears what a person should know while work goes on; in the thread of the call during which it is told. */
@@ -140,6 +141,9 @@ typedef struct source_ops {
      * FIRN_NOT_FOUND (SNAPSHOT_GONE): nobody holds it any more; FIRN_USAGE (PLAN_MISMATCH): it is of another server.
      * NULL: cannot be joined. */
     firn_status (*attach)(source *src, const source_point *point, firn_error *err);
+    /* Instead of freeze: sees the point that another process holds, as attach does, and holds it too from then on;
+     * ret_point is `point` with a snapshot of its own. NULL: cannot be taken over. */
+    firn_status (*take_over)(source *src, const source_point *point, source_point *ret_point, firn_error *err);
     /* After freeze: FIRN_UNAVAILABLE where the point has been lost. Keeps an idle connection awake. May be NULL. */
     firn_status (*check_held)(source *src, firn_error *err);
     /* Ends it, drops what it made for it. */

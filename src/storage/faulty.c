@@ -175,6 +175,14 @@ remove_tree(storage *s, const char *prefix, firn_error *err)
 }
 
 static firn_status
+adopt(storage *s, const char *location, uint64_t size_bytes, firn_error *err)
+{
+    faulty_storage *f = (faulty_storage *) s;
+
+    PASS_ON(f, "adopt", location, err, f->inner->ops->adopt(f->inner, location, size_bytes, err));
+}
+
+static firn_status
 sync_storage(storage *s, firn_error *err)
 {
     faulty_storage *f = (faulty_storage *) s;
@@ -200,6 +208,7 @@ static const storage_ops faulty_ops = {
     .remove = remove_object,
     .remove_tree = remove_tree,
     .sync = sync_storage,
+    .adopt = adopt,
     .free = free_storage,
 };
 

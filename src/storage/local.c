@@ -190,6 +190,28 @@ sync_storage(storage *s, firn_error *err)
     return pending_sync_flush(((local_storage *) s)->pending, -1, err);
 }
 
+static firn_status
+adopt(storage *s, const char *location, uint64_t size_bytes, firn_error *err)
+{
+    FIRN_AUTO(firn_freep) char *folder = NULL;
+    local_storage  *l = (local_storage *) s;
+    storage_object  object;
+    const char     *path;
+    int             fd;
+
+    FIRN_TRY(stat_object(s, location, &object, err));
+    if (object.size_bytes != size_bytes)
+        return firn_fail(err, FIRN_E_STORAGE_SHORT, "'%s' has %llu bytes, not %llu", location,
+                         (unsigned long long) object.size_bytes, (unsigned long long) size_bytes);
+    FIRN_TRY(location_path(location, &path, err));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return firn_fail_errno(err, FIRN_E_STORAGE_IO, errno, "cannot open '%s'", location);
+    FIRN_TRY(pending_sync_file(l->pending, fd, size_bytes, path, err));
+    folder = firn_strndup(path, (size_t) (location_name(path) - path));
+    if (!folder) return firn_fail_memory(err, "a folder's name");
+    return pending_sync_folder(l->pending, folder, err);
+}
+
 static void
 free_storage(storage *s)
 {
@@ -209,6 +231,7 @@ static const storage_ops local_ops = {
     .remove = remove_object,
     .remove_tree = remove_tree,
     .sync = sync_storage,
+    .adopt = adopt,
     .free = free_storage,
 };
 

@@ -47,6 +47,9 @@ typedef struct storage_ops {
     firn_status (*remove_tree)(storage *s, const char *prefix, firn_error *err);
     /* All finished sinks' objects are durable afterwards. May be NULL: they are by themselves. */
     firn_status (*sync)(storage *s, firn_error *err);
+    /* Makes an object that another process has finished one of ours to sync: a commit may then refer to it. Fails as
+     * stat does; FIRN_CORRUPT where it has another size. */
+    firn_status (*adopt)(storage *s, const char *location, uint64_t size_bytes, firn_error *err);
     void (*free)(storage *s);
 } storage_ops;
 

@@ -228,6 +228,7 @@ typedef struct recovery {
     storage          *files;
     pending_decide    decide;
     void             *state;
+    const pending_except *except; /* or NULL */
     pending_recovery *counts;
 } recovery;
 
@@ -260,7 +261,10 @@ settle(recovery *r, const pending_entry *entry, bool *ret_left, firn_error *err)
         *ret_left = true;
         break;
     case PENDING_REMOVE:
-        for (const pending_path *item = entry->paths; item; item = item->next) FIRN_TRY(remove_file(r, item->path, err));
+        for (const pending_path *item = entry->paths; item; item = item->next) {
+            if (r->except && r->except->keeps(r->except->state, entry->commit.commit_id, item->path)) continue;
+            FIRN_TRY(remove_file(r, item->path, err));
+        }
         break;
     }
     return FIRN_OK;
@@ -318,6 +322,7 @@ recover_list(recovery *r, const char *name, firn_error *err)
     FIRN_AUTO(firn_freep) char *run_id = firn_strndup(name + strlen(NAME_PREFIX), size);
 
     if (!run_id) return firn_fail_memory(err, "a list of pending files");
+    if (r->except && strcmp(run_id, r->except->run_id) == 0) return FIRN_OK;
     return recover_run(r, run_id, err);
 }
 
@@ -325,9 +330,16 @@ firn_status
 pending_files_recover(const char *folder, storage *files, pending_decide decide, void *state,
                       pending_recovery *ret_recovery, firn_error *err)
 {
+    return pending_files_recover_except(folder, files, decide, state, NULL, ret_recovery, err);
+}
+
+firn_status
+pending_files_recover_except(const char *folder, storage *files, pending_decide decide, void *state,
+                             const pending_except *except, pending_recovery *ret_recovery, firn_error *err)
+{
     FIRN_AUTO(close_folder) DIR *opened = opendir(folder);
     const struct dirent *found;
-    recovery             r = {folder, files, decide, state, ret_recovery};
+    recovery             r = {folder, files, decide, state, except, ret_recovery};
 
     *ret_recovery = (pending_recovery){0};
     if (!opened && errno == ENOENT) return FIRN_OK;

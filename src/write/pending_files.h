@@ -60,6 +60,18 @@ typedef struct pending_recovery {
 FIRN_MUST_USE firn_status pending_files_recover(const char *folder, storage *files, pending_decide decide, void *state,
                                                 pending_recovery *ret_recovery, firn_error *err);
 
+/* What this run has taken over from a dead one: it is in its own list, and looked after there. */
+typedef struct pending_except {
+    const char *run_id; /* the list that is not gone through: one's own */
+    bool (*keeps)(void *state, const char *commit_id, const char *path); /* whether this file is not removed */
+    void *state;
+} pending_except;
+
+/* The same, but for what is excepted. */
+FIRN_MUST_USE firn_status pending_files_recover_except(const char *folder, storage *files, pending_decide decide,
+                                                       void *state, const pending_except *except,
+                                                       pending_recovery *ret_recovery, firn_error *err);
+
 /* ---- what any run has begun ---- */
 
 /* `path` lives for the call. Not FIRN_OK ends it with that status. */

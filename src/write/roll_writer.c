@@ -120,6 +120,14 @@ roll_writer_free(roll_writer *w)
 /* ---- one partition's file ---- */
 
 static firn_status
+note_file(const roll_writer_settings *s, const char *path, firn_error *err)
+{
+    const char *commit_id = s->commit_id ? s->commit_id : s->prefix;
+
+    return s->pending ? pending_files_add(s->pending, s->table, s->data_location, commit_id, path, err) : FIRN_OK;
+}
+
+static firn_status
 slot_open_file(roll_writer *w, partition_slot *slot, firn_error *err)
 {
     const roll_writer_settings *s = &w->settings;
@@ -135,7 +143,7 @@ slot_open_file(roll_writer *w, partition_slot *slot, firn_error *err)
     FIRN_TRY(firn_buffer_printf(&path, err, "%s-%03u-%05u.parquet", s->prefix, s->lane, ++w->file_number));
     slot->path = firn_arena_text(&w->files.arena, firn_buffer_slice(&path));
     if (!slot->path) return firn_fail_memory(err, "a file name");
-    if (s->pending) FIRN_TRY(pending_files_add(s->pending, s->table, s->data_location, s->prefix, slot->path, err));
+    FIRN_TRY(note_file(s, slot->path, err));
 
     FIRN_TRY(s->files->ops->open_sink(s->files, slot->path, &sink, err));
     if (parquet_writer_open(s->schema, &s->options, sink, &slot->writer, err))
@@ -433,6 +441,12 @@ roll_writer_file_bytes(const roll_writer *w)
 
     for (size_t i = 0; i < w->open_count; i++) bytes += w->open[i]->file_bytes_known;
     return bytes;
+}
+
+const data_file_list *
+roll_writer_closed(const roll_writer *w)
+{
+    return &w->files;
 }
 
 firn_status

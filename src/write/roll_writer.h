@@ -31,7 +31,8 @@ void data_file_list_discard(const data_file_list *list, storage *files);
 typedef struct roll_writer_settings {
     storage              *files;         /* borrowed, as all here, until the writer is freed */
     const char           *data_location; /* without a trailing slash */
-    const char           *prefix;        /* unique: the commit id */
+    const char           *prefix;        /* unique; begins with the commit id */
+    const char           *commit_id;     /* that files are noted with; NULL: the prefix is one */
     pending_files        *pending;       /* where each file is noted before it is begun; NULL: nowhere */
     const char           *table;         /* the name it is noted with */
     unsigned              lane;
@@ -65,6 +66,8 @@ FIRN_MUST_USE firn_status roll_writer_copy(roll_writer *w, const roll_copy *copy
 FIRN_MUST_USE firn_status roll_writer_roll(roll_writer *w, firn_error *err);
 /* Bytes of the files so far, the open ones included. */
 uint64_t roll_writer_file_bytes(const roll_writer *w);
+/* The files that are closed so far, in the order of their closing; valid until the next call. */
+const data_file_list *roll_writer_closed(const roll_writer *w);
 /* Rolls and hands over the files. */
 FIRN_MUST_USE firn_status roll_writer_finish(roll_writer *w, data_file_list *ret_files, firn_error *err);
 void roll_writer_free(roll_writer *w);

@@ -39,6 +39,14 @@ fake_attach(source *src, const source_point *point, firn_error *err)
     return firn_fail(err, FIRN_E_SNAPSHOT_GONE, "the snapshot '%s' is gone", point->snapshot);
 }
 
+static firn_status
+fake_take_over(source *src, const source_point *point, source_point *ret_point, firn_error *err)
+{
+    FIRN_TRY(fake_attach(src, point, err));
+    *ret_point = *point;
+    return FIRN_OK;
+}
+
 static void
 fake_thaw(source *src)
 {
@@ -57,7 +65,7 @@ fake_list(source *src, firn_arena *arena, source_tables *ret_tables, firn_error 
                                    .kind = f->tables[i].kind,
                                    .comment = "a fake",
                                    .row_estimate = (uint64_t) f->tables[i].row_count,
-                                   .size_bytes = (uint64_t) f->tables[i].row_count * 4096,
+                                   .size_bytes = (uint64_t) f->tables[i].row_count * f->row_bytes,
                                    .readable = true};
     }
     *ret_tables = (source_tables){.count = f->table_count, .tables = tables};
@@ -179,6 +187,7 @@ fake_source_init(fake_source *f, const fake_table tables[], unsigned table_count
     static const source_ops ops = {.kind = "fake",
                                    .freeze = fake_freeze,
                                    .attach = fake_attach,
+                                   .take_over = fake_take_over,
                                    .thaw = fake_thaw,
                                    .list = fake_list,
                                    .describe = fake_describe,
@@ -192,6 +201,7 @@ fake_source_init(fake_source *f, const fake_table tables[], unsigned table_count
                        .tables = tables,
                        .table_count = table_count,
                        .splits_per_table = 1,
+                       .row_bytes = 4096,
                        .identity = "fake:1:1",
                        .position = "0/1000",
                        .break_code = FIRN_E_POSTGRES_UNAVAILABLE};

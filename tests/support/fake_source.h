@@ -20,6 +20,7 @@ typedef struct fake_source {
     const fake_table *tables;
     unsigned          table_count;
     unsigned          splits_per_table;
+    uint64_t          row_bytes; /* how large a table is said to be */
     const char       *identity, *position;
     const char       *snapshot; /* that is alive */
     /* The n-th batch of the whole life breaks the connection (1-based; 0: never), `break_count` times in a row. */
