@@ -20,8 +20,8 @@
 #define STATUS_INTERVAL_MS_MIN 100
 #define BACKOFF_MS 250
 #define BACKOFF_MS_MAX 15000
-/* A walsender whose client died needs a moment to see it. */
-#define IN_USE_MS_MAX 10000
+/* A walsender whose client died needs a moment to see it; one that was cut off, its own time limit. */
+#define IN_USE_MS_MAX 3000
 #define XLOG_HEADER_SIZE 25
 #define KEEPALIVE_SIZE 18
 
@@ -183,7 +183,7 @@ open_again(postgres_feed *feed, uint64_t limit_ms, task_cancel *also, firn_error
         firn_status status = open_link(feed, also, err);
         if (!status) return FIRN_OK;
         uint64_t passed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
-        bool     is_in_use = err->code == FIRN_E_POSTGRES_SLOT_IN_USE && passed_ms < IN_USE_MS_MAX;
+        bool     is_in_use = err->code == FIRN_E_POSTGRES_SLOT_IN_USE && passed_ms < (limit_ms ? limit_ms : IN_USE_MS_MAX);
         if (!is_in_use && (status != FIRN_UNAVAILABLE || passed_ms >= limit_ms)) return status;
         if (!task_retry_again(&retry, status, feed->finished, NULL)) return status;
         firn_error_reset(err);

@@ -7,7 +7,7 @@
  * position=LSN, acknowledged=LSN, identity=TEXT, format=text|binary, streaming=off, memory=BYTES, queue=BYTES, spill=FOLDER,
  * table=NAME (must be published; repeated), ack=1 (acknowledge each commit and idle point), trust=1, silence=MS, reconnect=MS,
  * pause=COUNT,MS (after so many items do nothing for so long), heartbeat=MS, password=TEXT,
- * values=raw (default) | decoded (rows by the decoder; holes are errors) | count (no items; counts and CPU at the end),
+ * values=raw (default) | decoded (new rows by the decoder; those with holes are left out) | count (no items; counts and CPU at the end),
  * policy=error|null|clamp|round|text, numeric=string
  */
 #include <inttypes.h>
@@ -175,7 +175,8 @@ print_decoded(change_stream *stream, const change *c)
     shape     *s = shape_of(stream, c->relation);
     firn_error err = {0};
     batch      b;
-    if (!c->new.bytes.data) return;
+    if (!c->new.bytes.data || c->new.has_unchanged) return;
+    printf("%s\t", c->relation->name);
     if (row_decoder_append(s->decoder, &c->new, &err)) die(&err);
     if (row_decoder_take(s->decoder, &b, &err)) die(&err);
     print_batch(&b);
