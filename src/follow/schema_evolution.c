@@ -3,14 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "follow/missing_value.h"
-
-/* What the property says of a field. */
-typedef struct known_place {
-    int32_t field_id, place;
-    bool    required;
-} known_place;
 
 typedef struct plan {
     const table_metadata *table;
@@ -19,7 +12,7 @@ typedef struct plan {
     schema_policy         policy;
     firn_arena           *arena;
     unsigned              known_count;
-    known_place          *known;
+    column_place         *known;
     int                  *column_of; /* per field of the lake: the described column, -1: dropped */
     int                  *field_of;  /* the other way round, -1: added */
     unsigned              change_count, change_capacity;
@@ -58,61 +51,15 @@ schema_evolution_done(schema_evolution *evolution)
 
 /* ---- places ---- */
 
-static const char *
-add_place(firn_arena *arena, const char *before, int32_t field_id, const column_origin *origin, bool required)
-{
-    return firn_arena_printf(arena, "%s%s%d:%d%s", before, *before ? "," : "", (int) field_id, (int) origin->place,
-                             required ? "!" : "");
-}
-
-const char *
-schema_evolution_places(const table_schema *schema, const column_origin origins[], firn_arena *arena)
-{
-    const char *text = "";
-
-    for (unsigned i = 0; i < schema->field_count && text; i++)
-        text = add_place(arena, text, schema->fields[i].id, &origins[i], schema->fields[i].required);
-    return text;
-}
-
-/* "12:3!" → a known place; what is not of that form is left out: then the name decides. */
-static bool
-parse_place(firn_slice item, known_place *ret_place)
-{
-    const uint8_t *colon = memchr(item.data, ':', item.size);
-    int64_t        id, place;
-
-    if (!colon) return false;
-    ret_place->required = item.data[item.size - 1] == '!';
-    firn_slice left = firn_slice_of(item.data, (size_t) (colon - item.data));
-    firn_slice right = firn_slice_of(colon + 1, item.size - left.size - 1 - (ret_place->required ? 1 : 0));
-    if (!text_parse_i64(left, &id) || !text_parse_i64(right, &place)) return false;
-    if (id <= 0 || id > INT32_MAX || place <= 0 || place > INT32_MAX) return false;
-    ret_place->field_id = (int32_t) id;
-    ret_place->place = (int32_t) place;
-    return true;
-}
-
 static firn_status
 read_places(plan *p, firn_error *err)
 {
     const char *text = table_metadata_property(p->table, COLUMN_PLACES_PROPERTY);
-    size_t      count = 1;
 
-    if (!text) return FIRN_OK;
-    for (const char *at = text; *at; at++) count += *at == ',';
-    p->known = firn_arena_array(p->arena, count, sizeof *p->known);
-    if (!p->known) return firn_fail_memory(err, "a table's columns");
-    while (*text) {
-        size_t size = strcspn(text, ",");
-
-        if (size && parse_place(firn_slice_of(text, size), &p->known[p->known_count])) p->known_count++;
-        text += size + (text[size] == ',');
-    }
-    return FIRN_OK;
+    return text ? column_places_read(text, p->arena, &p->known, &p->known_count, err) : FIRN_OK;
 }
 
-static const known_place *
+static const column_place *
 place_of_field(const plan *p, int32_t field_id)
 {
     for (unsigned i = 0; i < p->known_count; i++) {
@@ -127,7 +74,7 @@ static int
 match_by_place(const plan *p, int32_t place)
 {
     for (unsigned f = 0; place && f < p->lake->field_count; f++) {
-        const known_place *known = place_of_field(p, p->lake->fields[f].id);
+        const column_place *known = place_of_field(p, p->lake->fields[f].id);
 
         if (known && known->place == place) return (int) f;
     }
@@ -234,7 +181,7 @@ compare_type(plan *p, schema_field *field, const schema_field *wanted, firn_erro
 static firn_status
 compare_nullability(plan *p, schema_field *field, const schema_field *wanted, firn_error *err)
 {
-    const known_place *known = place_of_field(p, field->id);
+    const column_place *known = place_of_field(p, field->id);
     bool               was_required = known ? known->required : field->required;
     schema_change      change = {.kind = SCHEMA_CHANGE_NULLABILITY,
                                  .column = wanted->name,
@@ -490,8 +437,9 @@ new_places(const plan *p, schema_evolution *out, firn_error *err)
 
     for (unsigned i = 0; i < p->field_count && text; i++) {
         if (p->places_of[i] < 0) continue;
-        text = add_place(p->arena, text, p->fields[i].id, &p->origins[p->places_of[i]],
-                         p->described->fields[p->places_of[i]].required);
+        const column_place place = {p->fields[i].id, p->origins[p->places_of[i]].place,
+                                    p->described->fields[p->places_of[i]].required};
+        text = column_places_add(p->arena, text, &place);
     }
     if (!text) return firn_fail_memory(err, "a table's columns");
     if (!same_text(old, text)) out->places = text;

@@ -1,9 +1,8 @@
 /*
  * What the new shape of a source table makes of its table in the lake. Pure.
  *
- * Match:   columns are matched by their place in the source (pg_attribute.attnum), which a rename does not change; the
- *          places of the lake's fields are in the table's property COLUMN_PLACES_PROPERTY, "field id:place" separated by
- *          commas, with a '!' behind those that are NOT NULL in the source. Without it, by name.
+ * Match:   columns are matched by their place in the source, which a rename does not change; those of the lake's fields are
+ *          in the table's property COLUMN_PLACES_PROPERTY (column_places.h). Without it, by name.
  * Applied: what Iceberg can say of the rows that are there (spec, "Schema Evolution"): a column more that is null in old
  *          rows (or has one value there: format version 3), a column less, another name, int → long, float → double,
  *          a decimal with more digits, a column that may be null, another comment, another key of required columns
@@ -16,9 +15,7 @@
 #define FIRN_FOLLOW_SCHEMA_EVOLUTION_H
 
 #include "iceberg/table_metadata.h"
-#include "source/source.h"
-
-#define COLUMN_PLACES_PROPERTY "firn.column-places"
+#include "source/column_places.h"
 
 typedef enum schema_policy { SCHEMA_APPLY, SCHEMA_ADDITIVE, SCHEMA_STOP } schema_policy;
 
@@ -64,9 +61,6 @@ FIRN_MUST_USE firn_status schema_evolution_plan(const table_metadata *table, con
                                                 const column_origin origins[], schema_policy policy, firn_arena *arena,
                                                 schema_evolution *ret_evolution, firn_error *err);
 void                      schema_evolution_done(schema_evolution *evolution);
-
-/* The property's text for a table that is made with these columns; NULL without memory. */
-const char *schema_evolution_places(const table_schema *schema, const column_origin origins[], firn_arena *arena);
 
 /* "add_column", …; "applied", …: as in _schema_changes. */
 const char *schema_change_kind_name(schema_change_kind kind);

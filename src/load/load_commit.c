@@ -4,6 +4,7 @@
 #include "base/crash_point.h"
 #include "catalog/commit.h"
 #include "load/load_retry.h"
+#include "source/column_places.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,6 +44,24 @@ load_commit_unchanged(const load_layout *layout, load_table_result *result, firn
     return load_commit_keep_names(result, table_metadata_schema(base), err);
 }
 
+/* Which column of the source each field is; without it a rename looks like another column. */
+static firn_status
+add_places(const load_layout *layout, firn_arena *arena, table_change *change, table_property *property, firn_error *err)
+{
+    static const char *const names[] = {COLUMN_PLACES_PROPERTY};
+    const column_origin     *origins = layout->description ? layout->description->origins : NULL;
+
+    if (origins) {
+        *property = (table_property){COLUMN_PLACES_PROPERTY, column_places_of(layout->schema, origins, arena)};
+        if (!property->value) return firn_fail_memory(err, "a table's columns");
+        change->property_count++;
+    } else if (layout->base && table_metadata_property(layout->base, COLUMN_PLACES_PROPERTY)) {
+        change->removed_properties = names;
+        change->removed_property_count = 1;
+    }
+    return FIRN_OK;
+}
+
 static firn_status
 offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
 {
@@ -52,7 +71,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     char                                  coerced[24], checksum[ROW_CHECKSUM_TEXT_MAX];
     const char    *origin = firn_arena_printf(&arena, "%s.%s", ctx->settings->schema_name, layout->ident.name);
-    table_property properties[8], summary[5];
+    table_property properties[9], summary[5];
     unsigned       property_count = 0, summary_count = 0;
     bool           replace = c->with_rows && layout->base && table_metadata_current_snapshot(layout->base);
     table_change   change = {.commit_id = c->commit_id,
@@ -89,6 +108,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     }
     change.property_count = property_count;
     change.summary_count = summary_count;
+    FIRN_TRY(add_places(layout, &arena, &change, &properties[property_count], err));
     return catalog_commit_change(ctx->lake, &layout->ident, layout->base, &change, ctx->cancel, ret_metadata, err);
 }
 

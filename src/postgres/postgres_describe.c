@@ -118,6 +118,7 @@ typedef struct description_draft {
     copy_field            *fields;
     const char           **expressions, **orderable;
     int                   *places;
+    column_origin         *origins;
     bool                  *can_be_key;
     postgres_table        *table;
     unsigned               key_count;
@@ -227,6 +228,11 @@ add_column(description_draft *d, const PGresult *rows, int row, unsigned *index,
     if (!d->orderable[i]) return firn_fail_memory(err, "a column");
     d->can_be_key[i] = mapping.can_be_key;
     d->places[i] = (int) postgres_cell_i64(rows, row, 7);
+    d->origins[i] = (column_origin){.place = d->places[i], .has_default = postgres_cell_true(rows, row, 8)};
+    if (postgres_cell(rows, row, 9)) {
+        d->origins[i].missing_value = firn_arena_strdup(d->arena, postgres_cell(rows, row, 9));
+        if (!d->origins[i].missing_value) return firn_fail_memory(err, "a column's default");
+    }
     if (mapping.is_cast && !d->table->cast_column) d->table->cast_column = name;
     /* Generated columns can be selected but not named in COPY; a rewritten one is an expression. */
     if (postgres_cell_true(rows, row, 6) || mapping.is_cast) d->table->plain_columns = false;
@@ -244,6 +250,11 @@ add_array_item(firn_buffer *array, const char *text, firn_error *err)
     }
     return firn_buffer_add_byte(array, '"', err);
 }
+
+/* Whether old rows may have got a value when the column came, and which, where it is the same one in all of them. */
+#define COLUMN_DEFAULTS                                                                   \
+    "coalesce(a.atthasdef OR a.attidentity <> '', false),"                                \
+    " CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END"
 
 static firn_status
 query_relation_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
@@ -267,7 +278,7 @@ query_relation_columns(description_draft *d, PGresult **ret_rows, firn_error *er
                           "SELECT x.name, x.type, x.typmod, coalesce(a.attndims, 0),"
                           " coalesce(a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid"
                           " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)), false),"
-                          " col_description(a.attrelid, a.attnum), false, coalesce(a.attnum, 0)"
+                          " col_description(a.attrelid, a.attnum), false, coalesce(a.attnum, 0), " COLUMN_DEFAULTS
                           " FROM unnest($2::text[], $3::oid[], $4::int[]) WITH ORDINALITY AS x(name, type, typmod, place)"
                           " LEFT JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attname = x.name AND a.attnum > 0"
                           " AND NOT a.attisdropped ORDER BY x.place",
@@ -282,11 +293,11 @@ query_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
                           ? "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims,"
                             " a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid"
                             " AND k.contype = 'n' AND NOT k.convalidated AND a.attnum = ANY (k.conkey)),"
-                            " col_description(a.attrelid, a.attnum), a.attgenerated <> '', a.attnum"
+                            " col_description(a.attrelid, a.attnum), a.attgenerated <> '', a.attnum, " COLUMN_DEFAULTS
                             " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
                             " ORDER BY a.attnum"
                           : "SELECT a.attname, a.atttypid, a.atttypmod, a.attndims, a.attnotnull,"
-                            " col_description(a.attrelid, a.attnum), false, a.attnum"
+                            " col_description(a.attrelid, a.attnum), false, a.attnum, a.atthasdef, NULL"
                             " FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
                             " ORDER BY a.attnum";
     if (d->relation) return query_relation_columns(d, ret_rows, err);
@@ -304,8 +315,9 @@ read_columns(description_draft *d, firn_error *err)
     d->expressions = firn_arena_array(d->arena, count, sizeof *d->expressions);
     d->orderable = firn_arena_array(d->arena, count, sizeof *d->orderable);
     d->places = firn_arena_array(d->arena, count, sizeof *d->places);
+    d->origins = firn_arena_array(d->arena, count, sizeof *d->origins);
     d->can_be_key = firn_arena_array(d->arena, count, sizeof *d->can_be_key);
-    if (count && (!d->columns || !d->fields || !d->expressions || !d->orderable || !d->places || !d->can_be_key))
+    if (count && (!d->origins || !d->columns || !d->fields || !d->expressions || !d->orderable || !d->places || !d->can_be_key))
         return firn_fail_memory(err, "the columns");
     d->table->plain_columns = true;
     for (int i = 0; i < (int) count; i++) FIRN_TRY(add_column(d, rows, i, &d->column_count, err));
@@ -554,6 +566,7 @@ describe(description_draft *d, const source_table *table, source_description **r
         .table = table,
         .schema = FIRN_STEAL(schema),
         .key_origin = d->key_origin,
+        .origins = d->origins,
         .detail = d->table,
     };
     *ret_description = description;

@@ -88,6 +88,7 @@ typedef struct source_description {
     const source_table *table;
     table_schema       *schema; /* ids assigned, identifier fields set; referenced */
     key_origin          key_origin;
+    const column_origin *origins; /* of the columns; NULL: nothing is known */
     const void         *detail; /* the implementation's: decoders, SELECT list */
 } source_description;
 

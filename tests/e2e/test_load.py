@@ -248,3 +248,11 @@ def test_one_point_in_time(project, new_database):
     read = [set(read_pyiceberg(project.lake, "bronze.n", table)["id"].to_pylist()) for table in ("a", "b")]
     assert read[0] == read[1] and len(read[0]) >= 60000
     assert max(read[0]) < place
+
+
+def test_columns_keep_their_place_in_the_source(shop):
+    """What tells a rename from another column later on."""
+    shop.server.sql("ALTER TABLE orders DROP COLUMN customer; ALTER TABLE orders ADD COLUMN place int NOT NULL DEFAULT 7", shop.database)
+    shop.load("shop")
+    properties = shop.lake.metadata("bronze.shop", "orders")["properties"]
+    assert properties["firn.column-places"] == "1:1!,2:3,3:4,4:5!"
