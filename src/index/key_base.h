@@ -30,11 +30,12 @@ typedef struct key_base {
     bool           copies;
 } key_base;
 
-/* FIRN_NOT_FOUND where it is missing; FIRN_CORRUPT (INDEX_DAMAGED) where it is not a whole base file. */
-FIRN_MUST_USE firn_status key_base_open(const char *path, key_base *ret_base, firn_error *err);
+/* FIRN_NOT_FOUND where it is missing; FIRN_CORRUPT (INDEX_DAMAGED) where it is not a whole base file. `ours`: this process
+ * has just written it, so that the checksum of all of it is passed over. */
+FIRN_MUST_USE firn_status key_base_open(const char *path, bool ours, key_base *ret_base, firn_error *err);
 void                      key_base_close(key_base *base);
 /* The same on bytes that lie in memory, which are borrowed. */
-FIRN_MUST_USE bool        key_base_parse(firn_slice bytes, key_base *ret_base);
+FIRN_MUST_USE bool        key_base_parse(firn_slice bytes, bool ours, key_base *ret_base);
 
 static inline key_hash
 key_base_key(const key_base *base, uint64_t index)

@@ -75,7 +75,8 @@ look_through(const char *folder, bool removes, unsigned keep, found_numbers *ret
         uint64_t    number;
 
         if (kind[0] == 'l' && !text_starts_with(item->d_name, "log-")) continue;
-        if (!text_parse_u64(firn_slice_text(item->d_name + strlen(kind) + 1), &number) || number > UINT32_MAX - 1) continue;
+        if (!text_parse_u64(firn_slice_text(item->d_name + strlen(kind) + 1), &number)) continue;
+        if (number >= UINT32_MAX) continue;
         if (removes && number != keep) status = remove_named(folder, kind, (unsigned) number, err);
         if (kind[0] == 'l') continue;
         if (!ret_found->any || number > ret_found->highest) ret_found->highest = (unsigned) number;
@@ -198,14 +199,14 @@ open_log(key_index *index, firn_error *err)
 }
 
 static firn_status
-open_base(key_index *index, firn_error *err)
+open_base(key_index *index, bool ours, firn_error *err)
 {
     FIRN_AUTO(firn_freep) char *name = name_of(index->folder, "base", index->number);
     firn_reader in;
     bool        valid;
 
     if (!name) return firn_fail_memory(err, "the key index");
-    FIRN_TRY(key_base_open(name, &index->base, err));
+    FIRN_TRY(key_base_open(name, ours, &index->base, err));
     in = firn_reader_of(index->base.extra);
     if (index->base.copies != index->copies || !index_state_read(&in, &index->state)) return fail_damaged(index, err);
     FIRN_TRY(file_registry_read(index->files, &in, &valid, err));
@@ -222,7 +223,7 @@ key_index_open(const key_index_settings *settings, key_index **ret_index, firn_e
     FIRN_TRY(look_through(index->folder, false, 0, &found, err));
     if (!found.any) return firn_fail(err, FIRN_E_INDEX_MISSING, "there is no key index in '%s'", index->folder);
     index->number = found.highest;
-    FIRN_TRY(open_base(index, err));
+    FIRN_TRY(open_base(index, false, err));
     FIRN_TRY(open_log(index, err));
     // Of before the last base was written, where its writer died before it tidied up.
     FIRN_TRY(look_through(index->folder, true, index->number, &found, err));
@@ -346,6 +347,7 @@ merge(key_index *index, key_sorter *sorter, firn_error *err)
     key_change      change;
     bool            more;
     uint64_t        at = 0;
+    uint32_t        live = UINT32_MAX; // the file of the entry before, which is there
 
     if (!name) return firn_fail_memory(err, "the key index");
     FIRN_TRY(key_base_writer_open(name, base->count + key_sorter_added(sorter), &base->seed, index->copies, &w, err));
@@ -360,9 +362,11 @@ merge(key_index *index, key_sorter *sorter, firn_error *err)
             continue;
         }
         // Keys of files that are gone stay away: compaction has written them elsewhere.
-        if (has_row(index, key_base_place(base, at)))
-            FIRN_TRY(key_base_writer_add(w, key, key_base_place(base, at), err));
-        at++;
+        uint64_t place = key_base_place(base, at++);
+
+        if (key_place_file(place) != live && !has_row(index, place)) continue;
+        live = key_place_file(place);
+        FIRN_TRY(key_base_writer_add(w, key, place, err));
     }
     firn_buffer_init(&extra, KEY_BASE_EXTRA_MAX);
     FIRN_TRY(index_state_add(&index->state, &extra, err));
@@ -385,7 +389,7 @@ switch_base(key_index *index, firn_error *err)
     index->log = NULL;
     key_delta_reset(&index->delta);
     index->number++;
-    FIRN_TRY(open_base(index, err));
+    FIRN_TRY(open_base(index, true, err));
     FIRN_TRY(open_log(index, err));
     return look_through(index->folder, true, index->number, &unused, err);
 }
@@ -429,12 +433,15 @@ write_base(key_index *index, const key_change changes[], size_t count, firn_erro
 
 /* ---- changing ---- */
 
-/* Keys that may be in the delta: a third of the memory is what is free in its slots, and it doubles. */
+/* Keys that may be in the delta: its slots are a power of two, and full to two thirds. */
 static size_t
 delta_count_max(const key_index *index)
 {
-    size_t by_memory = index->memory_bytes_max / sizeof(key_delta_slot) / 3;
+    size_t slots = 2048, by_memory;
     size_t by_base = (size_t) index->base.count / 4;
+
+    while (2 * slots * sizeof(key_delta_slot) <= index->memory_bytes_max) slots *= 2;
+    by_memory = slots / 3 * 2 - 1;
 
     if (by_base < DELTA_COUNT_MIN) by_base = DELTA_COUNT_MIN;
     return by_base < by_memory ? by_base : by_memory;
@@ -501,7 +508,8 @@ key_index_apply(key_index *index, const key_index_window *window, firn_error *er
         FIRN_TRY(number_copies(index, window->changes, window->change_count, numbered, err));
         changes = numbered;
     }
-    if (apply_changes(index, window, changes, err)) return firn_while(err, "changing the key index in '%s'", index->folder);
+    if (apply_changes(index, window, changes, err))
+        return firn_while(err, "changing the key index in '%s'", index->folder);
     index->failed = false;
     return FIRN_OK;
 }

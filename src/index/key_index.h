@@ -6,11 +6,12 @@
  * Stands for: one snapshot of a table (key_index_state), never a mixture. A window is in it whole or not at all, whatever
  *             happens: killed, the index is as before or as after; after a power cut, as of some window, or
  *             recognised as damaged (then: index_rebuild.h)
- * Cost:       21 bytes a key, and those of the log: a quarter of that, 48 MB at most. With 50 million keys a look-up
- *             takes some 0.2 µs and a change 0.4 µs of CPU, the writing of bases included (docs/decisions/0003)
+ * Cost:       20.3 bytes a key, and those of the log: half of that, with the default memory 56 MB at most. With 50
+ *             million keys a look-up takes 0.2 µs and a change 0.8 µs of CPU, the writing of bases included
+ *             (docs/decisions/0003-key-index.md, bench/bench_key_index.c). Writing one takes a second of the window
  * Copies:     a table without a key has rows as often as it has them: the keys of a row's copies are {high, low + 0},
  *             {high, low + 1}, …; the last one is the first to go. The low half has 31 bits then.
- * Memory:     memory_bytes_max for the delta, and the same for a moment when a base is written; the base is mapped
+ * Memory:     memory_bytes_max for the delta, and the same again while a base is written; the base is mapped
  * Threads:    one thread
  */
 #ifndef FIRN_INDEX_KEY_INDEX_H

@@ -9,8 +9,10 @@
 
 #define RUNS_MAX 4096
 #define CHANGES_MIN 4096
-#define DIGIT_BITS 11 /* of the first pass: what is equal in them is sorted by insertion or again */
-#define DIGITS (1u << DIGIT_BITS)
+#define KEY_BITS 96
+#define DIGIT_BITS 11      /* of a pass over many; what is equal in them is sorted by insertion or again */
+#define DIGIT_BITS_SMALL 5 /* of a pass over few, for which counting 2^11 digits is not worth it */
+#define MANY 4096
 #define INSERTION_MAX 32
 
 /* Changes of one sorted run that are still to come. */
@@ -91,32 +93,35 @@ sort_by_insertion(key_change changes[], size_t count)
 }
 
 static unsigned
-digit_of(key_hash key, unsigned shift)
+digit_of(key_hash key, unsigned shift, unsigned mask)
 {
     uint64_t bits = shift >= 32 ? key.high >> (shift - 32) : key.high << (32 - shift) | key.low >> shift;
 
-    return (unsigned) bits & (DIGITS - 1);
+    return (unsigned) bits & mask;
 }
 
-/* Stable, by the digits from `shift` down: of 96 bits, the highest first. */
+/* Stable, by the lowest `bits` bits of the keys, the highest digit first. */
 static void
-sort_changes(key_change changes[], key_change scratch[], size_t count, unsigned shift)
+sort_changes(key_change changes[], key_change scratch[], size_t count, unsigned bits)
 {
-    uint32_t starts[DIGITS + 1] = {0};
+    uint32_t starts[(1u << DIGIT_BITS) + 1];
+    unsigned digit_bits = count >= MANY ? DIGIT_BITS : DIGIT_BITS_SMALL;
+    unsigned shift = bits > digit_bits ? bits - digit_bits : 0, mask = (1u << digit_bits) - 1;
 
     if (count <= INSERTION_MAX) {
         sort_by_insertion(changes, count);
         return;
     }
-    for (size_t i = 0; i < count; i++) starts[digit_of(changes[i].key, shift) + 1]++;
-    for (unsigned d = 0; d < DIGITS; d++) starts[d + 1] += starts[d];
-    for (size_t i = 0; i < count; i++) scratch[starts[digit_of(changes[i].key, shift)]++] = changes[i];
+    memset(starts, 0, (mask + 2) * sizeof *starts);
+    for (size_t i = 0; i < count; i++) starts[digit_of(changes[i].key, shift, mask) + 1]++;
+    for (unsigned d = 0; d <= mask; d++) starts[d + 1] += starts[d];
+    for (size_t i = 0; i < count; i++) scratch[starts[digit_of(changes[i].key, shift, mask)]++] = changes[i];
     memcpy(changes, scratch, count * sizeof *changes);
     if (shift == 0) return;
     for (size_t begin = 0; begin < count;) {
-        size_t end = starts[digit_of(changes[begin].key, shift)];
+        size_t end = starts[digit_of(changes[begin].key, shift, mask)]; // its start has moved to its end
 
-        sort_changes(changes + begin, scratch, end - begin, shift > DIGIT_BITS ? shift - DIGIT_BITS : 0);
+        sort_changes(changes + begin, scratch, end - begin, shift);
         begin = end;
     }
 }
@@ -127,7 +132,7 @@ sort_run(key_sorter *s)
 {
     size_t kept = 0;
 
-    sort_changes(s->changes, s->scratch, s->count, 96 - DIGIT_BITS);
+    sort_changes(s->changes, s->scratch, s->count, KEY_BITS);
     if (s->copies) return;
     for (size_t i = 0; i < s->count; i++) {
         if (i + 1 < s->count && key_hash_equal(s->changes[i].key, s->changes[i + 1].key)) continue;
