@@ -45,21 +45,18 @@ load_commit_unchanged(const load_layout *layout, load_table_result *result, firn
 }
 
 /* Which column of the source each field is; without it a rename looks like another column. */
-static firn_status
-add_places(const load_layout *layout, firn_arena *arena, table_change *change, table_property *property, firn_error *err)
+static void
+add_places(const load_layout *layout, table_change *change, table_property *property)
 {
     static const char *const names[] = {COLUMN_PLACES_PROPERTY};
-    const column_origin     *origins = layout->description ? layout->description->origins : NULL;
 
-    if (origins) {
-        *property = (table_property){COLUMN_PLACES_PROPERTY, column_places_of(layout->schema, origins, arena)};
-        if (!property->value) return firn_fail_memory(err, "a table's columns");
+    if (layout->places) {
+        *property = (table_property){COLUMN_PLACES_PROPERTY, layout->places};
         change->property_count++;
     } else if (layout->base && table_metadata_property(layout->base, COLUMN_PLACES_PROPERTY)) {
         change->removed_properties = names;
         change->removed_property_count = 1;
     }
-    return FIRN_OK;
 }
 
 static firn_status
@@ -108,7 +105,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     }
     change.property_count = property_count;
     change.summary_count = summary_count;
-    FIRN_TRY(add_places(layout, &arena, &change, &properties[property_count], err));
+    add_places(layout, &change, &properties[property_count]);
     return catalog_commit_change(ctx->lake, &layout->ident, layout->base, &change, ctx->cancel, ret_metadata, err);
 }
 

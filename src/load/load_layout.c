@@ -1,6 +1,7 @@
 #include "load/load_layout.h"
 
 #include "load/load_schema.h"
+#include "source/column_places.h"
 
 load_layout
 load_layout_begin(const load_settings *settings, const char *table_name)
@@ -98,5 +99,8 @@ load_layout_describe(load_layout *layout, const load_context *ctx, const source_
     source *src = ctx->src;
 
     FIRN_TRY(src->ops->describe(src, table, &layout->config->rules, &layout->arena, &layout->description, err));
-    return plan_layout(layout, src, err);
+    FIRN_TRY(plan_layout(layout, src, err));
+    if (!layout->description->origins) return FIRN_OK;
+    layout->places = column_places_of(layout->schema, layout->description->origins, &layout->arena);
+    return layout->places ? FIRN_OK : firn_fail_memory(err, "a table's columns");
 }

@@ -14,6 +14,7 @@ typedef struct load_layout {
     table_metadata          *base; /* NULL: a new table */
     source_description      *description;
     table_schema            *schema; /* as it will be in the lake */
+    const char              *places; /* of its columns in the source (column_places.h); NULL: not known */
     bool                     schema_changes;
     partition_spec           spec;
     sort_order               order;

@@ -69,6 +69,7 @@ put_splits(plan_work *w, const load_layout *layout, const source_table *table, c
                                                   .base = split_base_of(layout->base),
                                                   .data_location = load_data_location(&arena, layout->location),
                                                   .schema = layout->schema,
+                                                  .places = layout->places,
                                                   .count = count ? count : 1};
 
     if (!line.data_location) return firn_fail_memory(err, "a location");

@@ -154,6 +154,7 @@ split_line_write_task(const split_line *line, jwriter *w)
     jwrite_member_text(w, "data_location", line->data_location);
     jwrite_key(w, "schema");
     schema_to_json(line->schema, w);
+    jwrite_member_text(w, "places", line->places);
     jwrite_member_i64(w, "split", line->index);
     jwrite_member_i64(w, "of", line->count);
 }
@@ -308,6 +309,7 @@ take_names(const line_parse *p, const jvalue *root, split_line *line)
     FIRN_TRY(take_text(p, root, "schema_name", NAME_BYTES_MAX, &line->schema_name));
     FIRN_TRY(take_text(p, root, "table", NAME_BYTES_MAX, &line->table));
     FIRN_TRY(take_optional(p, root, "comment", &line->comment));
+    FIRN_TRY(take_optional(p, root, "places", &line->places));
     FIRN_TRY(take_text(p, root, "settings", 16, &line->settings));
     FIRN_TRY(take_text(p, root, "data_location", NAME_BYTES_MAX, &line->data_location));
     FIRN_TRY(take_small(p, root, "identity", line->point.identity, sizeof line->point.identity));
