@@ -76,6 +76,15 @@ static const command_info commands[] = {
      {"firn schema-changes --source shop", "firn schema-changes --source shop --since 7d --kind drop_column --format json"},
      {"all, oldest first", "dropped columns of the last week, as one JSON document"},
      true, cmd_schema_changes_run},
+    {"scan", NULL, COMMAND_SET_SCAN, "NAMESPACE.TABLE", 1, 1, "print a table's rows",
+     "Reads an Iceberg table of the catalog, whoever wrote it: format versions 1 to 3, changed schemas and partitions, "
+     "deleted rows of all kinds. Levels of the namespace are separated by dots; a name that has dots itself may stand in "
+     "double quotes. Conditions are pushed down to partitions, files, row groups and pages. Values are exact: decimals "
+     "with all their digits, times in ISO 8601, binary as hexadecimal digits. In CSV a null is empty and an empty text "
+     "is \"\". Needs the catalog only, no source.",
+     {"firn scan bronze.shop.orders --limit 10", "firn scan bronze.shop.orders --where \"id >= 10 AND note IS NULL\" --format csv"},
+     {"the first rows", "some rows, as CSV"},
+     false, cmd_scan_run},
     {"connector", NULL, COMMAND_SET_CONNECTOR, "", 0, 0, "write the configuration of the Debezium connector",
      "Writes the JSON that Kafka Connect takes for Debezium's PostgreSQL connector. It names the slot and the "
      "publication of firn, takes no snapshot of its own, and holds the password as a reference, never in clear.",

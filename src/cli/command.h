@@ -53,6 +53,7 @@ FIRN_MUST_USE firn_status cmd_commit_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_maintain_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_status_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_schema_changes_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_scan_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_connector_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_config_show_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_config_schema_run(session *s, firn_error *err);

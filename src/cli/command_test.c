@@ -149,7 +149,9 @@ help_shows_each_option_once_and_fits(void **state FIRN_UNUSED)
             if (!option_get(id)->name) continue;
             snprintf(head, sizeof head, "\n  --%s", option_get(id)->name);
             bool shown = strstr((const char *) full.data, head) != NULL;
-            assert_int_equal(shown, option_help_shows(option_get(id), command));
+            /* another option may have the name for other commands */
+            const option_info *named = option_find(option_get(id)->name, (unsigned) command->set);
+            assert_int_equal(shown, option_help_shows(named ? named : option_get(id), command));
         }
         for (size_t i = 0; i < FIRN_COUNT(command->examples); i++) {
             assert_non_null(strstr((const char *) full.data, command->examples[i]));

@@ -78,7 +78,7 @@ def test_help_of_each_command(project, command):
 
 
 def test_commands_of_later_are_not_listed(project):
-    for command in ("follow", "validate", "scan"):
+    for command in ("follow", "validate"):
         assert not re.search(rf"^  {command}\b", project.run("help").stdout, re.M)
         refused(project.run(command), 64, f"there is no command '{command}'")
 
