@@ -52,6 +52,32 @@ def arrow(frame, path):
             writer.write_table(table)
 
 
+def equality_delete(spark, request):
+    """Adds an equality delete file to a table, which no SQL of Spark does: rows of ints and texts by column name."""
+    jvm = spark._jvm
+    table = jvm.org.apache.iceberg.hadoop.HadoopTables(spark._jsc.hadoopConfiguration()).load(request["path"])
+    schema = table.schema().select(request["columns"])
+    ids = spark._sc._gateway.new_array(jvm.int, len(request["columns"]))
+    for index, name in enumerate(request["columns"]):
+        ids[index] = schema.findField(name).fieldId()
+    factory = jvm.org.apache.iceberg.data.GenericAppenderFactory(table.schema(), table.spec(), ids, schema, None)
+    location = f"{table.location()}/data/{jvm.java.util.UUID.randomUUID().toString()}-deletes.parquet"
+    empty = jvm.org.apache.iceberg.encryption.EncryptionKeyMetadata.EMPTY
+    out = jvm.org.apache.iceberg.encryption.EncryptedFiles.encryptedOutput(table.io().newOutputFile(location), empty)
+    partition = None
+    if request["partition"] is not None:
+        partition = jvm.org.apache.iceberg.data.GenericRecord.create(table.spec().partitionType())
+        partition.set(0, request["partition"])
+    writer = factory.newEqDeleteWriter(out, jvm.org.apache.iceberg.FileFormat.PARQUET, partition)
+    for row in request["rows"]:
+        record = jvm.org.apache.iceberg.data.GenericRecord.create(schema)
+        for name, value in zip(request["columns"], row):
+            record.setField(name, value)
+        writer.write(record)
+    writer.close()
+    table.newRowDelta().addDeletes(writer.toDeleteFile()).commit()
+
+
 def answer(spark, request):
     action = request["action"]
     if action == "catalog":
@@ -63,6 +89,8 @@ def answer(spark, request):
         return {name: kind for name, kind in frame.dtypes}
     if action == "sql":
         return [[None if value is None else str(value) for value in row] for row in spark.sql(request["sql"]).collect()]
+    if action == "equality_delete":
+        return equality_delete(spark, request)
     raise ValueError(action)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 import expected
 from firn import Project
-from judges import assert_equal, iceberg_type, read_pyiceberg
+from judges import assert_equal, differences, iceberg_type, read_pyiceberg
+import scanned
 from servers.process import scratch_folder
 
 TABLES = [
@@ -105,6 +106,32 @@ def test_spark_with_iceberg_1_10_0_on_version_3(v3, spark_new, name):
 @pytest.mark.parametrize("name", TABLES)
 def test_pyiceberg_on_version_3(v3, name):
     assert_equal(v3.expected(name), read_pyiceberg(v3.lake, v3.namespace, name), "PyIceberg on version 3")
+
+
+def read_firn(loaded, name, form):
+    quoted = name.replace('"', '""')
+    path = loaded.project.folder / f"scanned.{form}"
+    with open(path, "wb") as out:  # not through a pipe of texts, which would change the ends of lines
+        loaded.project.run("scan", f'{loaded.namespace}."{quoted}"', "--format", form, stdout=out).expect()
+    text = path.read_bytes().decode()
+    path.unlink()
+    return getattr(scanned, f"{form}_rows")(text, loaded.expected(name).columns)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_firn_scan(v2, name):
+    for form in ("json", "csv"):
+        assert not differences(v2.expected(name), read_firn(v2, name, form)), form
+
+
+def test_firn_scan_finds_names_with_dots_without_quotes(v2):
+    assert v2.project.run("scan", f"{v2.namespace}.dotted.name", "--count").expect().out == \
+        f"{len(v2.expected('dotted.name').rows)}\n"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_firn_scan_on_version_3(v3, name):
+    assert not differences(v3.expected(name), read_firn(v3, name, "json"))
 
 
 @pytest.mark.parametrize("name", TABLES)
