@@ -1,11 +1,13 @@
 #include <string.h>
 
 #include "base/calendar.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/connect.h"
 #include "cli/session.h"
 #include "cli/table_print.h"
 #include "codec/json_writer.h"
+#include "load/load_commit.h"
 #include "state/status_table.h"
 
 static const char *
@@ -59,13 +61,39 @@ show_table(session *s, const status_rows *rows, firn_error *err)
     return table_print_write(&table, &s->result, err);
 }
 
+typedef struct lake_namespace {
+    catalog           *lake; /* borrowed, as the levels */
+    const char *const *levels;
+    unsigned           level_count;
+} lake_namespace;
+
+/* That of the table's current snapshot; NULL where there is none. A table that cannot be read hides no other's status. */
+static const char *
+rows_checksum(session *s, const lake_namespace *place, const char *table_name)
+{
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+    table_ident ident = {.namespace_levels = place->levels, .level_count = place->level_count, .name = table_name};
+    firn_error  err = {0};
+    firn_status status = place->lake->ops->load(place->lake, &ident, &table, &err);
+
+    if (status == FIRN_NOT_FOUND) return NULL;
+    if (status != FIRN_OK) {
+        log_warning("the checksum of '%s' is not shown: %s", table_name, err.cause);
+        return NULL;
+    }
+    const snapshot *current = table_metadata_current_snapshot(table);
+    const char     *checksum = current ? snapshot_summary(current, SUMMARY_ROWS_CHECKSUM) : NULL;
+    return checksum ? firn_arena_strdup(&s->arena, checksum) : NULL;
+}
+
 static void
-write_row(session *s, jwriter *w, const status_row *row)
+write_row(session *s, jwriter *w, const lake_namespace *place, const status_row *row)
 {
     jwrite_object(w);
     jwrite_member_text(w, "table_name", row->table_name);
     jwrite_member_text(w, "load_status", row->load_status);
     jwrite_member_i64(w, "record_count", row->record_count);
+    jwrite_member_text(w, "rows_checksum", rows_checksum(s, place, row->table_name));
     jwrite_key(w, "primary_keys");
     jwrite_array(w);
     for (unsigned i = 0; i < row->primary_key_count; i++) {
@@ -86,7 +114,7 @@ write_row(session *s, jwriter *w, const status_row *row)
 }
 
 static firn_status
-show_json(session *s, const status_rows *rows, firn_error *err)
+show_json(session *s, const lake_namespace *place, const status_rows *rows, firn_error *err)
 {
     jwriter w;
 
@@ -97,7 +125,7 @@ show_json(session *s, const status_rows *rows, firn_error *err)
     jwrite_key(&w, "tables");
     jwrite_array(&w);
     for (unsigned i = 0; i < rows->count; i++) {
-        if (is_wanted(s, rows->rows[i].table_name)) write_row(s, &w, &rows->rows[i]);
+        if (is_wanted(s, rows->rows[i].table_name)) write_row(s, &w, place, &rows->rows[i]);
     }
     jwrite_array_end(&w);
     jwrite_object_end(&w);
@@ -129,6 +157,9 @@ cmd_status_run(session *s, firn_error *err)
         return err->status;
     }
     FIRN_TRY(status);
-    if (strcmp(settings_text(&s->values, OPTION_FORMAT), "json") == 0) return show_json(s, &rows, err);
+    if (strcmp(settings_text(&s->values, OPTION_FORMAT), "json") == 0) {
+        const lake_namespace place = {.lake = lake.lake, .levels = levels, .level_count = level_count};
+        return show_json(s, &place, &rows, err);
+    }
     return show_table(s, &rows, err);
 }

@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SUMMARY_ROWS_CHECKSUM "firn.rows-checksum"
-
 firn_status
 load_commit_keep_names(load_table_result *result, const table_schema *schema, firn_error *err)
 {

@@ -8,6 +8,8 @@
 #include "load/load_layout.h"
 #include "write/roll_writer.h"
 
+#define SUMMARY_ROWS_CHECKSUM "firn.rows-checksum" /* of the snapshot that a load writes */
+
 typedef struct load_commit {
     const load_context   *ctx;
     const load_layout    *layout;  /* base, schema, settings */

@@ -1,6 +1,7 @@
 """What commands print as JSON about a real database is what docs/output.schema.json says."""
 import json
 import pathlib
+import shutil
 
 import jsonschema
 import pytest
@@ -51,3 +52,26 @@ def test_load_lines_record_and_status(shop):
     assert {table["table"]: table["status"] for table in record["tables"]} == {"a": "failed", "b": "completed"}
     status = valid(shop.run("status", "--source", "shop", "--format", "json").expect(0).json, "status")
     assert {table["table_name"]: table["load_status"] for table in status["tables"]} == {"a": "failed", "b": "completed"}
+
+
+def test_status_gives_the_checksum_of_the_current_snapshot(shop):
+    shop.connection.execute("DELETE FROM a WHERE n = 'NaN'")
+
+    def checksums():
+        document = valid(shop.run("status", "--source", "shop", "--format", "json").expect(0).json, "status")
+        return {table["table_name"]: table["rows_checksum"] for table in document["tables"]}
+
+    shop.load("shop")
+    first = checksums()
+    of_run = {table["table"]: table["rows_checksum"] for table in shop.run_json()["tables"]}
+    assert first == of_run and all(first.values())
+
+    # The same rows in another order, and one row that is another.
+    shop.connection.execute("DELETE FROM a; INSERT INTO a SELECT g, g FROM generate_series(1000, 1, -1) g")
+    shop.connection.execute("INSERT INTO b VALUES ('x')")
+    shop.load("shop", "--no-resume")
+    assert checksums()["a"] == first["a"] and checksums()["b"] != first["b"]
+
+    # A table that is gone hides nothing of the others.
+    shutil.rmtree(shop.warehouse / "bronze" / "shop" / "b")
+    assert checksums() == {"a": first["a"], "b": None}
