@@ -1,4 +1,5 @@
 """Killed at any moment and started again, the lake equals the source."""
+import contextlib
 import random
 import signal
 import time
@@ -6,6 +7,8 @@ import time
 import pytest
 
 import expected
+from conftest import connect
+from firn import LOADER
 from judges import assert_equal, read_pyiceberg
 
 TABLES = """
@@ -16,6 +19,13 @@ INSERT INTO b SELECT g, repeat(md5(g::text), 5) FROM generate_series(1, 40000) g
 INSERT INTO c SELECT g, md5(g::text) FROM generate_series(1, 1000) g;
 INSERT INTO k SELECT md5((g % 100)::text) FROM generate_series(1, 5000) g;
 """
+
+
+def wait_until(condition, what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
 
 
 def assert_all_equal(project, connection):
@@ -41,16 +51,55 @@ def test_killed_in_the_middle_and_run_again(project, new_database, seed):
     assert_all_equal(project, connection)
 
 
-def test_interrupted_by_a_signal(project, new_database):
-    name, connection = new_database(TABLES + "INSERT INTO a SELECT g, repeat(md5(g::text), 10) FROM generate_series(80001, 400000) g")
-    project.source("n", name, "public", bulk_load={"parallel_workers": 1})
-    process = project.start("load", "--source", "n")
-    time.sleep(0.4)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, f"{process.returncode}\n{err}"
-    assert "FIRN-9003" in err or "stopped" in err
-    assert project.run_json()
+@contextlib.contextmanager
+def reading_and_waiting(project, new_database):
+    """A load that has rows of three tables in its hands and waits for a lock on the fourth."""
+    name, connection = new_database(TABLES)
+    project.source("n", name, "public", bulk_load={"parallel_workers": 4})
+    with connect(project.server, name) as blocker:
+        blocker.execute("BEGIN; LOCK TABLE public.k")
+        process = project.start("load", "--source", "n")
+        try:
+            wait_until(lambda: waiting(connection), "the load does not wait for the lock")
+            yield process, connection
+        finally:
+            process.kill()
+            process.communicate(timeout=30)
+
+
+def waiting(connection):
+    """Backends of firn that wait for a lock: such a one does not see that its client has gone."""
+    return connection.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s AND datname = current_database() "
+                              "AND wait_event_type = 'Lock'", (LOADER,)).fetchall()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_load(project, new_database, number):
+    with reading_and_waiting(project, new_database) as (process, connection):
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+        assert process.returncode == 130, f"{process.returncode}\n{err}"
+        assert "FIRN-9003" in err
+        wait_until(lambda: not waiting(connection), "the server still works for a load that is gone", seconds=5)
+    record = project.run_json()
+    assert record["exit_code"] == 130
+    assert {table["status"] for table in record["tables"]} <= {"completed", "pending"}
+
+    project.load("n")
+
+    assert_all_equal(project, connection)
+
+
+def test_a_second_signal_stops_a_load_at_once(project, new_database):
+    with reading_and_waiting(project, new_database) as (process, connection):
+        # Both are there before it can do anything about the first.
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=10)
+        assert process.returncode == 130, f"{process.returncode}\n{err}"
+        assert "stopped at once" in err
 
     project.load("n")
 
