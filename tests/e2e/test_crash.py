@@ -84,6 +84,8 @@ def test_a_signal_stops_a_load(project, new_database, number):
     record = project.run_json()
     assert record["exit_code"] == 130
     assert {table["status"] for table in record["tables"]} <= {"completed", "pending"}
+    # This was no crash: nobody holds its snapshot, and it has removed its files itself.
+    assert [path.name for path in (project.folder / "checkpoints" / "firn_n").iterdir()] == ["lock"]
 
     project.load("n")
 
