@@ -21,6 +21,8 @@ typedef struct partition_slot {
     size_t          open_index;       /* its place among the writer's open ones */
     size_t          memory_bytes;     /* of the open file, at its last add */
     uint64_t        file_bytes_known; /* of the open file, at its last add */
+    uint64_t        file_rows;        /* of the open file, by roll_writer_add */
+    unsigned        file;             /* the open file's number */
     uint32_t       *rows;             /* indexes of the batch at hand */
     size_t          row_count, row_capacity;
 } partition_slot;
@@ -37,7 +39,9 @@ struct roll_writer {
     data_file_list       files;
     uint64_t             closed_bytes;
     unsigned             file_number;
-    bool                 finished;
+    unsigned            *numbers; /* of `files`, less 1; as many as that has room for */
+    roll_place          *places;  /* of the batch at hand; NULL: nobody asks */
+    bool                 finished, is_placed;
 };
 
 void
@@ -112,6 +116,7 @@ roll_writer_free(roll_writer *w)
     firn_buffer_done(&w->key);
     firn_buffer_done(&w->value);
     data_file_list_done(&w->files);
+    firn_free(w->numbers);
     schema_unref(w->settings.schema);
     firn_arena_done(&w->arena);
     firn_free(w);
@@ -148,7 +153,8 @@ slot_open_file(roll_writer *w, partition_slot *slot, firn_error *err)
     FIRN_TRY(s->files->ops->open_sink(s->files, slot->path, &sink, err));
     if (parquet_writer_open(s->schema, &s->options, sink, &slot->writer, err))
         return firn_while(err, "opening '%s'", slot->path);
-    slot->file_bytes_known = 0;
+    slot->file_bytes_known = slot->file_rows = 0;
+    slot->file = w->file_number - 1;
     slot->memory_bytes = 0;
     slot->open_index = w->open_count;
     w->open[w->open_count++] = slot;
@@ -165,6 +171,9 @@ files_add(roll_writer *w, const partition_slot *slot, const parquet_file_info *i
     data_file       file;
 
     FIRN_TRY(list_reserve(list, 1, err));
+    unsigned *numbers = firn_realloc(w->numbers, list->capacity * sizeof *numbers);
+    if (!numbers) return firn_fail_memory(err, "a list of data files");
+    w->numbers = numbers;
     FIRN_TRY(metrics_of_parquet(info, w->settings.schema, slot->path, arena, &file, err));
     if (!values) return firn_fail_memory(err, "a data file's facts");
     for (unsigned i = 0; i < field_count; i++) {
@@ -178,6 +187,7 @@ files_add(roll_writer *w, const partition_slot *slot, const parquet_file_info *i
     file.partition_count = field_count;
     file.partition = values;
     if (w->settings.sort_order_id > 0) file.sort_order_id = w->settings.sort_order_id;
+    w->numbers[list->count] = slot->file;
     list->files[list->count++] = file;
     return FIRN_OK;
 }
@@ -231,10 +241,14 @@ slot_grew(roll_writer *w, partition_slot *slot, firn_error *err)
     return slot->file_bytes_known >= w->settings.target_file_size_bytes ? slot_close_file(w, slot, err) : FIRN_OK;
 }
 
+/* `indexes`: the rows' numbers in the batch at hand; NULL: all of it. */
 static firn_status
-slot_add(roll_writer *w, partition_slot *slot, const struct ArrowArray *rows, firn_error *err)
+slot_add(roll_writer *w, partition_slot *slot, const struct ArrowArray *rows, const uint32_t indexes[], firn_error *err)
 {
     if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
+    for (int64_t i = 0; w->places && i < rows->length; i++)
+        w->places[indexes ? indexes[i] : i] = (roll_place){slot->file, slot->file_rows + (uint64_t) i};
+    slot->file_rows += (uint64_t) rows->length;
     if (parquet_writer_add(slot->writer, rows, err)) return firn_while(err, "writing '%s'", slot->path);
     return slot_grew(w, slot, err);
 }
@@ -351,10 +365,10 @@ add_partitioned(roll_writer *w, const struct ArrowArray *rows, firn_error *err)
         slot = w->slots[i];
         if (!slot->row_count) continue;
         if (slot->row_count == (size_t) rows->length) {
-            FIRN_TRY(slot_add(w, slot, rows, err));
+            FIRN_TRY(slot_add(w, slot, rows, NULL, err));
         } else {
             FIRN_TRY(batch_take(w->settings.schema, rows, slot->rows, slot->row_count, &part, err));
-            firn_status status = slot_add(w, slot, &part, err);
+            firn_status status = slot_add(w, slot, &part, slot->rows, err);
             part.release(&part);
             if (status) return status;
         }
@@ -373,7 +387,17 @@ roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err)
         partition_slot *slot;
         FIRN_TRY(slot_new(w, firn_slice_of("", 0), &slot, err));
     }
-    return slot_add(w, w->slots[0], rows, err);
+    return slot_add(w, w->slots[0], rows, NULL, err);
+}
+
+firn_status
+roll_writer_add_placed(roll_writer *w, const struct ArrowArray *rows, roll_place places[], firn_error *err)
+{
+    w->places = places;
+    w->is_placed = true;
+    firn_status status = roll_writer_add(w, rows, err);
+    w->places = NULL;
+    return status;
 }
 
 /* ---- files taken over ---- */
@@ -449,10 +473,29 @@ roll_writer_closed(const roll_writer *w)
     return &w->files;
 }
 
+/* From the order of their ends to that of their beginnings: every number has its file by now. */
+static void
+sort_files(roll_writer *w)
+{
+    for (unsigned i = 0; i < w->files.count; i++) {
+        while (w->numbers[i] != i) {
+            unsigned  to = w->numbers[i];
+            data_file file = w->files.files[to];
+
+            assert(to < w->files.count);
+            w->files.files[to] = w->files.files[i];
+            w->files.files[i] = file;
+            w->numbers[i] = w->numbers[to];
+            w->numbers[to] = to;
+        }
+    }
+}
+
 firn_status
 roll_writer_finish(roll_writer *w, data_file_list *ret_files, firn_error *err)
 {
     FIRN_TRY(roll_writer_roll(w, err));
+    if (w->is_placed) sort_files(w);
     *ret_files = w->files;
     w->files = (data_file_list){0};
     w->finished = true;

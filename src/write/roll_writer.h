@@ -50,6 +50,14 @@ FIRN_MUST_USE firn_status roll_writer_new(const roll_writer_settings *settings, 
                                           firn_error *err);
 /* `rows`: a struct array with the schema's columns; borrowed. */
 FIRN_MUST_USE firn_status roll_writer_add(roll_writer *w, const struct ArrowArray *rows, firn_error *err);
+/* The same, and where each row went: the file's place in the list of finish, the row's in the file. Not for a writer that
+ * also takes over files. */
+typedef struct roll_place {
+    unsigned file;
+    uint64_t row;
+} roll_place;
+FIRN_MUST_USE firn_status roll_writer_add_placed(roll_writer *w, const struct ArrowArray *rows, roll_place places[],
+                                                 firn_error *err);
 /* A file whose row groups are taken over as they are (parquet_writer_copy). */
 typedef struct roll_copy {
     const struct parquet_file *file;
@@ -68,7 +76,7 @@ FIRN_MUST_USE firn_status roll_writer_roll(roll_writer *w, firn_error *err);
 uint64_t roll_writer_file_bytes(const roll_writer *w);
 /* The files that are closed so far, in the order of their closing; valid until the next call. */
 const data_file_list *roll_writer_closed(const roll_writer *w);
-/* Rolls and hands over the files. */
+/* Rolls and hands over the files; placed ones in the order of their beginnings. */
 FIRN_MUST_USE firn_status roll_writer_finish(roll_writer *w, data_file_list *ret_files, firn_error *err);
 void roll_writer_free(roll_writer *w);
 FIRN_DEFINE_FREEP(roll_writer, roll_writer_free)
