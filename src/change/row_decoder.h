@@ -2,8 +2,9 @@
  * Interface: tuples of one relation → batches, with the values, policies and errors of a load.
  *
  * Columns: those of the description, one batch column each
- * Errors:  as in the load, naming table, column and key. TUPLE_UNCHANGED is an error here: the caller fills such holes
- *          before (the framing makes that a splice of bytes).
+ * Errors:  as in the load, naming table, column and key
+ * Holes:   TUPLE_UNCHANGED becomes a null, also in a required column, where tuple->has_unchanged says so: the caller puts
+ *          the value there. Else it is an error.
  * Threads: one decoder, one thread
  */
 #ifndef FIRN_CHANGE_ROW_DECODER_H

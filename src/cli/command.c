@@ -32,6 +32,14 @@ static const command_info commands[] = {
      {"firn load --source shop", "firn load --source shop --table-filter 'order%' --dry-run"},
      {"all tables", "what would be done for some"},
      true, cmd_load_run},
+    {"follow", "cdc_kafka_to_iceberg", COMMAND_SET_FOLLOW, "", 0, 0, "keep loaded tables equal to their source",
+     "Reads the changes of the source's tables from the replication slot that `firn load` has made, and applies each exactly "
+     "once: one Iceberg commit per table and interval, with rows, deletes and position together. Goes on until a signal, "
+     "or until it has caught up; killed at any moment and started again, it goes on from the lake's positions. Tables that "
+     "cannot be followed any further are stopped, and the others go on.",
+     {"firn follow --source shop", "firn follow --source shop --until-caught-up"},
+     {"until Ctrl-C", "what has happened so far, then end"},
+     true, cmd_follow_run},
     {"plan", NULL, COMMAND_SET_PLAN, "", 0, 0, "cut a load into splits, for workers elsewhere",
      "Takes the snapshot, and prints a JSON line for each split of the tables that are not loaded yet, to be given to "
      "`firn load-split` on any machine. Then it stays and holds the snapshot: with --hold FILE until FILE is removed; "

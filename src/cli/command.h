@@ -47,6 +47,7 @@ FIRN_MUST_USE firn_status cmd_init_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_check_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_hold_snapshot_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_follow_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_plan_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_split_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_commit_run(session *s, firn_error *err);

@@ -112,7 +112,7 @@ connect_creates_slot(const session *s)
 }
 
 firn_status
-connect_source(session *s, source **ret_source, firn_error *err)
+connect_postgres_settings(session *s, postgres_settings *ret_settings, firn_error *err)
 {
     const settings   *v = &s->values;
     const char       *type = settings_text(v, OPTION_DATABASE_TYPE), *name = settings_text(v, OPTION_SOURCE);
@@ -141,8 +141,19 @@ connect_source(session *s, source **ret_source, firn_error *err)
     p.sslkey = settings_text(v, OPTION_SSLKEY);
     source_slot_name(name, slot);
     source_publication_name(name, publication);
-    p.slot_name = slot;
-    p.publication_name = publication;
+    p.slot_name = firn_arena_strdup(&s->arena, slot);
+    p.publication_name = firn_arena_strdup(&s->arena, publication);
+    if (!p.slot_name || !p.publication_name) return firn_fail_memory(err, "the source's settings");
+    *ret_settings = p;
+    return FIRN_OK;
+}
+
+firn_status
+connect_source(session *s, source **ret_source, firn_error *err)
+{
+    postgres_settings p = {0};
+
+    FIRN_TRY(connect_postgres_settings(s, &p, err));
     /* A slot holds the server's WAL until somebody reads it. */
     p.create_slot = connect_creates_slot(s);
     return postgres_source_new(&p, s->cancel, ret_source, err);

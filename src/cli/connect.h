@@ -30,6 +30,8 @@ connect_source_freep(source **slot)
     if (*slot) (*slot)->ops->free(*slot);
     *slot = NULL;
 }
+/* The server, with the names of slot and publication; texts live in the session's arena. */
+FIRN_MUST_USE firn_status connect_postgres_settings(session *s, postgres_settings *ret_settings, firn_error *err);
 /* The job's settings, from the values and the source's entry; texts live in the session's arena. */
 FIRN_MUST_USE firn_status connect_load_settings(session *s, const yaml_node *entry, load_settings *ret_settings,
                                                 firn_error *err);

@@ -44,6 +44,7 @@ static const char sources_text[] =
     "      #from: postgres                  # kafka | postgres\n"
     "      #kafka_cluster: primary\n"
     "      #commit_interval: 10s\n"
+    "      #schema_changes: apply        # apply | additive | stop\n"
     "      #batch_size: 0                   # most messages in one commit; 0: no such limit\n"
     "    # key columns where the database's own key is missing or not the one to use\n"
     "    primary_keys:\n"

@@ -437,8 +437,11 @@ new_places(const plan *p, schema_evolution *out, firn_error *err)
 
     for (unsigned i = 0; i < p->field_count && text; i++) {
         if (p->places_of[i] < 0) continue;
-        const column_place place = {p->fields[i].id, p->origins[p->places_of[i]].place,
-                                    p->described->fields[p->places_of[i]].required};
+        const column_place *known = place_of_field(p, p->fields[i].id);
+        column_place        place = {p->fields[i].id, p->origins[p->places_of[i]].place,
+                                     p->described->fields[p->places_of[i]].required};
+        /* The source has it under another name by now, and will tell: what is known of it must not be forgotten. */
+        if (!place.place && known) place = *known;
         text = column_places_add(p->arena, text, &place);
     }
     if (!text) return firn_fail_memory(err, "a table's columns");

@@ -90,6 +90,20 @@ read_identity(postgres_connection *replication, replication_state *state, firn_e
     return FIRN_OK;
 }
 
+/* What is written and not flushed yet (synchronous_commit: off) counts as there for who wants to catch up. */
+static firn_status
+read_written(postgres_connection *catalog, replication_state *state, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+    FIRN_TRY(postgres_query(catalog,
+                            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
+                            NULL, 0, "asking how far the log is written", &row, err));
+    if (PQntuples(row) != 1 || !change_position_parse(PQgetvalue(row, 0, 0), &state->written_position) ||
+        state->written_position < state->end_position)
+        state->written_position = state->end_position;
+    return FIRN_OK;
+}
+
 static firn_status
 check_end(const postgres_feed_settings *settings, const replication_state *state, firn_error *err)
 {
@@ -243,6 +257,7 @@ replication_check(const postgres_feed_settings *settings, postgres_connection *c
     FIRN_TRY(check_identity(settings, replication, ret_state, err));
     FIRN_TRY(check_end(settings, ret_state, err));
     FIRN_TRY(replication_slot_look(catalog, settings->server->slot_name, &slot, err));
+    FIRN_TRY(read_written(catalog, ret_state, err));
     FIRN_TRY(check_slot(settings, &slot, err));
     FIRN_TRY(read_details(settings, catalog, ret_state, err));
     FIRN_TRY(check_confirmed(settings, ret_state, err));

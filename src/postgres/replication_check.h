@@ -13,6 +13,7 @@
 typedef struct replication_state {
     change_identity identity;
     uint64_t        end_position; /* of its WAL */
+    uint64_t        written_position; /* the same, with what is not flushed yet */
     uint64_t        confirmed_position, restart_position;
     bool            two_phase;        /* the slot was made so */
     bool            native_types;     /* every published column has a binary form that firn reads */

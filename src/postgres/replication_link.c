@@ -116,7 +116,7 @@ replication_link_open(replication_link *link, const postgres_feed_settings *sett
     firn_buffer_init(&sql, STATEMENT_SIZE_MAX);
     FIRN_TRY(add_start(&sql, settings, link->connection->server_version, position, ret_state, link->is_binary, err));
     FIRN_TRY(start(link, (const char *) sql.data, err));
-    link->server_position = ret_state->end_position;
+    link->server_position = ret_state->written_position;
     return FIRN_OK;
 }
 

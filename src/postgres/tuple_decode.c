@@ -18,6 +18,7 @@ typedef struct tuple_decoder {
     copy_column    **places; /* per column of the relation; NULL: passed over */
     size_t           row_capacity;
     firn_buffer      scratch; /* binary form of a text */
+    bool             has_unchanged; /* the row at hand is said to have holes */
 } tuple_decoder;
 
 static void
@@ -170,6 +171,7 @@ add_value(tuple_decoder *d, copy_column *column, size_t index, tuple_value_kind 
     case TUPLE_TEXT:
         return add_text_value(d, column, index, value, err);
     case TUPLE_UNCHANGED:
+        if (d->has_unchanged) return copy_column_add_null(column, index, err);
         break;
     }
     return firn_fail(err, FIRN_E_BUG, "column '%s' of '%s' is to be decoded without its value", column->field->name,
@@ -287,6 +289,7 @@ tuple_decoder_append(row_decoder *decoder, const change_tuple *tuple, firn_error
         return firn_fail(err, FIRN_E_BUG, "a row of '%s' has %u columns where %u are decoded", d->row.layout->qualified_name,
                          tuple->column_count, d->relation->column_count);
     if (FIRN_UNLIKELY(d->base.row_count == d->row_capacity)) FIRN_TRY(make_room(d, err));
+    d->has_unchanged = tuple->has_unchanged;
     if (FIRN_UNLIKELY(add_row(d, tuple, err))) return fail_row(d, tuple, coerced_before, err);
     d->base.row_count++;
     d->base.size_bytes += tuple->bytes.size;

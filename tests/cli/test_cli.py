@@ -64,7 +64,7 @@ def refused(done, code, *parts):
 def test_firn_alone_prints_the_short_help_to_stderr(project):
     done = project.run()
     assert done.returncode == 64 and done.stdout == "" and "Usage: firn" in done.stderr
-    assert len(done.stderr.splitlines()) <= 30
+    assert len(done.stderr.splitlines()) <= 36
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -78,7 +78,7 @@ def test_help_of_each_command(project, command):
 
 
 def test_commands_of_later_are_not_listed(project):
-    for command in ("follow", "validate"):
+    for command in ("validate",):
         assert not re.search(rf"^  {command}\b", project.run("help").stdout, re.M)
         refused(project.run(command), 64, f"there is no command '{command}'")
 

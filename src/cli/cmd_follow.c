@@ -1,0 +1,127 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cli/connect_feed.h"
+#include "cli/run_record.h"
+#include "cli/session.h"
+#include "cli/source_lock.h"
+
+/* ---- what happens, as log lines ---- */
+
+static void
+emit(void *state, const follow_event *event)
+{
+    (void) state;
+    if (event->kind == FOLLOW_EVENT_COMMITTED) {
+        const log_field fields[] = {{"table", event->table, 0},
+                                    {"changes", NULL, (int64_t) event->change_count},
+                                    {"rows", NULL, (int64_t) event->row_count},
+                                    {"deleted_rows", NULL, (int64_t) event->delete_count},
+                                    {"files", NULL, event->file_count},
+                                    {"snapshot_id", NULL, event->snapshot_id},
+                                    {"elapsed_ms", NULL, (int64_t) event->elapsed_ms},
+                                    {"position", event->position, 0}};
+        log_line(LOG_INFO, fields, FIRN_COUNT(fields), "committed");
+        return;
+    }
+    log_level       level = event->kind == FOLLOW_EVENT_TABLE_STOPPED ? LOG_ERROR
+                            : event->kind == FOLLOW_EVENT_WARNING     ? LOG_WARNING
+                                                                      : LOG_INFO;
+    const log_field fields[] = {{"table", event->table, 0}};
+    const char     *message = event->message ? event->message : "is not followed any more";
+
+    log_line(level, fields, event->table ? 1 : 0, "%s%s%s%s%s", message, event->error ? ": " : "",
+             event->error ? event->error->cause : "", event->error && event->error->hint[0] ? "; " : "",
+             event->error ? event->error->hint : "");
+}
+
+/* ---- the end ---- */
+
+static void
+write_record(jwriter *w, const void *state)
+{
+    const follow_result *result = state;
+
+    jwrite_member_text(w, "position", result->position[0] ? result->position : NULL);
+    jwrite_member_bool(w, "caught_up", result->caught_up);
+    jwrite_member_i64(w, "changes", (int64_t) result->change_count);
+    jwrite_member_i64(w, "transactions", (int64_t) result->transaction_count);
+    jwrite_member_i64(w, "commits", (int64_t) result->commit_count);
+    jwrite_member_i64(w, "received_bytes", (int64_t) result->received_bytes);
+    jwrite_key(w, "tables");
+    jwrite_array(w);
+    for (unsigned i = 0; i < result->table_count; i++) {
+        const follow_table_result *table = &result->tables[i];
+
+        jwrite_object(w);
+        jwrite_member_text(w, "table", table->name);
+        jwrite_member_text(w, "status", table->is_stopped ? "stopped" : "following");
+        jwrite_member_text(w, "reason", table->reason);
+        jwrite_member_text(w, "position", table->position);
+        jwrite_member_i64(w, "changes", (int64_t) table->change_count);
+        jwrite_member_i64(w, "rows", (int64_t) table->row_count);
+        jwrite_member_i64(w, "deleted_rows", (int64_t) table->delete_count);
+        jwrite_member_i64(w, "commits", (int64_t) table->commit_count);
+        jwrite_object_end(w);
+    }
+    jwrite_array_end(w);
+}
+
+/* The line of fixed form that ends a run. */
+static firn_status
+summarize(session *s, const follow_result *result, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer changes = {0};
+    char time[32];
+
+    firn_buffer_init(&changes, 64);
+    FIRN_TRY(text_add_grouped(&changes, result->change_count, err));
+    text_format_duration(result->elapsed_ms, time);
+    s->last_line = firn_arena_printf(&s->arena, "firn follow: %u tables, %u stopped; %.*s changes in %" PRIu64 " commits, %s%s%s",
+                                     result->table_count, result->stopped_count, (int) changes.size,
+                                     (const char *) changes.data, result->commit_count, time,
+                                     result->position[0] ? "; position " : "", result->position);
+    return s->last_line ? FIRN_OK : firn_fail_memory(err, "the summary");
+}
+
+/* ---- the job ---- */
+
+static firn_status
+run(session *s, const yaml_node *entry, follow_result *result, firn_error *err)
+{
+    FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
+    FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
+    load_settings   load = {0};
+    follow_settings settings = {0};
+    feed_connection connection = {0};
+    follow_events   events = {.emit = emit};
+
+    FIRN_TRY(connect_load_settings(s, entry, &load, err));
+    FIRN_TRY(connect_follow_settings(s, &load, &settings, err));
+    FIRN_TRY(connect_feed(s, &settings, &connection, err));
+    FIRN_TRY(connect_lake(s, &lake, err));
+    FIRN_TRY(source_lock_take(s, "firn follow", &lock, err));
+    FIRN_TRY(session_catch_signals(s, err));
+    follow_feed feed = connect_feed_of(&connection);
+    return follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err);
+}
+
+firn_status
+cmd_follow_run(session *s, firn_error *err)
+{
+    FIRN_AUTO(follow_result_done) follow_result result = {0};
+    const yaml_node                            *entry = NULL;
+    const char                                 *log_path;
+    firn_error                                  record_error = {0};
+
+    FIRN_TRY(session_open_source(s, true, &entry, err));
+    FIRN_TRY(session_path(s, "logs/cdc_consumer.log", &log_path, err));
+    FIRN_TRY(report_open_log(s->out, log_path, err));
+    firn_status status = run(s, entry, &result, err);
+    if (run_record_write_job(s, write_record, &result, err, &record_error) != FIRN_OK)
+        log_warning("the record of this run could not be written: %s", record_error.cause);
+    firn_error_reset(&record_error);
+    if (summarize(s, &result, &record_error) != FIRN_OK) log_warning("%s", record_error.cause);
+    return status;
+}

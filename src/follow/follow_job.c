@@ -1,0 +1,313 @@
+#include "follow/follow_job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "catalog/commit.h"
+#include "follow/follow_loop.h"
+#include "storage/location.h"
+
+#define TABLES_MAX 100000u
+
+void
+follow_result_done(follow_result *result)
+{
+    firn_arena_done(&result->arena);
+    *result = (follow_result){0};
+}
+
+/* ---- what dead runs left ---- */
+
+/* The commit is in the table: its files belong to it. It was never offered: nobody will ever ask for them. Else they
+ * stay (RELIABILITY: no deleting on an error's path). */
+static firn_status
+settle_commit(void *state, const pending_commit *commit, pending_verdict *ret_verdict, firn_error *err)
+{
+    const follow_context  *ctx = state;
+    const follow_settings *s = ctx->settings;
+    table_ident            ident = {.namespace_levels = s->namespace_levels,
+                                    .level_count = s->namespace_level_count,
+                                    .name = commit->table};
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char *data_location;
+
+    *ret_verdict = PENDING_LEAVE;
+    if (ctx->lake->ops->load(ctx->lake, &ident, &table, err)) {
+        if (err->status != FIRN_NOT_FOUND) return err->status;
+        firn_error_reset(err);
+        return FIRN_OK;
+    }
+    data_location = firn_arena_printf(&arena, "%s/data", table->location);
+    if (!data_location) return firn_fail_memory(err, "a location");
+    if (!location_equal(data_location, commit->data_location)) return FIRN_OK;
+    if (catalog_has_commit(table, commit->commit_id)) *ret_verdict = PENDING_KEEP;
+    else if (!commit->offered)
+        *ret_verdict = PENDING_REMOVE;
+    return FIRN_OK;
+}
+
+static void
+look_after_dead_runs(follow_context *ctx)
+{
+    pending_recovery counts = {0};
+    firn_error       failed = {0};
+    char             message[FIRN_ERROR_TEXT_MAX];
+
+    if (pending_files_recover(ctx->settings->state_folder, ctx->lake->files, settle_commit, ctx, &counts, &failed))
+        follow_tell(ctx, FOLLOW_EVENT_WARNING, NULL, "files of an earlier run that died could not be looked after", &failed);
+    if (!counts.removed_file_count) return;
+    (void) snprintf(message, sizeof message, "removed %zu files that an earlier run left behind when it died",
+                    counts.removed_file_count);
+    follow_tell(ctx, FOLLOW_EVENT_NOTE, NULL, message, NULL);
+}
+
+/* ---- tables ---- */
+
+typedef struct table_list {
+    const follow_context *ctx;
+    firn_arena           *arena;
+    followed_table       *tables;
+    unsigned              count, capacity;
+} table_list;
+
+static firn_status
+add_name(void *state, const char *table_name, firn_error *err)
+{
+    table_list *list = state;
+
+    if (list->count == list->capacity) {
+        unsigned        capacity = list->capacity ? list->capacity * 2 : 64;
+        followed_table *tables = firn_arena_array(list->arena, capacity, sizeof *tables);
+        if (!tables || capacity > TABLES_MAX) return firn_fail_memory(err, "the tables");
+        if (list->count) memcpy(tables, list->tables, list->count * sizeof *tables);
+        list->tables = tables;
+        list->capacity = capacity;
+    }
+    const char *name = firn_arena_strdup(list->arena, table_name);
+    if (!name) return firn_fail_memory(err, "the tables");
+    list->tables[list->count++] = (followed_table){.name = name};
+    return FIRN_OK;
+}
+
+static const follow_table_config *
+config_of(const follow_settings *settings, const char *name)
+{
+    for (unsigned i = 0; i < settings->table_config_count; i++) {
+        if (strcmp(settings->tables[i].name, name) == 0) return &settings->tables[i];
+    }
+    return &settings->defaults;
+}
+
+/* Whether the lake's table has the rows of this source's table of that name. */
+static bool
+is_ours(const follow_settings *settings, const table_metadata *table, const char *name)
+{
+    const char *owner = table_metadata_property(table, PROPERTY_SOURCE_TABLE);
+    size_t      size = strlen(settings->schema_name);
+
+    return owner && table_metadata_property(table, PROPERTY_LOAD_POSITION) &&
+           strncmp(owner, settings->schema_name, size) == 0 && owner[size] == '.' && strcmp(owner + size + 1, name) == 0;
+}
+
+static firn_status
+look_at_tables(table_list *list, firn_error *err)
+{
+    const follow_settings *s = list->ctx->settings;
+    table_ident            place = {.namespace_levels = s->namespace_levels, .level_count = s->namespace_level_count};
+    unsigned               kept = 0;
+    firn_status            status = list->ctx->lake->ops->list(list->ctx->lake, &place, add_name, list, err);
+
+    if (status == FIRN_NOT_FOUND) {
+        firn_error_reset(err);
+        return FIRN_OK;
+    }
+    FIRN_TRY(status);
+    for (unsigned i = 0; i < list->count; i++) {
+        followed_table *table = &list->tables[i];
+
+        table->ident = place;
+        table->ident.name = table->name;
+        table->config = config_of(s, table->name);
+        FIRN_TRY(list->ctx->lake->ops->load(list->ctx->lake, &table->ident, &table->base, err));
+        if (!is_ours(s, table->base, table->name)) {
+            followed_table_done(table);
+            continue;
+        }
+        FIRN_TRY(followed_table_look(table, err));
+        if (kept != i) {
+            list->tables[kept] = *table;
+            *table = (followed_table){0};
+        }
+        kept++;
+    }
+    list->count = kept;
+    return FIRN_OK;
+}
+
+static firn_status
+fail_not_loaded(const follow_settings *s, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_FOLLOW_NOT_LOADED, "nothing of source '%s' is in the lake yet", s->source_name);
+    firn_hint(err, "firn load --source %s; it makes the replication slot that is followed then", s->source_name);
+    firn_state(err, "nothing was changed");
+    return err->status;
+}
+
+/* ---- the start ---- */
+
+/* Up to where every followed table is complete; where the stream begins; whose positions they are. */
+static firn_status
+find_start(follow_loop *loop, firn_error *err)
+{
+    uint64_t lowest = UINT64_MAX;
+
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        uint64_t said;
+        FIRN_TRY(followed_table_consistent(&loop->tables[i], &said, err));
+        if (said > loop->consistent) loop->consistent = said;
+    }
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+        const char     *identity = table_metadata_property(table->base, PROPERTY_SOURCE_IDENTITY);
+
+        if (table->is_stopped) continue;
+        if (table->is_adopted && table->position < loop->consistent) table->position = loop->consistent;
+        if (table->position < lowest) lowest = table->position;
+        if (!loop->identity) loop->identity = identity;
+    }
+    if (lowest == UINT64_MAX) lowest = loop->consistent;
+    loop->start_position = lowest;
+    if (loop->consistent < lowest) loop->consistent = lowest;
+    return FIRN_OK;
+}
+
+/* Tables that were loaded and not followed yet are taken over, before anything of them can be passed over. */
+static firn_status
+adopt_tables(follow_loop *loop, firn_error *err)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+        const char     *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
+        char            position[CHANGE_POSITION_TEXT_MAX];
+        table_property  properties[] = {{PROPERTY_FOLLOWED_LOAD, load},
+                                        {PROPERTY_POSITION, position},
+                                        {PROPERTY_FOLLOW_STATE, "following"}};
+
+        if (table->is_adopted) continue;
+        change_position_format(table->position, position);
+        FIRN_TRY(followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err));
+        table->is_adopted = true;
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+begin(follow_loop *loop, firn_error *err)
+{
+    change_stream_counts counts = {0};
+    char                 message[FIRN_ERROR_TEXT_MAX], position[CHANGE_POSITION_TEXT_MAX];
+    unsigned             stopped = 0;
+
+    FIRN_TRY(find_start(loop, err));
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        stopped += loop->tables[i].is_stopped;
+        if (loop->tables[i].is_stopped)
+            follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, loop->tables[i].name, loop->tables[i].reason, NULL);
+    }
+    FIRN_TRY(follow_loop_open(loop, err));
+    FIRN_TRY(adopt_tables(loop, err));
+    loop->stream->ops->counts(loop->stream, &counts);
+    if (loop->ctx->settings->until_caught_up) loop->target = counts.server_position;
+    change_position_format(loop->start_position, position);
+    (void) snprintf(message, sizeof message, "following %u tables from %s", loop->table_count - stopped, position);
+    follow_tell(loop->ctx, FOLLOW_EVENT_NOTE, NULL, message, NULL);
+    return FIRN_OK;
+}
+
+/* ---- the end ---- */
+
+static firn_status
+fill_result(const follow_loop *loop, follow_result *result, firn_error *err)
+{
+    result->tables = firn_arena_array(&result->arena, loop->table_count + 1, sizeof *result->tables);
+    if (!result->tables) return firn_fail_memory(err, "the result");
+    result->table_count = loop->table_count;
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        const followed_table *table = &loop->tables[i];
+        follow_table_result  *r = &result->tables[i];
+
+        r->name = firn_arena_strdup(&result->arena, table->name);
+        r->reason = table->is_stopped ? firn_arena_strdup(&result->arena, table->reason) : NULL;
+        if (!r->name || (table->is_stopped && !r->reason)) return firn_fail_memory(err, "the result");
+        r->is_stopped = table->is_stopped;
+        r->change_count = table->change_count;
+        r->row_count = table->row_count;
+        r->delete_count = table->delete_count;
+        r->commit_count = table->commit_count;
+        change_position_format(table->position, r->position);
+        result->stopped_count += table->is_stopped;
+    }
+    result->change_count = loop->change_count;
+    result->commit_count = loop->commit_count;
+    result->transaction_count = loop->transaction_count;
+    result->received_bytes = loop->received_bytes;
+    result->caught_up = loop->caught_up;
+    change_position_format(loop->consistent, result->position);
+    return FIRN_OK;
+}
+
+static firn_status
+fail_stopped(const follow_result *result, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_FOLLOW_TABLES_STOPPED, "%u of %u tables are not followed any more", result->stopped_count,
+                     result->table_count);
+    firn_state(err, "the others are complete up to %s", result->position);
+    return err->status;
+}
+
+static firn_status
+run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, follow_result *result, firn_error *err)
+{
+    FIRN_AUTO(follow_loop_done) follow_loop loop = {
+        .ctx = ctx, .feed = feed, .tables = list->tables, .table_count = list->count};
+    firn_error  ignored = {0};
+    firn_status status = begin(&loop, err);
+
+    if (!status) status = follow_loop_run(&loop, err);
+    if (status == FIRN_CANCELLED && task_cancel_requested(ctx->cancel)) {
+        firn_error_reset(err);
+        status = FIRN_OK;
+    }
+    follow_loop_done(&loop);
+    if (fill_result(&loop, result, status ? &ignored : err)) return err->status;
+    if (status) return status;
+    return result->stopped_count ? fail_stopped(result, err) : FIRN_OK;
+}
+
+firn_status
+follow_run(const follow_settings *settings, const follow_feed *feed, catalog *lake, const follow_events *events,
+           task_cancel *cancel, follow_result *ret_result, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(pending_files_freep) pending_files *pending = NULL;
+    follow_context ctx = {.settings = settings, .lake = lake, .events = events, .cancel = cancel};
+    table_list     list = {.ctx = &ctx, .arena = &arena};
+    uint64_t       started_us = firn_clock_monotonic_us();
+    firn_error     ignored = {0};
+
+    *ret_result = (follow_result){0};
+    look_after_dead_runs(&ctx);
+    FIRN_TRY(pending_files_open(settings->state_folder, settings->run_id, &pending, err));
+    ctx.pending = pending;
+    firn_status status = look_at_tables(&list, err);
+    if (!status && !list.count) status = fail_not_loaded(settings, err);
+    if (!status) status = run_with_tables(&ctx, feed, &list, ret_result, err);
+    for (unsigned i = 0; i < list.count; i++) followed_table_done(&list.tables[i]);
+    ret_result->elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
+    if (pending_files_close(pending, status ? &ignored : err) && !status) return err->status;
+    return status;
+}

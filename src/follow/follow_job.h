@@ -1,0 +1,113 @@
+/*
+ * The job that keeps tables in the lake equal to their source: changes from a stream, in windows, one commit per table
+ * and window with rows, deletes and position.
+ *
+ *   stream ─▶ window (changes by table and key) ─▶ per table: rows to data files, old rows to delete files ─▶ commit
+ *          ◀─ acknowledged when every table of the window has committed
+ *
+ * Positions: in the tables' properties, nowhere else (docs/FOLLOW.md):
+ *   firn.position             this table has all transactions that the position contains
+ *   firn.consistent-position  so has every table that is followed; the highest one in the lake counts
+ *   firn.followed-load        the firn.load-position at which following took the table over; another one: loaded anew
+ *   firn.follow-state         "stopped": not followed any more, and why; the others go on
+ * Fencing:  a table whose firn.position somebody else has moved stops the job: another firn follows it
+ * Failures: of a row or a table's shape: this table is stopped, durably, before any other goes on. Of the stream, the
+ *           catalog, the storage: the job ends, and the next run goes on from the positions
+ */
+#ifndef FIRN_FOLLOW_FOLLOW_JOB_H
+#define FIRN_FOLLOW_FOLLOW_JOB_H
+
+#include "catalog/catalog.h"
+#include "change/change_stream.h"
+#include "follow/schema_evolution.h"
+#include "task/task.h"
+#include "write/pending_files.h"
+
+typedef struct follow_table_config {
+    const char *name;
+    table_rules rules;
+} follow_table_config;
+
+typedef struct follow_settings {
+    const char                *source_name, *schema_name;
+    const char *const         *namespace_levels;
+    unsigned                   namespace_level_count;
+    uint64_t                   commit_interval_ms;
+    uint64_t                   batch_changes;  /* most changes in a window, as transactions allow; 0: no such limit */
+    uint64_t                   memory_bytes;   /* of the window at work and what is made of it */
+    bool                       until_caught_up; /* ends at the source's position as the job began */
+    schema_policy              schema_changes;
+    follow_table_config        defaults;
+    const follow_table_config *tables;
+    unsigned                   table_config_count;
+    const char                *correlation_id;
+    const char                *state_folder; /* of this source on this machine: indexes, pending files; is there */
+    const char                *run_id;
+} follow_settings;
+
+/* What the stream is to be opened with. */
+typedef struct follow_start {
+    const char        *identity; /* whose position; NULL: not known */
+    uint64_t           position;     /* every table has what it contains */
+    uint64_t           acknowledged; /* nobody but us has moved the source further than this */
+    const char *const *tables;
+    unsigned           table_count;
+    bool               as_text; /* values as texts, because an earlier stream had to give up binary ones */
+} follow_start;
+
+/* How the job gets its stream: cli/ knows the concrete one. `cancel` ends its waits. */
+typedef struct follow_feed {
+    firn_status (*open)(void *state, const follow_start *start, task_cancel *cancel, change_stream **ret_stream,
+                        firn_error *err);
+    void *state;
+} follow_feed;
+
+typedef enum follow_event_kind {
+    FOLLOW_EVENT_NOTE,
+    FOLLOW_EVENT_WARNING,
+    FOLLOW_EVENT_COMMITTED,     /* a table: rows, deletes, files, position */
+    FOLLOW_EVENT_TABLE_STOPPED, /* error */
+} follow_event_kind;
+
+typedef struct follow_event {
+    follow_event_kind kind;
+    const char       *table, *message; /* NULL: none */
+    const firn_error *error;
+    uint64_t          change_count, row_count, delete_count, elapsed_ms;
+    unsigned          file_count;
+    int64_t           snapshot_id;
+    const char       *position;
+} follow_event;
+
+typedef struct follow_events {
+    void (*emit)(void *state, const follow_event *event); /* any thread */
+    void *state;
+} follow_events;
+
+typedef struct follow_table_result {
+    const char *name;
+    bool        is_stopped;
+    const char *reason; /* why */
+    uint64_t    change_count, row_count, delete_count, commit_count;
+    char        position[CHANGE_POSITION_TEXT_MAX];
+} follow_table_result;
+
+typedef struct follow_result {
+    unsigned             table_count, stopped_count;
+    follow_table_result *tables;
+    uint64_t             change_count, commit_count, transaction_count, received_bytes;
+    uint64_t             elapsed_ms;
+    char                 position[CHANGE_POSITION_TEXT_MAX]; /* all tables are complete up to here */
+    bool                 caught_up;
+    firn_arena           arena;
+} follow_result;
+void follow_result_done(follow_result *result);
+
+/* Until `cancel` is requested, or the position is reached: FIRN_OK both times. FIRN_FAILED (FOLLOW_TABLES_STOPPED): at
+ * the end some tables were stopped. FIRN_NOT_FOUND (FOLLOW_NOT_LOADED): nothing of the source is in the lake. `events` may be NULL;
+ * `result` is filled as far as it came, also on failure. */
+FIRN_MUST_USE firn_status follow_run(const follow_settings *settings, const follow_feed *feed, catalog *lake,
+                                     const follow_events *events, task_cancel *cancel, follow_result *ret_result,
+                                     firn_error *err);
+
+#endif

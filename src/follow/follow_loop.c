@@ -1,0 +1,417 @@
+#include "follow/follow_loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/hash.h"
+#include "follow/table_apply.h"
+#include "follow/table_evolve.h"
+
+#define WAIT_MS 100u
+#define IN_USE_ATTEMPTS 20u
+#define IN_USE_WAIT_MS 250u
+/* How long a transaction may still come when the job is to end. */
+#define DRAIN_US ((uint64_t) 5000000)
+/* An idle source is told to the lake, and acknowledged, when this much of its log has passed, and not more often. */
+#define IDLE_BYTES ((uint64_t) 1 << 20)
+#define IDLE_US ((uint64_t) 30000000)
+
+/* ---- stream ---- */
+
+static void
+close_stream(follow_loop *loop)
+{
+    change_stream_counts counts;
+
+    if (!loop->stream) return;
+    loop->stream->ops->counts(loop->stream, &counts);
+    loop->received_bytes += counts.received_bytes;
+    /* Decoders are the stream's. */
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table_end_window(&loop->tables[i]);
+        table_shape_free(loop->tables[i].shape);
+        loop->tables[i].shape = NULL;
+    }
+    change_stream_free(loop->stream);
+    loop->stream = NULL;
+}
+
+/* A run that was killed a moment ago may still have the source's ear. */
+static firn_status
+open_surely(follow_loop *loop, const follow_start *start, firn_error *err)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        firn_status status = loop->feed->open(loop->feed->state, start, loop->stream_cancel, &loop->stream, err);
+
+        if (status != FIRN_CONFLICT || attempt == IN_USE_ATTEMPTS) return status;
+        if (task_cancel_wait(loop->ctx->cancel, IN_USE_WAIT_MS)) return status;
+        firn_error_reset(err);
+    }
+}
+
+firn_status
+follow_loop_open(follow_loop *loop, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char **names = firn_arena_array(&arena, loop->table_count + 1, sizeof *names);
+    follow_start start = {.identity = loop->identity,
+                          .position = loop->start_position,
+                          .acknowledged = loop->consistent,
+                          .tables = names,
+                          .as_text = loop->as_text};
+
+    if (!names) return firn_fail_memory(err, "the tables' names");
+    close_stream(loop);
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (!loop->tables[i].is_stopped) names[start.table_count++] = loop->tables[i].name;
+    }
+    loop->in_transaction = loop->transaction_has_changes = false;
+    loop->window_changes = loop->window_began_us = 0;
+    loop->window_end = loop->start_position;
+    if (!loop->stream_cancel) loop->stream_cancel = task_cancel_new();
+    if (!loop->stream_cancel) return firn_fail_memory(err, "a stream of changes");
+    return open_surely(loop, &start, err);
+}
+
+void
+follow_loop_done(follow_loop *loop)
+{
+    close_stream(loop);
+    task_cancel_free(loop->stream_cancel);
+    loop->stream_cancel = NULL;
+}
+
+/* ---- tables ---- */
+
+firn_status
+follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consistent, const firn_error *why, firn_error *err)
+{
+    char           position[CHANGE_POSITION_TEXT_MAX], reason[FIRN_ERROR_TEXT_MAX];
+    table_property properties[3] = {{PROPERTY_FOLLOW_STATE, FOLLOW_STATE_STOPPED}, {PROPERTY_FOLLOW_REASON, reason}};
+    unsigned       count = 2;
+
+    (void) snprintf(reason, sizeof reason, "FIRN-%04u %.480s", (unsigned) why->code % 10000, why->cause);
+    if (consistent) {
+        change_position_format(consistent, position);
+        properties[count++] = (table_property){PROPERTY_CONSISTENT, position};
+    }
+    if (followed_table_set(table, loop->ctx, properties, count, err)) return firn_while(err, "stopping '%s'", table->name);
+    (void) snprintf(table->reason, sizeof table->reason, "%s", reason);
+    table->is_stopped = true;
+    followed_table_end_window(table);
+    follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
+    return FIRN_OK;
+}
+
+static followed_table *
+find_table(const follow_loop *loop, const change_relation *relation)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+        if (table->shape && table->shape->relation == relation) return table;
+    }
+    if (strcmp(relation->schema, loop->ctx->settings->schema_name) != 0) return NULL;
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (strcmp(loop->tables[i].name, relation->name) == 0) return &loop->tables[i];
+    }
+    return NULL;
+}
+
+/* ---- windows ---- */
+
+static bool
+has_changes(const followed_table *table)
+{
+    return table->changes && table_changes_event_count(table->changes) > 0;
+}
+
+static firn_status
+apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_error *err)
+{
+    table_apply_settings settings = {.position = loop->window_end, .consistent = consistent};
+    bool                 of_table = false;
+    firn_status          status = table_apply(table, loop->ctx, &settings, &of_table, err);
+
+    if (!status) {
+        loop->commit_count++;
+        loop->change_count += table_changes_event_count(table->changes);
+        followed_table_end_window(table);
+        return FIRN_OK;
+    }
+    if (!of_table) return status;
+    firn_error why = *err;
+    firn_error_reset(err);
+    return follow_loop_stop_table(loop, table, consistent, &why, err);
+}
+
+static void
+acknowledge(follow_loop *loop, uint64_t position)
+{
+    loop->consistent = position;
+    firn_crash_point("ack.before-send");
+    loop->stream->ops->acknowledge(loop->stream, position);
+    firn_crash_point("ack.after-send");
+}
+
+/* Commits whole transactions; none may be open. */
+static firn_status
+commit_window(follow_loop *loop, firn_error *err)
+{
+    unsigned left = 0;
+
+    for (unsigned i = 0; i < loop->table_count; i++) left += has_changes(&loop->tables[i]);
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (!has_changes(&loop->tables[i])) continue;
+        left--;
+        /* The last one says it of all of them. */
+        FIRN_TRY(apply_table(loop, &loop->tables[i], left ? 0 : loop->window_end, err));
+        if (!left) acknowledge(loop, loop->window_end);
+    }
+    loop->window_changes = 0;
+    loop->window_began_us = 0;
+    return FIRN_OK;
+}
+
+static size_t
+window_memory(const follow_loop *loop)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (loop->tables[i].changes) bytes += table_changes_memory_bytes(loop->tables[i].changes);
+    }
+    return bytes;
+}
+
+static bool
+window_is_due(const follow_loop *loop, uint64_t now_us)
+{
+    const follow_settings *s = loop->ctx->settings;
+
+    if (!loop->window_began_us) return false;
+    if (now_us - loop->window_began_us >= s->commit_interval_ms * 1000) return true;
+    if (s->batch_changes && loop->window_changes >= s->batch_changes) return true;
+    return window_memory(loop) >= s->memory_bytes / 4;
+}
+
+/* ---- an idle source ---- */
+
+/* Nothing is pending, and the source's log has gone on: the lake is told, then the source may forget it. */
+static firn_status
+note_idle(follow_loop *loop, firn_error *err)
+{
+    char           text[CHANGE_POSITION_TEXT_MAX];
+    table_property property = {PROPERTY_CONSISTENT, text};
+
+    change_position_format(loop->window_end, text);
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (loop->tables[i].is_stopped) continue;
+        FIRN_TRY(followed_table_set(&loop->tables[i], loop->ctx, &property, 1, err));
+        acknowledge(loop, loop->window_end);
+        break;
+    }
+    loop->noted_us = firn_clock_monotonic_us();
+    return FIRN_OK;
+}
+
+static bool
+idle_is_due(const follow_loop *loop, uint64_t now_us)
+{
+    if (loop->window_began_us || loop->in_transaction || loop->window_end <= loop->consistent) return false;
+    return loop->window_end - loop->consistent >= IDLE_BYTES && now_us - loop->noted_us >= IDLE_US;
+}
+
+/* ---- items ---- */
+
+static firn_status
+change_shape(follow_loop *loop, followed_table *table, change_relation *relation, firn_error *err)
+{
+    table_evolve_settings settings = {
+        .position = loop->commit_position, .changed_at_us = loop->commit_time_us, .stream = loop->stream, .relation = relation};
+    bool                  of_table = false;
+
+    /* What came before in the old shape is committed by itself; of this transaction, nothing of the table may be there. */
+    if (has_changes(table)) {
+        if (table->changed_in_transaction) {
+            (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE,
+                             "table '%s' was changed in its shape within a transaction that had changed its rows before", table->name);
+            firn_hint(err, "load the table again: firn load --source %s --no-resume --table-filter '%s'",
+                      loop->ctx->settings->source_name, table->name);
+            of_table = true;
+        } else {
+            FIRN_TRY(apply_table(loop, table, 0, err));
+            if (table->is_stopped) return FIRN_OK;
+        }
+    }
+    if (!err->status && table_evolve(table, loop->ctx, &settings, &of_table, err) == FIRN_OK) {
+        table_changes_free(table->changes);
+        table->changes = NULL;
+        return table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err);
+    }
+    if (err->code == FIRN_E_FEED_NEEDS_TEXT || !of_table) return err->status;
+    firn_error why = *err;
+    firn_error_reset(err);
+    return follow_loop_stop_table(loop, table, 0, &why, err);
+}
+
+static void
+hash_change(followed_table *table, const change *event)
+{
+    uint64_t hash = firn_hash_bytes(event->new.bytes.data, event->new.bytes.size) ^
+                    firn_hash_fold(firn_hash_bytes(event->old.bytes.data, event->old.bytes.size), FIRN_HASH_KEY_A);
+
+    table->window_hash = firn_hash_fold(table->window_hash ^ hash, FIRN_HASH_KEY_B ^ (uint64_t) event->op);
+}
+
+static firn_status
+take_change(follow_loop *loop, const change *event, firn_error *err)
+{
+    followed_table *table = find_table(loop, event->relation);
+
+    if (!table || table->is_stopped || loop->commit_position < table->position) return FIRN_OK;
+    if (!table->shape || table->shape->relation != event->relation) {
+        FIRN_TRY(change_shape(loop, table, event->relation, err));
+        if (table->is_stopped) return FIRN_OK;
+    }
+    if (!table->changes)
+        FIRN_TRY(table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err));
+    if (table_changes_add(table->changes, event, 0, err)) {
+        if (err->code != FIRN_E_FOLLOW_ROW) return err->status;
+        firn_error why = *err;
+        firn_error_reset(err);
+        return follow_loop_stop_table(loop, table, 0, &why, err);
+    }
+    hash_change(table, event);
+    table->changed_in_transaction = true;
+    table->last_event_us = loop->commit_time_us;
+    loop->transaction_has_changes = true;
+    loop->window_changes++;
+    if (!loop->window_began_us) loop->window_began_us = firn_clock_monotonic_us();
+    return FIRN_OK;
+}
+
+static void
+end_transaction(follow_loop *loop, uint64_t end_position)
+{
+    loop->in_transaction = loop->transaction_has_changes = false;
+    if (end_position > loop->window_end) loop->window_end = end_position;
+    loop->transaction_count++;
+    for (unsigned i = 0; i < loop->table_count; i++) loop->tables[i].changed_in_transaction = false;
+}
+
+static firn_status
+take_item(follow_loop *loop, const change_item *item, firn_error *err)
+{
+    switch (item->kind) {
+    case ITEM_BEGIN:
+        loop->in_transaction = true;
+        loop->commit_position = item->transaction.commit_position;
+        loop->commit_time_us = item->transaction.commit_time_us;
+        return FIRN_OK;
+    case ITEM_CHANGE:
+        return take_change(loop, &item->change, err);
+    case ITEM_COMMIT:
+        end_transaction(loop, item->transaction.end_position);
+        return FIRN_OK;
+    case ITEM_IDLE:
+        if (!loop->in_transaction && item->position > loop->window_end) loop->window_end = item->position;
+        return FIRN_OK;
+    case ITEM_RESTART:
+        /* What the window has of the open transaction cannot be taken out of it: it is read again as a whole. */
+        if (!loop->transaction_has_changes) {
+            loop->in_transaction = false;
+            return FIRN_OK;
+        }
+        loop->start_position = loop->consistent;
+        return follow_loop_open(loop, err);
+    case ITEM_NOTHING:
+    case ITEM_RELATION: /* seen with the first change */
+    case ITEM_MESSAGE:
+    case ITEM_END:
+        break;
+    }
+    return FIRN_OK;
+}
+
+/* ---- the loop ---- */
+
+static uint64_t
+wait_ms(const follow_loop *loop, uint64_t now_us)
+{
+    uint64_t interval_us = loop->ctx->settings->commit_interval_ms * 1000, waited_us;
+
+    if (!loop->window_began_us) return WAIT_MS;
+    waited_us = now_us - loop->window_began_us;
+    if (waited_us >= interval_us) return loop->in_transaction ? WAIT_MS : 0;
+    return (interval_us - waited_us) / 1000 < WAIT_MS ? (interval_us - waited_us) / 1000 : WAIT_MS;
+}
+
+static bool
+is_caught_up(const follow_loop *loop)
+{
+    return loop->target && !loop->in_transaction && loop->window_end >= loop->target;
+}
+
+/* What is whole is committed, and the source told of it. */
+static firn_status
+end(follow_loop *loop, firn_error *err)
+{
+    if (loop->in_transaction && loop->transaction_has_changes) {
+        follow_tell(loop->ctx, FOLLOW_EVENT_NOTE, NULL,
+                    "a transaction that has not come to its end is left to the next run, and the window with it", NULL);
+        return FIRN_OK;
+    }
+    FIRN_TRY(commit_window(loop, err));
+    return loop->window_end - loop->consistent >= IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
+}
+
+/* Between two items. *ret_ended: the job has come to its end. */
+static firn_status
+turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err)
+{
+    uint64_t now_us = firn_clock_monotonic_us();
+
+    if (task_cancel_requested(loop->ctx->cancel)) {
+        if (!*cancelled_us) *cancelled_us = now_us;
+        *ret_ended = !loop->in_transaction || !loop->transaction_has_changes || now_us - *cancelled_us > DRAIN_US;
+        return *ret_ended ? end(loop, err) : FIRN_OK;
+    }
+    if (loop->in_transaction) return FIRN_OK;
+    if (is_caught_up(loop)) {
+        loop->caught_up = *ret_ended = true;
+        return end(loop, err);
+    }
+    if (window_is_due(loop, now_us)) return commit_window(loop, err);
+    return idle_is_due(loop, now_us) ? note_idle(loop, err) : FIRN_OK;
+}
+
+/* Values must come as texts from now on: everything that was not committed is read again. */
+static firn_status
+begin_as_text(follow_loop *loop, firn_error *err)
+{
+    if (err->code != FIRN_E_FEED_NEEDS_TEXT || loop->as_text) return err->status;
+    firn_error_reset(err);
+    loop->as_text = true;
+    loop->start_position = loop->consistent;
+    return follow_loop_open(loop, err);
+}
+
+firn_status
+follow_loop_run(follow_loop *loop, firn_error *err)
+{
+    uint64_t cancelled_us = 0;
+    bool     ended = false;
+
+    for (;;) {
+        change_item item = {.kind = ITEM_NOTHING};
+
+        FIRN_TRY(turn(loop, &cancelled_us, &ended, err));
+        if (ended) return FIRN_OK;
+        FIRN_TRY(change_stream_next(loop->stream, wait_ms(loop, firn_clock_monotonic_us()), &item, err));
+        if (item.kind == ITEM_END) return end(loop, err);
+        if (take_item(loop, &item, err)) FIRN_TRY(begin_as_text(loop, err));
+    }
+}

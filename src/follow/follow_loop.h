@@ -1,0 +1,47 @@
+/*
+ * The loop of the job that follows: items of the stream into windows, windows into commits, and what was committed is
+ * acknowledged. One thread.
+ */
+#ifndef FIRN_FOLLOW_FOLLOW_LOOP_H
+#define FIRN_FOLLOW_FOLLOW_LOOP_H
+
+#include "follow/followed_table.h"
+
+typedef struct follow_loop {
+    const follow_context *ctx;
+    const follow_feed    *feed;
+    followed_table       *tables;
+    unsigned              table_count;
+    const char           *identity;   /* whose positions these are */
+    uint64_t              consistent; /* every followed table has all up to here, and the lake says so */
+    uint64_t              start_position; /* of the stream */
+    change_stream        *stream;
+    task_cancel          *stream_cancel; /* not the job's: a transaction may be read to its end */
+    bool                  as_text;
+
+    /* The transaction that is being read. */
+    bool     in_transaction, transaction_has_changes;
+    uint64_t commit_position;
+    int64_t  commit_time_us;
+    /* The window: whole transactions, but for the one being read. */
+    uint64_t window_end;      /* all before it was read */
+    uint64_t window_changes;
+    uint64_t window_began_us; /* its first change; 0: none yet */
+    uint64_t noted_us;        /* when the lake was last told of an idle source */
+
+    uint64_t target; /* until_caught_up: 0 not */
+    uint64_t change_count, commit_count, transaction_count, received_bytes;
+    bool     caught_up;
+} follow_loop;
+
+/* Opens the stream. */
+FIRN_MUST_USE firn_status follow_loop_open(follow_loop *loop, firn_error *err);
+/* FIRN_OK: cancelled, or caught up; whole transactions are committed. */
+FIRN_MUST_USE firn_status follow_loop_run(follow_loop *loop, firn_error *err);
+void                      follow_loop_done(follow_loop *loop);
+
+/* The table is not followed any more, durably: before anything is acknowledged that it lacks. `consistent` 0: not said. */
+FIRN_MUST_USE firn_status follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consistent,
+                                                 const firn_error *why, firn_error *err);
+
+#endif

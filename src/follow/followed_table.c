@@ -1,0 +1,141 @@
+#include "follow/followed_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/commit.h"
+
+void
+followed_table_end_window(followed_table *table)
+{
+    table_changes_free(table->changes);
+    table->changes = NULL;
+    table->window_hash = 0;
+    table->changed_in_transaction = false;
+}
+
+void
+followed_table_done(followed_table *table)
+{
+    followed_table_end_window(table);
+    table_shape_free(table->shape);
+    table_index_free(table->index);
+    table_metadata_unref(table->base);
+    *table = (followed_table){0};
+}
+
+void
+follow_tell(const follow_context *ctx, follow_event_kind kind, const char *table, const char *message,
+            const firn_error *error)
+{
+    follow_event event = {.kind = kind, .table = table, .message = message, .error = error};
+
+    if (ctx->events) ctx->events->emit(ctx->events->state, &event);
+}
+
+/* ---- what the lake says ---- */
+
+static firn_status
+read_position(const followed_table *table, const char *key, uint64_t *ret_position, firn_error *err)
+{
+    const char *text = table_metadata_property(table->base, key);
+
+    *ret_position = 0;
+    if (!text || change_position_parse(text, ret_position)) return FIRN_OK;
+    return firn_fail(err, FIRN_E_FOLLOW_POSITION, "the property %s of table '%s' in the lake is '%s', which is no position", key,
+                     table->name, text);
+}
+
+firn_status
+followed_table_look(followed_table *table, firn_error *err)
+{
+    const char *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
+    const char *followed = table_metadata_property(table->base, PROPERTY_FOLLOWED_LOAD);
+    const char *state = table_metadata_property(table->base, PROPERTY_FOLLOW_STATE);
+    const char *reason = table_metadata_property(table->base, PROPERTY_FOLLOW_REASON);
+
+    table->is_adopted = load && followed && strcmp(load, followed) == 0;
+    table->is_stopped = table->is_adopted && state && strcmp(state, FOLLOW_STATE_STOPPED) == 0;
+    if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
+    return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);
+}
+
+firn_status
+followed_table_consistent(const followed_table *table, uint64_t *ret_position, firn_error *err)
+{
+    return read_position(table, PROPERTY_CONSISTENT, ret_position, err);
+}
+
+/* ---- the fence ---- */
+
+static bool
+same_property(const table_metadata *a, const table_metadata *b, const char *key)
+{
+    const char *x = table_metadata_property(a, key), *y = table_metadata_property(b, key);
+
+    return x == y || (x && y && strcmp(x, y) == 0);
+}
+
+firn_status
+followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err)
+{
+    const char *uuid = table_metadata_uuid(now), *ours = table_metadata_uuid(table->base);
+
+    if (uuid && ours && strcmp(uuid, ours) != 0) {
+        (void) firn_fail(err, FIRN_E_FOLLOW_FENCED, "table '%s' in the lake was dropped and made anew while it was followed",
+                         table->name);
+    } else if (!same_property(table->base, now, PROPERTY_POSITION) || !same_property(table->base, now, PROPERTY_LOAD_POSITION) ||
+               !same_property(table->base, now, PROPERTY_FOLLOWED_LOAD)) {
+        const char *position = table_metadata_property(now, PROPERTY_POSITION);
+
+        (void) firn_fail(err, FIRN_E_FOLLOW_FENCED, "somebody else has moved the position of table '%s' to %s", table->name,
+                         position ? position : "nothing");
+        firn_hint(err, "look for another `firn follow` or `firn load` of this source, on another machine too");
+    } else {
+        return FIRN_OK;
+    }
+    firn_state(err, "nothing of this window was committed to this table; run the command again when it is the only one");
+    return err->status;
+}
+
+/* ---- properties alone ---- */
+
+typedef struct property_change {
+    const followed_table *table;
+    const table_property *properties;
+    unsigned              count;
+    table_schema         *schema;
+} property_change;
+
+static firn_status
+decide_properties(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    const property_change *p = state;
+    firn_uuid              id = ret_change->commit_id;
+
+    if (!base)
+        return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", p->table->name);
+    FIRN_TRY(followed_table_check_fence(p->table, base, err));
+    *ret_change = (table_change){.commit_id = id, .schema = p->schema, .properties = p->properties, .property_count = p->count};
+    return FIRN_OK;
+}
+
+firn_status
+followed_table_set_schema(followed_table *table, const follow_context *ctx, table_schema *schema,
+                          const table_property properties[], unsigned count, firn_error *err)
+{
+    property_change p = {.table = table, .properties = properties, .count = count, .schema = schema};
+    table_metadata *now = NULL;
+
+    FIRN_TRY(catalog_commit_decided(ctx->lake, &table->ident, decide_properties, &p, NULL, &now, err));
+    table_metadata_unref(table->base);
+    table->base = now;
+    return FIRN_OK;
+}
+
+firn_status
+followed_table_set(followed_table *table, const follow_context *ctx, const table_property properties[], unsigned count,
+                   firn_error *err)
+{
+    return followed_table_set_schema(table, ctx, NULL, properties, count, err);
+}

@@ -1,0 +1,77 @@
+/*
+ * One table that is followed: what the lake has of it, its position, and its changes in the window at work.
+ */
+#ifndef FIRN_FOLLOW_FOLLOWED_TABLE_H
+#define FIRN_FOLLOW_FOLLOWED_TABLE_H
+
+#include "follow/follow_job.h"
+#include "follow/table_changes.h"
+#include "follow/table_index.h"
+#include "follow/table_shape.h"
+
+/* Properties of a table in the lake; see follow_job.h. */
+#define PROPERTY_SOURCE_TABLE "firn.source-table"
+#define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
+#define PROPERTY_LOAD_POSITION "firn.load-position"
+#define PROPERTY_POSITION "firn.position"
+#define PROPERTY_CONSISTENT "firn.consistent-position"
+#define PROPERTY_FOLLOWED_LOAD "firn.followed-load"
+#define PROPERTY_FOLLOW_STATE "firn.follow-state"
+#define PROPERTY_FOLLOW_REASON "firn.follow-reason"
+#define PROPERTY_EVENTS_APPLIED "firn.events-applied"
+#define PROPERTY_LAST_EVENT "firn.last-event-us"
+#define FOLLOW_STATE_STOPPED "stopped"
+
+typedef struct followed_table {
+    const char                *name; /* in the job's arena, as `ident` and `config` */
+    table_ident                ident;
+    const follow_table_config *config;
+    table_metadata            *base;     /* as it was at our last look; referenced */
+    uint64_t                   position; /* it has all transactions that this contains */
+    bool                       is_adopted; /* the lake says that it is followed */
+    bool                       is_stopped;
+    char                       reason[FIRN_ERROR_TEXT_MAX];
+    table_index               *index; /* NULL: not needed yet */
+    table_shape               *shape; /* NULL: no change of it was seen yet */
+
+    /* The window at work. */
+    table_changes *changes; /* NULL: none */
+    uint64_t       window_hash;
+    int64_t        last_event_us;
+    bool           changed_in_transaction; /* by the one that is being read */
+
+    uint64_t change_count, row_count, delete_count, commit_count; /* of this run */
+} followed_table;
+
+void followed_table_done(followed_table *table);
+
+/* From the lake's table: position, whether it is followed. FIRN_CORRUPT (FOLLOW_POSITION): a position that is none. */
+FIRN_MUST_USE firn_status followed_table_look(followed_table *table, firn_error *err);
+/* The position up to which this table's properties say that every followed table is complete; 0: nothing. */
+FIRN_MUST_USE firn_status followed_table_consistent(const followed_table *table, uint64_t *ret_position, firn_error *err);
+/* Forgets the window's changes. */
+void followed_table_end_window(followed_table *table);
+
+/* What all tables of a job share; borrowed. */
+typedef struct follow_context {
+    const follow_settings *settings;
+    catalog               *lake;
+    const follow_events   *events; /* or NULL */
+    task_cancel           *cancel; /* of work that may be left undone: rebuilding an index */
+    pending_files         *pending;
+    const char            *identity; /* of the stream */
+} follow_context;
+
+void follow_tell(const follow_context *ctx, follow_event_kind kind, const char *table, const char *message,
+                 const firn_error *error);
+
+/* Metadata-only commit of properties; the fence is checked. On success table->base is the table as it is now. */
+FIRN_MUST_USE firn_status followed_table_set(followed_table *table, const follow_context *ctx,
+                                             const table_property properties[], unsigned count, firn_error *err);
+/* The same with a new schema; NULL: as it is. */
+FIRN_MUST_USE firn_status followed_table_set_schema(followed_table *table, const follow_context *ctx, table_schema *schema,
+                                                    const table_property properties[], unsigned count, firn_error *err);
+/* FIRN_FAILED (FOLLOW_FENCED): somebody else has moved firn.position, or the table is another one. */
+FIRN_MUST_USE firn_status followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err);
+
+#endif

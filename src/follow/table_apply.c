@@ -1,0 +1,736 @@
+#include "follow/table_apply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/map.h"
+#include "batch/array.h"
+#include "catalog/commit.h"
+#include "follow/row_holes.h"
+#include "scan/scan_plan.h"
+#include "write/delete_writer.h"
+#include "write/roll_writer.h"
+
+#define BATCH_ROWS 8192u
+#define BATCH_BYTES ((size_t) 2 << 20)
+#define KEY_SCRATCH_MAX ((size_t) 1 << 30)
+#define FILE_SIZE_TARGET ((uint64_t) 512 << 20)
+#define ROW_GROUP_BYTES ((size_t) 16 << 20)
+#define INDEX_MEMORY ((size_t) 64 << 20)
+
+/* A whole row of which fewer are wanted. */
+typedef struct row_removal {
+    key_hash key;
+    uint32_t count, found;
+} row_removal;
+
+typedef struct added_row {
+    uint32_t   entry;
+    roll_place place;
+} added_row;
+
+typedef struct apply {
+    followed_table             *table;
+    const follow_context       *ctx;
+    const table_apply_settings *settings;
+    const table_shape          *shape;
+    table_schema               *schema; /* the lake's; borrowed */
+    bool                        whole_rows;
+    firn_arena                  arena;
+    const char                 *data_location;
+    firn_uuid                   commit_id;
+    char                        commit_text[UUID_TEXT_SIZE];
+    uint32_t                    entry_count;
+    uint64_t                    generation; /* of the index that the hashes are for */
+    key_hash                   *hashes; /* per entry */
+    uint64_t                   *places; /* per entry: where its row lies now, or KEY_PLACE_NONE. Keyed */
+    roll_place                 *written; /* per entry with a row: where its (first) new row lies. Keyed */
+    row_removal                *removals; /* whole rows, by key, ascending */
+    size_t                      removal_count;
+    uint64_t                   *gone;    /* places of all rows that go; ascending */
+    size_t                      gone_count, gone_capacity;
+    key_change                 *changes; /* of the index */
+    size_t                      change_count, change_capacity;
+    added_row                  *added_copies; /* whole rows that come */
+    size_t                      added_count, added_capacity;
+    data_file_list              files;
+    delete_files                deletes;
+    unsigned                    delete_number;
+    uint64_t                    row_count, coerced_before;
+    bool                        offered, of_table;
+} apply;
+
+static void
+apply_done(apply *a)
+{
+    if (!a->offered) {
+        data_file_list_discard(&a->files, a->ctx->lake->files);
+        data_file_list_discard(&a->deletes.added, a->ctx->lake->files);
+    }
+    data_file_list_done(&a->files);
+    delete_files_done(&a->deletes);
+    firn_free(a->hashes);
+    firn_free(a->places);
+    firn_free(a->written);
+    firn_free(a->removals);
+    firn_free(a->gone);
+    firn_free(a->changes);
+    firn_free(a->added_copies);
+    firn_arena_done(&a->arena);
+}
+
+/* Room for one more. */
+static firn_status
+grow(void *slot, size_t item_size, size_t count, size_t *capacity, firn_error *err)
+{
+    void **typed = slot;
+
+    if (count < *capacity) return FIRN_OK;
+    size_t wanted = *capacity ? *capacity * 2 : 256;
+    void  *memory = firn_realloc(*typed, wanted * item_size);
+    if (!memory) return firn_fail_memory(err, "a window's rows");
+    *typed = memory;
+    *capacity = wanted;
+    return FIRN_OK;
+}
+
+/* ---- the index ---- */
+
+static void
+tell_index(void *state, const char *message)
+{
+    const apply *a = state;
+
+    follow_tell(a->ctx, FOLLOW_EVENT_NOTE, a->table->name, message, NULL);
+}
+
+static firn_status
+open_index(apply *a, firn_error *err)
+{
+    followed_table       *table = a->table;
+    const char           *folder = firn_arena_printf(&a->arena, "%s/index/%s", a->ctx->settings->state_folder,
+                                                     table_metadata_uuid(table->base));
+    table_index_settings  settings = {.files = a->ctx->lake->files,
+                                      .folder = folder,
+                                      .key_field_ids = a->shape->key_field_ids,
+                                      .key_count = a->shape->key_count,
+                                      .memory_bytes_max = INDEX_MEMORY,
+                                      .cancel = a->ctx->cancel,
+                                      .tell = tell_index,
+                                      .tell_state = a};
+
+    if (!folder) return firn_fail_memory(err, "a path");
+    return table_index_open(&settings, table->base, &table->index, err);
+}
+
+/* The table as it is now, and the index with it. */
+static firn_status
+look(apply *a, firn_error *err)
+{
+    followed_table *table = a->table;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *now = NULL;
+
+    FIRN_TRY(a->ctx->lake->ops->load(a->ctx->lake, &table->ident, &now, err));
+    FIRN_TRY(followed_table_check_fence(table, now, err));
+    table_metadata *before = table->base;
+    table->base = FIRN_STEAL(now);
+    table_metadata_unref(before);
+    a->schema = table_metadata_schema(table->base);
+    return table->index ? table_index_catch_up(table->index, table->base, err) : open_index(a, err);
+}
+
+/* ---- keys ---- */
+
+static firn_status
+hash_batch(apply *a, batch *keys, uint32_t from, firn_error *err)
+{
+    FIRN_AUTO(array_done) struct ArrowArray array = {0};
+
+    if (a->whole_rows) FIRN_TRY(table_shape_arrange(a->shape, a->schema, keys, &array, err));
+    else
+        FIRN_TRY(table_shape_arrange_keys(a->shape, keys, &array, err));
+    return table_index_hash(a->table->index, a->whole_rows ? a->schema : a->shape->key_schema, &array, a->hashes + from, err);
+}
+
+static firn_status
+entry_key_tuple(const apply *a, const row_entry *entry, firn_buffer *scratch, change_tuple *ret_tuple, firn_error *err)
+{
+    firn_slice key = firn_slice_of(entry->key, entry->key_size);
+
+    if (!a->whole_rows) return table_shape_key_tuple(a->shape, key, scratch, ret_tuple, err);
+    *ret_tuple = (change_tuple){.bytes = key, .column_count = a->shape->relation->column_count};
+    return FIRN_OK;
+}
+
+static firn_status
+hash_keys(apply *a, firn_error *err)
+{
+    a->generation = table_index_generation(a->table->index);
+    row_decoder *decoder = a->whole_rows ? a->shape->rows : a->shape->keys;
+    FIRN_AUTO(firn_buffer_done) firn_buffer scratch = {0};
+    uint32_t from = 0;
+
+    firn_buffer_init(&scratch, KEY_SCRATCH_MAX);
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        change_tuple tuple;
+
+        FIRN_TRY(entry_key_tuple(a, table_changes_entry(a->table->changes, i), &scratch, &tuple, err));
+        FIRN_TRY(row_decoder_append(decoder, &tuple, err));
+        if (i + 1 < a->entry_count && decoder->row_count < BATCH_ROWS && decoder->size_bytes < BATCH_BYTES) continue;
+        FIRN_AUTO(batch_done) batch keys = {0};
+        FIRN_TRY(row_decoder_take(decoder, &keys, err));
+        FIRN_TRY(hash_batch(a, &keys, from, err));
+        from = i + 1;
+    }
+    return FIRN_OK;
+}
+
+/* ---- rows ---- */
+
+/* The entries whose rows are in the decoder; whole rows that come several times stand several times. */
+typedef struct row_run {
+    roll_writer *writer;
+    uint32_t     entries[BATCH_ROWS];
+    uint32_t     count;
+    roll_place   places[BATCH_ROWS];
+} row_run;
+
+static firn_status
+flush_rows(apply *a, row_run *run, firn_error *err)
+{
+    FIRN_AUTO(batch_done) batch rows = {0};
+    FIRN_AUTO(array_done) struct ArrowArray array = {0};
+
+    if (!run->count) return FIRN_OK;
+    FIRN_TRY(row_decoder_take(a->shape->rows, &rows, err));
+    FIRN_TRY(table_shape_arrange(a->shape, a->schema, &rows, &array, err));
+    FIRN_TRY(row_holes_fill(a->table, a->ctx, a->schema, run->entries, run->count, &array, &a->of_table, err));
+    FIRN_TRY(roll_writer_add_placed(run->writer, &array, run->places, err));
+    for (uint32_t i = 0; i < run->count; i++) {
+        uint32_t e = run->entries[i];
+        if (!a->whole_rows) {
+            a->written[e] = run->places[i];
+            continue;
+        }
+        FIRN_TRY(grow(&a->added_copies, sizeof *a->added_copies, a->added_count, &a->added_capacity, err));
+        a->added_copies[a->added_count++] = (added_row){e, run->places[i]};
+    }
+    a->row_count += run->count;
+    run->count = 0;
+    return FIRN_OK;
+}
+
+static firn_status
+write_entry(apply *a, row_run *run, uint32_t index, firn_error *err)
+{
+    const row_entry *entry = table_changes_entry(a->table->changes, index);
+    int32_t          times = a->whole_rows ? entry->count : entry->row != NULL;
+    change_tuple     tuple = {.bytes = firn_slice_of(entry->row, entry->row_size),
+                              .column_count = a->shape->relation->column_count,
+                              .has_unchanged = entry->lake_key != NULL};
+
+    for (int32_t t = 0; t < times; t++) {
+        if (row_decoder_append(a->shape->rows, &tuple, err)) {
+            a->of_table = true;
+            return err->status;
+        }
+        run->entries[run->count++] = index;
+        if (run->count == BATCH_ROWS || a->shape->rows->size_bytes >= BATCH_BYTES) FIRN_TRY(flush_rows(a, run, err));
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+write_rows(apply *a, firn_error *err)
+{
+    FIRN_AUTO(roll_writer_freep) roll_writer *writer = NULL;
+    FIRN_AUTO(firn_freep) row_run            *run = firn_calloc(1, sizeof *run);
+    roll_writer_settings settings = {.files = a->ctx->lake->files,
+                                     .data_location = a->data_location,
+                                     .prefix = a->commit_text,
+                                     .pending = a->ctx->pending,
+                                     .table = a->table->name,
+                                     .schema = a->schema,
+                                     .spec = table_metadata_default_spec(a->table->base),
+                                     .options = parquet_options_default,
+                                     .target_file_size_bytes = FILE_SIZE_TARGET,
+                                     .memory_bytes_max = 2 * ROW_GROUP_BYTES};
+
+    if (!run) return firn_fail_memory(err, "a window's rows");
+    settings.options.row_group_size_bytes = ROW_GROUP_BYTES;
+    FIRN_TRY(roll_writer_new(&settings, &writer, err));
+    run->writer = writer;
+    for (uint32_t i = 0; i < a->entry_count; i++) FIRN_TRY(write_entry(a, run, i, err));
+    FIRN_TRY(flush_rows(a, run, err));
+    FIRN_TRY(roll_writer_finish(writer, &a->files, err));
+    firn_crash_point("data.after-footer");
+    return FIRN_OK;
+}
+
+/* ---- old rows ---- */
+
+static int
+compare_places(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *) x, b = *(const uint64_t *) y;
+
+    return a < b ? -1 : a > b;
+}
+
+static int
+compare_removals(const void *x, const void *y)
+{
+    const row_removal *a = x, *b = y;
+
+    return key_hash_less(a->key, b->key) ? -1 : key_hash_less(b->key, a->key);
+}
+
+/* Equal rows that came in different bytes are one removal. */
+static firn_status
+make_removals(apply *a, firn_error *err)
+{
+    size_t capacity = 0, count = 0;
+
+    firn_free(a->removals);
+    a->removals = NULL;
+    a->removal_count = 0;
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        int32_t by = table_changes_entry(a->table->changes, i)->count;
+
+        if (by >= 0) continue;
+        FIRN_TRY(grow(&a->removals, sizeof *a->removals, a->removal_count, &capacity, err));
+        a->removals[a->removal_count++] = (row_removal){.key = a->hashes[i], .count = (uint32_t) -by};
+    }
+    if (a->removal_count) qsort(a->removals, a->removal_count, sizeof *a->removals, compare_removals);
+    for (size_t i = 0; i < a->removal_count; i++) {
+        if (count && key_hash_equal(a->removals[count - 1].key, a->removals[i].key))
+            a->removals[count - 1].count += a->removals[i].count;
+        else
+            a->removals[count++] = a->removals[i];
+    }
+    a->removal_count = count;
+    return FIRN_OK;
+}
+
+static firn_status
+add_gone(apply *a, uint64_t place, firn_error *err)
+{
+    FIRN_TRY(grow(&a->gone, sizeof *a->gone, a->gone_count, &a->gone_capacity, err));
+    a->gone[a->gone_count++] = place;
+    return FIRN_OK;
+}
+
+static firn_status
+find_copies(apply *a, uint64_t *ret_missing, firn_error *err)
+{
+    for (size_t i = 0; i < a->removal_count; i++) {
+        row_removal *r = &a->removals[i];
+        FIRN_AUTO(firn_freep) uint64_t *places = firn_calloc(r->count, sizeof *places);
+
+        if (!places) return firn_fail_memory(err, "a window's rows");
+        r->found = (uint32_t) table_index_find_copies(a->table->index, r->key, r->count, places);
+        *ret_missing += r->count - r->found;
+        for (uint32_t k = 0; k < r->found; k++) FIRN_TRY(add_gone(a, places[k], err));
+    }
+    return FIRN_OK;
+}
+
+/* Where the rows lie that go, as the index has them; told where that is not what the source's changes say. */
+static firn_status
+find_old_rows(apply *a, firn_error *err)
+{
+    uint64_t missing = 0, doubled = 0;
+    char     message[FIRN_ERROR_TEXT_MAX];
+
+    a->gone_count = 0;
+    if (table_changes_truncated(a->table->changes)) {
+        for (uint32_t i = 0; !a->whole_rows && i < a->entry_count; i++) a->places[i] = KEY_PLACE_NONE;
+        return FIRN_OK;
+    }
+    if (a->whole_rows) {
+        FIRN_TRY(make_removals(a, err));
+        FIRN_TRY(find_copies(a, &missing, err));
+    } else {
+        table_index_find(a->table->index, a->hashes, a->entry_count, a->places);
+        for (uint32_t i = 0; i < a->entry_count; i++) {
+            const row_entry *entry = table_changes_entry(a->table->changes, i);
+
+            missing += a->places[i] == KEY_PLACE_NONE && !entry->expects_none;
+            doubled += a->places[i] != KEY_PLACE_NONE && entry->expects_none;
+            if (a->places[i] != KEY_PLACE_NONE) FIRN_TRY(add_gone(a, a->places[i], err));
+        }
+    }
+    if (a->gone_count) qsort(a->gone, a->gone_count, sizeof *a->gone, compare_places);
+    if (!missing && !doubled) return FIRN_OK;
+    (void) snprintf(message, sizeof message,
+                    "%" PRIu64 " changed or deleted rows were not in the lake, %" PRIu64 " inserted rows were there already: compare "
+                    "the table with its source",
+                    missing, doubled);
+    follow_tell(a->ctx, FOLLOW_EVENT_WARNING, a->table->name, message, NULL);
+    return FIRN_OK;
+}
+
+/* ---- delete files ---- */
+
+/* Of every data file that loses rows, its entry and what deletes of it already. */
+static firn_status
+map_tasks(const table_metadata *base, storage *files, firn_arena *arena, scan_plan *plan, firn_map *by_path, firn_error *err)
+{
+    const scan_task *tasks = NULL;
+    size_t           count = 0;
+
+    (void) base;
+    (void) files;
+    FIRN_TRY(scan_plan_rest(plan, arena, &tasks, &count, err));
+    for (size_t i = 0; i < count; i++)
+        FIRN_TRY(firn_map_put(by_path, firn_slice_text(tasks[i].data->file.path), (void *) (uintptr_t) &tasks[i], err));
+    return FIRN_OK;
+}
+
+static firn_status
+make_targets(apply *a, const firn_map *by_path, delete_target *targets, roaring64 **sets, size_t *ret_count, firn_error *err)
+{
+    uint64_t rows[1024];
+    size_t   count = 0;
+
+    for (size_t i = 0; i < a->gone_count;) {
+        uint32_t         file = key_place_file(a->gone[i]);
+        const char      *path = table_index_path(a->table->index, a->gone[i]);
+        const scan_task *task = path ? firn_map_get(by_path, firn_slice_text(path)) : NULL;
+        roaring64       *set = sets[count] = roaring64_new();
+
+        if (!set) return firn_fail_memory(err, "deleted rows");
+        if (!task)
+            return firn_fail(err, FIRN_E_BUG, "the key index of '%s' names a data file that the table does not have: %s",
+                             a->table->name, path ? path : "?");
+        while (i < a->gone_count && key_place_file(a->gone[i]) == file) {
+            size_t n = 0;
+            for (; n < FIRN_COUNT(rows) && i < a->gone_count && key_place_file(a->gone[i]) == file; i++)
+                rows[n++] = key_place_row(a->gone[i]);
+            FIRN_TRY(roaring64_add_many(set, rows, n, err));
+        }
+        targets[count++] = (delete_target){
+            .file = &task->data->file, .rows = set, .delete_count = task->delete_count, .deletes = task->deletes};
+    }
+    *ret_count = count;
+    return FIRN_OK;
+}
+
+static size_t
+count_gone_files(const apply *a)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < a->gone_count; i++)
+        count += i == 0 || key_place_file(a->gone[i]) != key_place_file(a->gone[i - 1]);
+    return count;
+}
+
+static void
+free_sets(roaring64 **sets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) roaring64_free(sets[i]);
+}
+
+static firn_status
+write_deletes(apply *a, const table_metadata *base, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(scan_plan_freep) scan_plan *plan = NULL;
+    FIRN_AUTO(firn_map_freep) firn_map   *by_path = firn_map_new();
+    size_t         file_count = count_gone_files(a), target_count = 0;
+    delete_target *targets = firn_arena_array(&arena, file_count + 1, sizeof *targets);
+    roaring64    **sets = firn_arena_array(&arena, file_count + 1, sizeof(roaring64 *));
+    scan_settings  scan = {.files = a->ctx->lake->files,
+                           .table = base,
+                           .snap = table_metadata_current_snapshot(base),
+                           .columns = table_metadata_schema(base)};
+    delete_writer_settings settings = {.files = a->ctx->lake->files,
+                                       .table = base,
+                                       .data_location = a->data_location,
+                                       .prefix = a->commit_text,
+                                       .first_number = a->delete_number,
+                                       .pending = a->ctx->pending,
+                                       .table_name = a->table->name,
+                                       .memory_bytes_max = a->ctx->settings->memory_bytes / 8};
+
+    if (!by_path || !targets || !sets) return firn_fail_memory(err, "deleted rows");
+    FIRN_TRY(scan_plan_open(&scan, &plan, err));
+    FIRN_TRY(map_tasks(base, a->ctx->lake->files, &arena, plan, by_path, err));
+    firn_status status = make_targets(a, by_path, targets, sets, &target_count, err);
+    if (!status) status = delete_writer_write(&settings, targets, target_count, &a->deletes, err);
+    free_sets(sets, file_count);
+    if (status) return status;
+    a->delete_number += a->deletes.added.count;
+    firn_crash_point("delete.after-write");
+    return FIRN_OK;
+}
+
+/* ---- the commit ---- */
+
+#define PROPERTIES_MAX 8
+
+static const char *
+position_text(firn_arena *arena, uint64_t position)
+{
+    char text[CHANGE_POSITION_TEXT_MAX];
+
+    change_position_format(position, text);
+    return firn_arena_strdup(arena, text);
+}
+
+/* What the commit says of itself, in the properties and in the summary. */
+static firn_status
+describe_commit(apply *a, const table_metadata *base, table_change *change, firn_error *err)
+{
+    firn_arena     *arena = &a->arena;
+    table_property *properties = firn_arena_array(arena, PROPERTIES_MAX, sizeof *properties);
+    table_property *summary = firn_arena_array(arena, PROPERTIES_MAX, sizeof *summary);
+    int64_t         events = table_metadata_property_i64(base, PROPERTY_EVENTS_APPLIED, 0);
+    unsigned        p = 0, s = 0;
+
+    if (!properties || !summary) return firn_fail_memory(err, "a commit");
+    events += (int64_t) table_changes_event_count(a->table->changes);
+    properties[p++] = (table_property){PROPERTY_POSITION, position_text(arena, a->settings->position)};
+    if (a->settings->consistent)
+        properties[p++] = (table_property){PROPERTY_CONSISTENT, position_text(arena, a->settings->consistent)};
+    properties[p++] = (table_property){PROPERTY_EVENTS_APPLIED, firn_arena_printf(arena, "%" PRId64, events)};
+    properties[p++] = (table_property){PROPERTY_LAST_EVENT, firn_arena_printf(arena, "%" PRId64, a->table->last_event_us)};
+    summary[s++] = (table_property){PROPERTY_POSITION, properties[0].value};
+    if (a->settings->consistent) summary[s++] = (table_property){PROPERTY_CONSISTENT, properties[1].value};
+    summary[s++] = (table_property){"firn.window-hash", firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
+    summary[s++] = (table_property){
+        "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before)};
+    if (a->ctx->settings->correlation_id)
+        summary[s++] = (table_property){"firn.correlation-id", a->ctx->settings->correlation_id};
+    for (unsigned i = 0; i < p; i++)
+        if (!properties[i].value) return firn_fail_memory(err, "a commit");
+    for (unsigned i = 0; i < s; i++)
+        if (!summary[i].value) return firn_fail_memory(err, "a commit");
+    change->properties = properties;
+    change->property_count = p;
+    change->summary = summary;
+    change->summary_count = s;
+    return FIRN_OK;
+}
+
+/* All files that the commit adds: data, then deletes. */
+static firn_status
+list_added(apply *a, table_change *change, firn_error *err)
+{
+    unsigned   count = a->files.count + a->deletes.added.count;
+    data_file *added = firn_arena_array(&a->arena, count + 1, sizeof *added);
+
+    if (!added) return firn_fail_memory(err, "a commit");
+    if (a->files.count) memcpy(added, a->files.files, a->files.count * sizeof *added);
+    if (a->deletes.added.count)
+        memcpy(added + a->files.count, a->deletes.added.files, a->deletes.added.count * sizeof *added);
+    change->added = added;
+    change->added_count = count;
+    return FIRN_OK;
+}
+
+static firn_status
+offer_pending(apply *a, firn_error *err)
+{
+    if (a->offered || !a->ctx->pending) return FIRN_OK;
+    return pending_files_offer(a->ctx->pending, a->commit_text, err);
+}
+
+static firn_status
+decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    apply          *a = state;
+    bool            truncated = table_changes_truncated(a->table->changes);
+    const snapshot *current;
+
+    if (!base)
+        return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", a->table->name);
+    FIRN_TRY(followed_table_check_fence(a->table, base, err));
+    /* Made for an earlier base, of which they were offered or not: what is not in the table is an orphan. */
+    delete_files_done(&a->deletes);
+    FIRN_TRY(table_index_catch_up(a->table->index, base, err));
+    if (a->generation != table_index_generation(a->table->index)) FIRN_TRY(hash_keys(a, err));
+    FIRN_TRY(find_old_rows(a, err));
+    if (a->gone_count) FIRN_TRY(write_deletes(a, base, err));
+    current = table_metadata_current_snapshot(base);
+    *ret_change = (table_change){.commit_id = a->commit_id,
+                                 .replace_all = truncated && current,
+                                 .removed_paths = a->deletes.removed_paths,
+                                 .removed_path_count = a->deletes.removed_path_count,
+                                 .removed_vectors = a->deletes.removed_vectors,
+                                 .removed_vector_count = a->deletes.removed_vector_count,
+                                 .required_paths = a->deletes.required_paths,
+                                 .required_path_count = a->deletes.required_path_count,
+                                 .required_at = current ? current->snapshot_id : 0};
+    FIRN_TRY(list_added(a, ret_change, err));
+    FIRN_TRY(describe_commit(a, base, ret_change, err));
+    if (ret_change->added_count || ret_change->replace_all)
+        ret_change->operation =
+            table_change_operation(a->files.count > 0, a->deletes.added.count > 0, ret_change->replace_all);
+    FIRN_TRY(offer_pending(a, err));
+    a->offered = true;
+    firn_crash_point("commit.before-send");
+    return FIRN_OK;
+}
+
+/* ---- the index afterwards ---- */
+
+static firn_status
+add_change(apply *a, key_hash key, uint64_t place, firn_error *err)
+{
+    FIRN_TRY(grow(&a->changes, sizeof *a->changes, a->change_count, &a->change_capacity, err));
+    a->changes[a->change_count++] = (key_change){key, place};
+    return FIRN_OK;
+}
+
+static uint64_t
+place_of(uint32_t first_file, uint32_t file, uint64_t row)
+{
+    return key_place(first_file + file, row);
+}
+
+static firn_status
+list_changes(apply *a, firn_error *err)
+{
+    uint32_t first = table_index_next_file(a->table->index);
+
+    /* What goes stands before what comes: of two keys with one hash the one with a row counts. */
+    for (size_t i = 0; i < a->removal_count; i++)
+        for (uint32_t k = 0; k < a->removals[i].found; k++) FIRN_TRY(add_change(a, a->removals[i].key, KEY_PLACE_NONE, err));
+    for (size_t i = 0; i < a->added_count; i++) {
+        const added_row *row = &a->added_copies[i];
+        FIRN_TRY(add_change(a, a->hashes[row->entry], place_of(first, row->place.file, row->place.row), err));
+    }
+    if (a->whole_rows) return FIRN_OK;
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        if (!table_changes_entry(a->table->changes, i)->row && a->places[i] != KEY_PLACE_NONE)
+            FIRN_TRY(add_change(a, a->hashes[i], KEY_PLACE_NONE, err));
+    }
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        if (table_changes_entry(a->table->changes, i)->row)
+            FIRN_TRY(add_change(a, a->hashes[i], place_of(first, a->written[i].file, a->written[i].row), err));
+    }
+    return FIRN_OK;
+}
+
+static firn_status
+update_index(apply *a, const table_metadata *now, firn_error *err)
+{
+    const char       **paths = firn_arena_array(&a->arena, a->files.count + 1, sizeof *paths);
+    table_index_commit commit = {.table = now,
+                                 .added_files = paths,
+                                 .added_file_count = a->files.count,
+                                 .truncated = table_changes_truncated(a->table->changes)};
+
+    if (!paths) return firn_fail_memory(err, "the key index");
+    for (unsigned i = 0; i < a->files.count; i++) paths[i] = a->files.files[i].path;
+    FIRN_TRY(list_changes(a, err));
+    commit.changes = a->changes;
+    commit.change_count = a->change_count;
+    return table_index_apply(a->table->index, &commit, err);
+}
+
+/* ---- all of it ---- */
+
+static firn_status
+make_room(apply *a, firn_error *err)
+{
+    a->hashes = firn_calloc(a->entry_count + 1u, sizeof *a->hashes);
+    if (!a->whole_rows) {
+        a->places = firn_calloc(a->entry_count + 1u, sizeof *a->places);
+        a->written = firn_calloc(a->entry_count + 1u, sizeof *a->written);
+    }
+    a->data_location = firn_arena_printf(&a->arena, "%s/data", table_metadata_location(a->table->base));
+    if (!a->hashes || !a->data_location || (!a->whole_rows && (!a->places || !a->written)))
+        return firn_fail_memory(err, "a window's rows");
+    return FIRN_OK;
+}
+
+static void
+tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
+{
+    const snapshot *current = table_metadata_current_snapshot(now);
+    char            position[CHANGE_POSITION_TEXT_MAX];
+    follow_event    event = {.kind = FOLLOW_EVENT_COMMITTED,
+                             .table = a->table->name,
+                             .change_count = table_changes_event_count(a->table->changes),
+                             .row_count = a->row_count,
+                             .delete_count = a->gone_count,
+                             .file_count = a->files.count + a->deletes.added.count,
+                             .snapshot_id = current ? current->snapshot_id : 0,
+                             .elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000,
+                             .position = position};
+
+    change_position_format(a->settings->position, position);
+    if (a->ctx->events) a->ctx->events->emit(a->ctx->events->state, &event);
+}
+
+static firn_status
+commit(apply *a, uint64_t started_us, firn_error *err)
+{
+    followed_table *table = a->table;
+    table_metadata *now = NULL;
+    firn_error      ignored = {0};
+
+    FIRN_TRY(catalog_commit_decided(a->ctx->lake, &table->ident, decide, a, NULL, &now, err));
+    firn_crash_point("commit.after-response");
+    if (a->ctx->pending) (void) !pending_files_end(a->ctx->pending, a->commit_text, &ignored);
+    table_metadata_unref(table->base);
+    table->base = now;
+    table->position = a->settings->position;
+    table->change_count += table_changes_event_count(table->changes);
+    table->row_count += a->row_count;
+    table->delete_count += a->gone_count;
+    table->commit_count++;
+    tell_committed(a, now, started_us);
+    return FIRN_OK;
+}
+
+/* The commit stands; an index that could not follow is opened anew, and takes the commit in then. */
+static void
+follow_index(apply *a)
+{
+    firn_error failed = {0};
+
+    if (update_index(a, a->table->base, &failed)) {
+        follow_tell(a->ctx, FOLLOW_EVENT_WARNING, a->table->name, "the key index could not be changed and is opened anew", &failed);
+        table_index_free(a->table->index);
+        a->table->index = NULL;
+    }
+    firn_crash_point("index.after-update");
+}
+
+firn_status
+table_apply(followed_table *table, const follow_context *ctx, const table_apply_settings *settings, bool *ret_of_table,
+            firn_error *err)
+{
+    FIRN_AUTO(apply_done) apply a = {.table = table,
+                                     .ctx = ctx,
+                                     .settings = settings,
+                                     .shape = table->shape,
+                                     .commit_id = uuid_v7(),
+                                     .whole_rows = table->shape->key_count == 0,
+                                     .entry_count = table_changes_entry_count(table->changes),
+                                     .coerced_before = table->shape->rows->coerced_count};
+    uint64_t    started_us = firn_clock_monotonic_us();
+    firn_status status = FIRN_OK;
+
+    *ret_of_table = false;
+    uuid_format(a.commit_id, a.commit_text);
+    FIRN_TRY(look(&a, err));
+    FIRN_TRY(make_room(&a, err));
+    status = hash_keys(&a, err);
+    a.of_table = status != FIRN_OK;
+    if (!status) status = write_rows(&a, err);
+    if (!status) status = commit(&a, started_us, err);
+    *ret_of_table = a.of_table;
+    if (status) return firn_while(err, "applying changes of '%s'", table->name);
+    follow_index(&a);
+    return FIRN_OK;
+}

@@ -1,0 +1,27 @@
+/*
+ * One table's changes of a window → one commit: new rows in data files, old rows in delete files, the position.
+ *
+ * Order:     keys are hashed, their places in the lake looked up, rows written; then the commit is decided on the table as
+ *            it is. A base that another writer has changed is taken into the index first, and the deletes are made again.
+ *            The index follows when the catalog has accepted; killed in between, the next start takes the commit in as if
+ *            it were another writer's.
+ * Failures:  *ret_of_table says that the table's own rows or shape are to blame: the others can go on
+ * Threads:   one
+ */
+#ifndef FIRN_FOLLOW_TABLE_APPLY_H
+#define FIRN_FOLLOW_TABLE_APPLY_H
+
+#include "follow/followed_table.h"
+
+typedef struct table_apply_settings {
+    uint64_t position;   /* of the window's end */
+    uint64_t consistent; /* every followed table is complete up to here once this commit is there; 0: not said */
+} table_apply_settings;
+
+FIRN_MUST_USE firn_status table_apply(followed_table *table, const follow_context *ctx,
+                                      const table_apply_settings *settings, bool *ret_of_table, firn_error *err);
+
+/* Opens the index where it is not yet, at the table as the lake has it now. */
+FIRN_MUST_USE firn_status table_apply_open_index(followed_table *table, const follow_context *ctx, firn_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+#include "follow/table_evolve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/crash_point.h"
+#include "state/schema_changes_table.h"
+
+static firn_status
+new_shape(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, table_shape **ret_shape,
+          bool *ret_of_table, firn_error *err)
+{
+    firn_status status = table_shape_new(settings->stream, settings->relation, &table->config->rules, table->base,
+                                         ctx->settings->schema_changes, ret_shape, err);
+
+    *ret_of_table = status == FIRN_USAGE || status == FIRN_UNSUPPORTED || status == FIRN_FAILED;
+    return status ? firn_while(err, "describing '%s'", table->name) : FIRN_OK;
+}
+
+static firn_status
+record(const followed_table *table, const follow_context *ctx, const table_evolve_settings *settings,
+       const schema_evolution *evolution, firn_error *err)
+{
+    const follow_settings *s = ctx->settings;
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    schema_change_row *rows = firn_arena_array(&arena, evolution->change_count + 1, sizeof *rows);
+    char               position[CHANGE_POSITION_TEXT_MAX];
+
+    if (!evolution->change_count) return FIRN_OK;
+    if (!rows) return firn_fail_memory(err, "schema changes");
+    change_position_format(settings->position, position);
+    for (unsigned i = 0; i < evolution->change_count; i++) {
+        const schema_change *c = &evolution->changes[i];
+        rows[i] = (schema_change_row){.changed_at_us = settings->changed_at_us,
+                                      .table_name = table->name,
+                                      .column_name = c->column && c->column[0] ? c->column : NULL,
+                                      .field_id = c->field_id,
+                                      .kind = schema_change_kind_name(c->kind),
+                                      .before = c->before,
+                                      .after = c->after,
+                                      .action = schema_change_action_name(c->action),
+                                      .note = c->note,
+                                      .position = position,
+                                      .correlation_id = s->correlation_id};
+    }
+    FIRN_TRY(schema_changes_table_append(ctx->lake, s->namespace_levels, s->namespace_level_count, rows,
+                                         evolution->change_count, ctx->pending, NULL, NULL, err));
+    firn_crash_point("schema.after-record");
+    return FIRN_OK;
+}
+
+static void
+tell_changes(const followed_table *table, const follow_context *ctx, const schema_evolution *evolution)
+{
+    char message[FIRN_ERROR_TEXT_MAX];
+
+    for (unsigned i = 0; i < evolution->change_count; i++) {
+        const schema_change *c = &evolution->changes[i];
+
+        (void) snprintf(message, sizeof message, "schema: %s %s%s%s → %s: %s%s%s", schema_change_kind_name(c->kind),
+                        c->column ? c->column : "", c->column ? " " : "", c->before ? c->before : "-", c->after ? c->after : "-",
+                        schema_change_action_name(c->action), c->note ? ", " : "", c->note ? c->note : "");
+        follow_tell(ctx, c->action == SCHEMA_APPLIED ? FOLLOW_EVENT_NOTE : FOLLOW_EVENT_WARNING, table->name, message, NULL);
+    }
+}
+
+static firn_status
+fail_verdict(const followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
+{
+    const schema_change *worst = &evolution->changes[0];
+
+    for (unsigned i = 0; i < evolution->change_count; i++) {
+        if (evolution->changes[i].action == evolution->verdict) worst = &evolution->changes[i];
+    }
+    (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE, "%s of '%s' (%s → %s) cannot be followed: %s", schema_change_kind_name(worst->kind),
+                     worst->column && worst->column[0] ? worst->column : table->name, worst->before ? worst->before : "-",
+                     worst->after ? worst->after : "-", worst->note ? worst->note : "it changes rows that are there");
+    firn_hint(err, "load the table again: firn load --source %s --no-resume --table-filter '%s'", ctx->settings->source_name,
+              table->name);
+    return err->status;
+}
+
+/* The lake's schema, and where its columns come from. */
+static firn_status
+commit_schema(followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
+{
+    table_property property = {COLUMN_PLACES_PROPERTY, evolution->places};
+
+    if (!evolution->schema && !evolution->places) return FIRN_OK;
+    FIRN_TRY(followed_table_set_schema(table, ctx, evolution->schema, &property, evolution->places ? 1 : 0, err));
+    firn_crash_point("schema.after-commit");
+    return FIRN_OK;
+}
+
+firn_status
+table_evolve(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, bool *ret_of_table,
+             firn_error *err)
+{
+    FIRN_AUTO(table_shape_freep) table_shape *shape = NULL;
+
+    FIRN_TRY(new_shape(table, ctx, settings, &shape, ret_of_table, err));
+    FIRN_TRY(record(table, ctx, settings, &shape->evolution, err));
+    tell_changes(table, ctx, &shape->evolution);
+    if (shape->evolution.verdict != SCHEMA_APPLIED) {
+        *ret_of_table = true;
+        return fail_verdict(table, ctx, &shape->evolution, err);
+    }
+    FIRN_TRY(commit_schema(table, ctx, &shape->evolution, err));
+    if (shape->evolution.schema) {
+        table_shape_free(shape);
+        shape = NULL;
+        FIRN_TRY(new_shape(table, ctx, settings, &shape, ret_of_table, err));
+    }
+    /* Another key is another index. */
+    if (table->index && !table_index_is_of(table->index, shape->key_field_ids, shape->key_count)) {
+        table_index_free(table->index);
+        table->index = NULL;
+    }
+    table_shape_free(table->shape);
+    table->shape = FIRN_STEAL(shape);
+    return FIRN_OK;
+}

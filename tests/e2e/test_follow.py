@@ -1,0 +1,153 @@
+"""What follows the source's changes leaves the lake equal to it, whatever happens on the way."""
+import os
+import pathlib
+import random
+import signal
+import time
+
+import pytest
+
+import expected
+from firn import BINARY
+from judges import assert_equal, read_pyiceberg
+from servers.postgres import SUPERUSER
+from workload import NAMES, TABLES, Workload
+
+CRASH_BINARY = str(pathlib.Path(BINARY).with_name("firn-crash"))
+CRASH_POINTS = ("data.after-footer", "delete.after-write", "commit.before-send", "commit.after-response",
+                "index.after-update", "ack.before-send", "ack.after-send")
+
+
+@pytest.fixture
+def followed(project, new_database):
+    """A loaded source, with its connection; its slot goes at the end."""
+    def make(sql, **settings):
+        name, connection = new_database(sql)
+        project.connection = connection
+        project.environment["SUPER_PASSWORD"] = project.server.password
+        project.source("n", name, "public", follow={"from": "postgres", "commit_interval": "100ms"},
+                       connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"}, **settings)
+        project.load("n")
+        return connection
+    yield make
+    project.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'firn_n'")
+
+
+def follow(project, *arguments, code=0):
+    return project.run("follow", "--source", "n", "--until-caught-up", *arguments, timeout=120).expect(code)
+
+
+def assert_all_equal(project, duck, names=NAMES):
+    for name in names:
+        source = expected.read(project.connection, "public", name)
+        assert_equal(source, read_pyiceberg(project.lake, "bronze.n", name), "PyIceberg")
+        assert_equal(source, duck.read(project.lake, "bronze.n", name), "DuckDB")
+
+
+def events_applied(project, table):
+    return int(project.lake.static_table("bronze.n", table).metadata.properties.get("firn.events-applied", 0))
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_every_kind_of_change(project, followed, duck, version):
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES})
+    c.execute("UPDATE keyed SET name = 'new' WHERE id % 7 = 0; DELETE FROM keyed WHERE id % 11 = 0")
+    c.execute("UPDATE keyed SET id = id + 100000 WHERE id < 50; UPDATE pair SET b = b || 'z' WHERE a % 2 = 0")
+    c.execute("DELETE FROM plain WHERE ctid IN (SELECT ctid FROM plain WHERE w = 3 LIMIT 20); UPDATE plain SET w = w + 1 WHERE w = 1")
+    c.execute("INSERT INTO plain VALUES ('q', 1), ('q', 1), (NULL, NULL)")
+    follow(project)
+    assert_all_equal(project, duck)
+    # Large values that do not change come from the lake; a table is emptied and filled in one window.
+    c.execute("UPDATE keyed SET amount = amount + 1; BEGIN; TRUNCATE plain; INSERT INTO plain VALUES ('after', 1); COMMIT; TRUNCATE pair")
+    follow(project)
+    assert_all_equal(project, duck)
+    before = [project.lake.static_table("bronze.n", name).metadata.current_snapshot_id for name in NAMES]
+    follow(project)
+    assert before == [project.lake.static_table("bronze.n", name).metadata.current_snapshot_id for name in NAMES], \
+        "a run that found nothing committed something"
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_killed_at_random_moments(project, followed, duck, version):
+    seed = int(os.environ.get("FIRN_TEST_SEED", random.randrange(1 << 30)))
+    print(f"FIRN_TEST_SEED={seed}")
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES})
+    work, r = Workload(c, seed), random.Random(seed)
+    for _ in range(5):
+        process = project.start("follow", "--source", "n")
+        until = time.monotonic() + r.uniform(0.3, 1.2)
+        while time.monotonic() < until:
+            work.transaction()
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+def test_killed_at_each_point_of_a_commit(project, followed, duck):
+    """Each change is applied once, also where the commit was there and its answer was not."""
+    c = followed("CREATE TABLE keyed (id int PRIMARY KEY, n int); CREATE TABLE plain (v int); ALTER TABLE plain REPLICA IDENTITY FULL;"
+                 "INSERT INTO keyed SELECT g, 0 FROM generate_series(1, 100) g; INSERT INTO plain VALUES (0)",
+                 tables={"plain": {"format_version": 3}})
+    for round_number, point in enumerate(CRASH_POINTS, 1):
+        c.execute(f"BEGIN; UPDATE keyed SET n = n + 1 WHERE id <= 50; INSERT INTO plain VALUES ({round_number}); COMMIT")
+        process = project.start("follow", "--source", "n", "--until-caught-up", env={"FIRN_CRASH_POINT": point},
+                                executable=CRASH_BINARY)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, point
+        follow(project)
+        assert_all_equal(project, duck, ("keyed", "plain"))
+    assert events_applied(project, "keyed") == 50 * len(CRASH_POINTS)
+    assert events_applied(project, "plain") == len(CRASH_POINTS)
+
+
+def test_stops_at_a_signal_with_what_is_whole(project, followed, duck):
+    c = followed(TABLES)
+    process = project.start("follow", "--source", "n")
+    Workload(c, 7).run(20)
+    deadline = time.monotonic() + 60
+    while events_applied(project, "keyed") == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "firn follow: 3 tables, 0 stopped" in err
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+def test_a_source_that_was_never_loaded(project, new_database):
+    name, _ = new_database("CREATE TABLE t (id int PRIMARY KEY)")
+    project.source("n", name, "public", follow={"from": "postgres"})
+    result = project.run("follow", "--source", "n", timeout=60).expect(66)
+    assert "FIRN-5030" in result.err and "firn load --source n" in result.err
+
+
+def test_columns_that_come_go_and_change_their_name(project, followed, duck):
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a int, b text); INSERT INTO t SELECT g, g, 'b' FROM generate_series(1, 100) g")
+    for statement in ("UPDATE t SET a = 1 WHERE id < 10", "ALTER TABLE t ADD COLUMN c text", "ALTER TABLE t RENAME b TO renamed",
+                      "ALTER TABLE t ALTER a TYPE bigint", "UPDATE t SET c = 'x', a = 5000000000 WHERE id > 90"):
+        c.execute(statement)
+    follow(project)
+    assert_all_equal(project, duck, ("t",))
+    c.execute("ALTER TABLE t DROP COLUMN renamed")
+    c.execute("DELETE FROM t WHERE id = 50")
+    follow(project)
+    assert_all_equal(project, duck, ("t",))
+    recorded = project.run("schema-changes", "--source", "n", "--format", "json").expect(0).json
+    assert {row["kind"] for row in recorded["changes"]} >= {"add_column", "rename_column", "change_type", "drop_column"}
+
+
+def test_a_table_that_cannot_be_followed_is_stopped_and_the_others_go_on(project, followed, duck):
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE other (id int PRIMARY KEY); "
+                 "INSERT INTO t SELECT g, g::text FROM generate_series(1, 10) g")
+    c.execute("ALTER TABLE t ALTER a TYPE int USING a::int; UPDATE t SET a = 7; INSERT INTO other VALUES (1)")
+    result = follow(project, code=1)
+    assert "FIRN-5031" in result.err
+    c.execute("INSERT INTO other VALUES (2)")
+    follow(project, code=1)
+    assert_all_equal(project, duck, ("other",))
+    project.load("n", "--no-resume", "--table-filter", "t")
+    c.execute("UPDATE t SET a = a + 1")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "other"))
