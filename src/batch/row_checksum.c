@@ -271,6 +271,22 @@ row_checksum_add(row_checksum *checksum, const table_schema *schema, const struc
 }
 
 void
+row_hashes(const table_schema *schema, const struct ArrowArray *rows, const unsigned columns[], unsigned column_count,
+           uint64_t hashes[])
+{
+    for (int64_t from = 0; from < rows->length; from += BLOCK_ROWS) {
+        int64_t   count = rows->length - from < BLOCK_ROWS ? rows->length - from : BLOCK_ROWS;
+        uint64_t *sums = hashes + from;
+
+        memset(sums, 0, (size_t) count * sizeof *sums);
+        for (unsigned k = 0; k < column_count; k++)
+            add_column(schema->fields[columns[k]].type, rows->children[columns[k]], rows->offset + from, count,
+                       key_of_place(k), sums);
+        for (int64_t i = 0; i < count; i++) sums[i] = firn_hash_u64(sums[i]);
+    }
+}
+
+void
 row_checksum_format(const row_checksum *checksum, char out[ROW_CHECKSUM_TEXT_MAX])
 {
     (void) snprintf(out, ROW_CHECKSUM_TEXT_MAX, "%d:%" PRIu64 ":%016" PRIx64, ROW_CHECKSUM_VERSION, checksum->row_count,

@@ -31,6 +31,11 @@ row_checksum_merge(row_checksum *to, const row_checksum *from)
     to->sum += from->sum;
 }
 
+/* hashes[i] of each row, made of some columns only: columns[k] is the index of the one at place k. With all columns in
+ * their order these are the numbers that the checksum sums. */
+void row_hashes(const table_schema *schema, const struct ArrowArray *rows, const unsigned columns[],
+                unsigned column_count, uint64_t hashes[]);
+
 /* "1:6000000:9f86d081884c7d65": version, rows, sum. */
 void row_checksum_format(const row_checksum *checksum, char out[ROW_CHECKSUM_TEXT_MAX]);
 

@@ -69,6 +69,14 @@ static const command_info commands[] = {
      {"firn status --source shop", "firn status --source shop --format json"},
      {"a table", "one JSON document, with the same names as in the lake"},
      true, cmd_status_run},
+    {"validate", "validate_iceberg_tables", COMMAND_SET_VALIDATE, "", 0, 0, "compare the source with the lake",
+     "Counts the rows of every table on both sides, looks for tables that are missing or extra, for columns of another "
+     "type, and for keys that are null or there twice. --deep compares every value and shows the rows that differ; "
+     "--repair writes these rows anew. Exit code 1 where something differs. The source is read as of one snapshot: what "
+     "it changed since the lake's position is a difference, too.",
+     {"firn validate --source shop --deep", "firn validate --source shop --repair --table-filter orders"},
+     {"every value of every table", "and write the rows of one table that differ"},
+     true, cmd_validate_run},
     {"maintain", NULL, COMMAND_SET_MAINTAIN, "", 0, 0, "keep a source's tables in the lake small and fast",
      "Writes small files and files with many deleted rows anew, puts delete files and small manifests together, expires old snapshots and removes the files that only they held, and removes orphans: "
      "files that nothing refers to. Honours the tables' own history.*, commit.* and write.* properties, branches and "

@@ -52,6 +52,7 @@ FIRN_MUST_USE firn_status cmd_plan_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_load_split_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_commit_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_maintain_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_validate_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_status_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_schema_changes_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_scan_run(session *s, firn_error *err);

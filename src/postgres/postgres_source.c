@@ -216,11 +216,10 @@ source_plan(source *src, const source_description *table, unsigned split_count_m
     return status;
 }
 
+/* A connection for rows, which sees the snapshot. */
 static firn_status
-source_open_split(source *src, const source_split *split, size_t batch_rows, size_t batch_bytes,
-                  split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err)
+take_connection(postgres_source *s, postgres_connection **ret_connection, firn_error *err)
 {
-    postgres_source     *s = (postgres_source *) src;
     postgres_connection *c = take_usable(s);
     if (!c) {
         FIRN_TRY(postgres_connection_new(&s->settings, s->cancels, false, &c, err));
@@ -229,8 +228,55 @@ source_open_split(source *src, const source_split *split, size_t batch_rows, siz
             return err->status;
         }
     }
+    *ret_connection = c;
+    return FIRN_OK;
+}
+
+static firn_status
+source_open_split(source *src, const source_split *split, size_t batch_rows, size_t batch_bytes,
+                  split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err)
+{
+    postgres_source     *s = (postgres_source *) src;
+    postgres_connection *c = NULL;
+
+    FIRN_TRY(take_connection(s, &c, err));
     connection_return home = {.give_back = give_back, .state = s};
     return copy_reader_new(c, home, split, batch_rows, batch_bytes, ret_outcome, ret_reader, err);
+}
+
+static firn_status
+count_relation(postgres_connection *c, const postgres_relation *relation, uint64_t *row_count, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer sql = {0};
+    FIRN_AUTO(postgres_result_freep) PGresult *result = NULL;
+
+    firn_buffer_init(&sql, 1 << 16);
+    FIRN_TRY(firn_buffer_printf(&sql, err, "SELECT count(*) FROM %s%s", relation->with_descendants ? "" : "ONLY ",
+                                relation->qualified));
+    FIRN_TRY(firn_buffer_add_byte(&sql, 0, err));
+    FIRN_TRY(postgres_query(c, (const char *) sql.data, NULL, 0, "counting rows", &result, err));
+    *row_count += (uint64_t) postgres_cell_i64(result, 0, 0);
+    return FIRN_OK;
+}
+
+static firn_status
+source_count(source *src, const source_description *table, uint64_t *ret_row_count, firn_error *err)
+{
+    postgres_source      *s = (postgres_source *) src;
+    const postgres_table *detail = table->detail;
+    postgres_connection  *c = NULL;
+    firn_status           status = FIRN_OK;
+    uint64_t              row_count = 0;
+
+    FIRN_TRY(take_connection(s, &c, err));
+    for (unsigned i = 0; i < detail->relation_count && !status; i++)
+        status = count_relation(c, &detail->relations[i], &row_count, err);
+    // A failed statement has ended the transaction that saw the snapshot.
+    if (status) postgres_connection_free(c);
+    else
+        give_back(s, c);
+    if (!status) *ret_row_count = row_count;
+    return status;
 }
 
 static void
@@ -270,6 +316,7 @@ static const source_ops postgres_source_ops = {
     .set_order = source_set_order,
     .plan = source_plan,
     .open_split = source_open_split,
+    .count = source_count,
     .cancel = source_cancel,
     .free = source_free,
 };

@@ -164,6 +164,8 @@ typedef struct source_ops {
      * batch_bytes bytes. `ret_outcome` is filled when the end of data was reached. Thread-safe. */
     firn_status (*open_split)(source *src, const source_split *split, size_t batch_rows, size_t batch_bytes,
                               split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err);
+    /* The table's rows at the point, counted by the database. Thread-safe. NULL: only by reading them. */
+    firn_status (*count)(source *src, const source_description *table, uint64_t *ret_row_count, firn_error *err);
     /* Makes blocked readers return FIRN_CANCELLED. Any thread, async. */
     void (*cancel)(source *src);
     void (*free)(source *src);

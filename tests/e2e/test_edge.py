@@ -201,3 +201,11 @@ BOUND_QUERIES = [
 def test_spark_filters(v2, spark_old, name, condition, count):
     table = spark_old.table(v2.project.warehouse, v2.namespace, name)
     assert spark_old.sql(f"SELECT count(*) FROM {table} WHERE {condition}") == [[str(count)]]
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_validate_finds_no_difference(request, version):
+    loaded = request.getfixturevalue(f"v{version}")
+    result = loaded.project.run("validate", "--source", "edge", "--deep", "--format", "json", timeout=600).expect(0)
+    states = {table["table"]: table["state"] for table in result.json["tables"]}
+    assert states == dict.fromkeys(TABLES, "equal")
