@@ -142,7 +142,7 @@ def test_columns_that_differ(shop):
     assert table["different"] == 0, "the others are compared"
     shop.server.sql("UPDATE orders SET note = 'x' WHERE id = 1", shop.database)
     table = validate(shop, "--repair", "--yes", "--table-filter", "orders", code=1)["orders"]
-    assert (table["state"], table["error"]) == ("failed", "FIRN-5032")
+    assert (table["state"], table["error"]) == ("failed", "FIRN-5042")
 
 
 def test_keys_that_are_there_twice_or_null(shop):
