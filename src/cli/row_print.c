@@ -57,6 +57,7 @@ is_number(const data_type *type)
 static firn_status
 add_spaces(firn_buffer *out, unsigned count, firn_error *err)
 {
+    if (count == 0) return FIRN_OK;
     FIRN_TRY(firn_buffer_reserve(out, count, err));
     memset(out->data + out->size, ' ', count);
     out->size += count;
