@@ -267,6 +267,9 @@ roaring64_serialize(roaring64 *set, firn_buffer *out, firn_error *err)
     store_le64(bytes, count);
     FIRN_TRY(firn_buffer_add(out, bytes, sizeof bytes, err));
     for (size_t i = skip_empty(set, 0); i < set->count; i = skip_empty(set, i + 1)) {
+        /* CRoaring 0.2.66 leaves bitsets of 4096 numbers or fewer after some unions, and writes them as such, where the
+         * format says array: nobody could read that. This makes arrays of them. */
+        roaring_bitmap_repair_after_lazy(set->parts[i].low);
         (void) roaring_bitmap_run_optimize(set->parts[i].low);
         FIRN_TRY(serialize_part(&set->parts[i], out, err));
     }
