@@ -7,7 +7,7 @@ from firn import BINARY
 
 MIB = 1 << 20
 # Program, libraries, stacks and connections; grows with the number of connections.
-OVERHEAD_MIB, OVERHEAD_PER_CONNECTION_MIB = 32, 1
+OVERHEAD_MIB, OVERHEAD_PER_CONNECTION_MIB = 48, 1
 CONNECTIONS = 16
 
 
