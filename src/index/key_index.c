@@ -447,11 +447,12 @@ delta_count_max(const key_index *index)
     return by_base < by_memory ? by_base : by_memory;
 }
 
-/* Rows without a key: which copy each of the changes is about. */
+/* Rows without a key: which copy each of the changes is about. Of a table whose files all go in this window none is left. */
 static firn_status
-number_copies(const key_index *index, const key_change changes[], size_t count, key_change ret_changes[],
-              firn_error *err)
+number_copies(const key_index *index, const key_index_window *w, key_change ret_changes[], firn_error *err)
 {
+    const key_change *changes = w->changes;
+    size_t            count = w->change_count;
     FIRN_AUTO(key_delta_done) key_delta counts = {0};
     size_t kept = 0;
 
@@ -460,7 +461,7 @@ number_copies(const key_index *index, const key_change changes[], size_t count, 
         key_hash key = copy_key(changes[i].key, 0);
         uint64_t copies;
 
-        if (!key_delta_get(&counts, key, &copies)) copies = count_copies(index, key);
+        if (!key_delta_get(&counts, key, &copies)) copies = w->removed_file_count ? 0 : count_copies(index, key);
         if (changes[i].place == KEY_PLACE_NONE && copies == 0)
             return firn_fail(err, FIRN_E_BUG, "a row without a key is taken from the index that is not there");
         if (changes[i].place != KEY_PLACE_NONE) copies++;
@@ -505,7 +506,7 @@ key_index_apply(key_index *index, const key_index_window *window, firn_error *er
     if (index->copies) {
         numbered = firn_alloc((window->change_count + 1) * sizeof *numbered);
         if (!numbered) return firn_fail_memory(err, "the key index");
-        FIRN_TRY(number_copies(index, window->changes, window->change_count, numbered, err));
+        FIRN_TRY(number_copies(index, window, numbered, err));
         changes = numbered;
     }
     if (apply_changes(index, window, changes, err))

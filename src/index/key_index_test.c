@@ -250,6 +250,40 @@ copies_come_and_go_one_by_one(void **state)
         FIRN_BUG);
 }
 
+/* A table that is emptied and filled in one window: its rows are counted anew. */
+static void
+copies_of_a_truncated_table_begin_anew(void **state)
+{
+    world *w = *state;
+    FIRN_AUTO(key_index_builder_freep) key_index_builder *b = NULL;
+    index_state now = state_of(0);
+    const char *names[] = {"file-1"};
+    uint32_t    file;
+    uint64_t    places[5];
+    key_hash    row;
+    key_change  changes[2];
+
+    w->settings.copies = true;
+    OK(key_index_builder_new(&w->settings, &b, &w->err));
+    OK(key_index_builder_add_file(b, "file-0", &file, &w->err));
+    row = hash_of(key_index_builder_seed(b), 1);
+    for (uint64_t i = 0; i < 3; i++) OK(key_index_builder_add(b, &(key_change){row, key_place(file, i)}, 1, &w->err));
+    OK(key_index_builder_finish(b, &now, &w->index, &w->err));
+
+    for (uint64_t i = 0; i < 2; i++) changes[i] = (key_change){row, key_place(file + 1, i)};
+    OK(key_index_apply(w->index,
+                       &(key_index_window){&now, names, 1, &file, 1, changes, FIRN_COUNT(changes)}, &w->err));
+
+    assert_int_equal(key_index_find_copies(w->index, row, 5, places), 2);
+    assert_int_equal(places[0], key_place(file + 1, 1));
+    reopen(w);
+    assert_int_equal(key_index_find_copies(w->index, row, 5, places), 2);
+    changes[0].place = KEY_PLACE_NONE;
+    OK(key_index_apply(w->index, &(key_index_window){.state = &now, .changes = changes, .change_count = 1}, &w->err));
+    assert_int_equal(key_index_find_copies(w->index, row, 5, places), 1);
+    assert_int_equal(places[0], key_place(file + 1, 0));
+}
+
 /* ---- crashes ---- */
 
 /* Windows until it is killed; the parent knows them by their seed. */
@@ -446,6 +480,7 @@ main(void)
         TEST(an_empty_table_begins_without_keys),
         TEST(a_missing_index_is_told),
         TEST(copies_come_and_go_one_by_one),
+        TEST(copies_of_a_truncated_table_begin_anew),
         TEST(killed_at_any_moment_it_is_as_of_one_window),
         TEST(a_torn_record_is_not_there),
         TEST(a_damaged_base_is_not_taken),
