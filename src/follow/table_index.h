@@ -1,6 +1,6 @@
 /*
  * The key index of one followed table: opened, brought up to the table as it is (index/), looked up by batches of keys,
- * and changed after each commit. With a rebuild where it is missing, damaged, or another writer has moved rows.
+ * and changed after each commit (index_rebuild.h: missing or damaged, it is built anew; after other writers' commits caught up).
  */
 #ifndef FIRN_FOLLOW_TABLE_INDEX_H
 #define FIRN_FOLLOW_TABLE_INDEX_H
@@ -40,7 +40,7 @@ uint64_t table_index_generation(const table_index *index);
 FIRN_MUST_USE firn_status table_index_catch_up(table_index *index, const table_metadata *table, firn_error *err);
 
 /* The hashes of rows' keys. `rows`: a struct array with the columns of `schema`, of which the key's are taken by field id. */
-FIRN_MUST_USE firn_status table_index_hash(const table_index *index, const table_schema *schema,
+FIRN_MUST_USE firn_status table_index_hash(const table_index *index, table_schema *schema,
                                            const struct ArrowArray *rows, key_hash ret_hashes[], firn_error *err);
 void        table_index_find(const table_index *index, const key_hash keys[], size_t count, uint64_t ret_places[]);
 size_t      table_index_find_copies(const table_index *index, key_hash key, size_t wanted, uint64_t ret_places[]);

@@ -344,6 +344,11 @@ index_open_current(const index_rebuild_settings *settings, key_index **ret_index
     if (status != FIRN_OK && err->code != FIRN_E_INDEX_MISSING && err->code != FIRN_E_INDEX_DAMAGED &&
         err->code != FIRN_E_INDEX_LIMIT)
         return status;
+    if (settings->building)
+        settings->building(settings->building_state,
+                           status == FIRN_OK                    ? "the table has changed beside us: building the key index anew"
+                           : err->code == FIRN_E_INDEX_MISSING ? "building the key index"
+                                                               : "the key index is damaged: building it anew");
     firn_error_reset(err);
     key_index_free(FIRN_STEAL(index));
     *ret_rebuilt = true;

@@ -29,6 +29,9 @@ typedef struct index_rebuild_settings {
     /* Told after each data file; may be NULL. */
     void (*progress)(void *state, uint64_t rows_done, uint64_t rows_all);
     void *progress_state;
+    /* index_open_current tells before it builds, and why; may be NULL. */
+    void (*building)(void *state, const char *why);
+    void *building_state;
 } index_rebuild_settings;
 
 /* What an index of the table, as it is, stands for. */

@@ -72,6 +72,19 @@ def test_every_kind_of_change(project, followed, duck, version):
 
 
 @pytest.mark.parametrize("version", (2, 3))
+def test_rows_that_maintain_has_moved_are_found(project, followed, duck, version):
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES})
+    for step in range(3):
+        c.execute(f"UPDATE keyed SET amount = amount + 1 WHERE id % 3 <> {step}; DELETE FROM pair WHERE a % 9 = {step}; UPDATE plain SET w = {step}")
+        follow(project)
+        project.run("maintain", "--source", "n", "--only", "compact", "--delete-ratio", "1").expect()
+        assert [project.lake.current_snapshot("bronze.n", name)["summary"]["operation"] for name in NAMES] == ["replace"] * len(NAMES)
+    c.execute("UPDATE keyed SET id = -id WHERE id < 500; DELETE FROM keyed WHERE id % 2 = 0; DELETE FROM plain WHERE v = 'v3'")
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+@pytest.mark.parametrize("version", (2, 3))
 def test_killed_at_random_moments(project, followed, duck, version):
     seed = int(os.environ.get("FIRN_TEST_SEED", random.randrange(1 << 30)))
     print(f"FIRN_TEST_SEED={seed}")
