@@ -128,20 +128,6 @@ typedef struct version_search {
     bool    has_foreign; /* metadata files that are not named by versions: another catalog's table */
 } version_search;
 
-/* "v12.metadata.json", "v12.gz.metadata.json", "v12.metadata.json.gz" */
-static bool
-parse_version_name(const char *name, int64_t *ret_version)
-{
-    const char *digits = name + 1, *end = digits;
-
-    if (*name != 'v') return false;
-    while (*end >= '0' && *end <= '9') end++;
-    if (strcmp(end, ".metadata.json") != 0 && strcmp(end, ".gz.metadata.json") != 0 &&
-        strcmp(end, ".metadata.json.gz") != 0)
-        return false;
-    return text_parse_i64(firn_slice_of(digits, (size_t) (end - digits)), ret_version) && *ret_version < INT32_MAX;
-}
-
 static firn_status
 visit_metadata(void *state, const storage_object *object, firn_error *err)
 {
@@ -151,7 +137,7 @@ visit_metadata(void *state, const storage_object *object, firn_error *err)
 
     (void) err;
     if (name[0] == '.') return FIRN_OK; // temporary, or Hadoop's checksums
-    if (parse_version_name(name, &version)) {
+    if (file_name_metadata_version(name, &version) && version < INT32_MAX) {
         if (version > search->newest) search->newest = version;
     } else if (strspn(name, "0123456789") == 5 && name[5] == '-' && text_ends_with(name, ".metadata.json")) {
         search->has_foreign = true; // 00003-<uuid>: Spark's temporary files here begin with a uuid's 8 digits

@@ -94,17 +94,7 @@ write_row(session *s, jwriter *w, const schema_change_row *row)
 {
     jwrite_object(w);
     jwrite_member_text(w, "changed_at", time_text(s, row->changed_at_us));
-    jwrite_member_text(w, "table_name", row->table_name);
-    jwrite_member_text(w, "column_name", row->column_name);
-    jwrite_key(w, "field_id");
-    if (row->field_id) jwrite_i64(w, row->field_id);
-    else
-        jwrite_null(w);
-    jwrite_member_text(w, "kind", row->kind);
-    jwrite_member_text(w, "before", row->before);
-    jwrite_member_text(w, "after", row->after);
-    jwrite_member_text(w, "action", row->action);
-    jwrite_member_text(w, "note", row->note);
+    schema_change_write_members(row, w);
     jwrite_member_text(w, "position", row->position);
     jwrite_member_text(w, "correlation_id", row->correlation_id);
     jwrite_member_text(w, "recorded_at", time_text(s, row->recorded_at_us));

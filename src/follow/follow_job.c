@@ -6,9 +6,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "catalog/commit.h"
 #include "follow/follow_loop.h"
-#include "storage/location.h"
+#include "state/dead_commit.h"
 
 #define TABLES_MAX 100000u
 
@@ -21,43 +20,16 @@ follow_result_done(follow_result *result)
 
 /* ---- what dead runs left ---- */
 
-/* The commit is in the table: its files belong to it. It was never offered: nobody will ever ask for them. Else they
- * stay (RELIABILITY: no deleting on an error's path). */
-static firn_status
-settle_commit(void *state, const pending_commit *commit, pending_verdict *ret_verdict, firn_error *err)
-{
-    const follow_context  *ctx = state;
-    const follow_settings *s = ctx->settings;
-    table_ident            ident = {.namespace_levels = s->namespace_levels,
-                                    .level_count = s->namespace_level_count,
-                                    .name = commit->table};
-    FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    const char *data_location;
-
-    *ret_verdict = PENDING_LEAVE;
-    if (ctx->lake->ops->load(ctx->lake, &ident, &table, err)) {
-        if (err->status != FIRN_NOT_FOUND) return err->status;
-        firn_error_reset(err);
-        return FIRN_OK;
-    }
-    data_location = firn_arena_printf(&arena, "%s/data", table->location);
-    if (!data_location) return firn_fail_memory(err, "a location");
-    if (!location_equal(data_location, commit->data_location)) return FIRN_OK;
-    if (catalog_has_commit(table, commit->commit_id)) *ret_verdict = PENDING_KEEP;
-    else if (!commit->offered)
-        *ret_verdict = PENDING_REMOVE;
-    return FIRN_OK;
-}
-
 static void
 look_after_dead_runs(follow_context *ctx)
 {
-    pending_recovery counts = {0};
-    firn_error       failed = {0};
-    char             message[FIRN_ERROR_TEXT_MAX];
+    const follow_settings *s = ctx->settings;
+    dead_commit_lake       lake = {ctx->lake, s->namespace_levels, s->namespace_level_count};
+    pending_recovery       counts = {0};
+    firn_error             failed = {0};
+    char                   message[FIRN_ERROR_TEXT_MAX];
 
-    if (pending_files_recover(ctx->settings->state_folder, ctx->lake->files, settle_commit, ctx, &counts, &failed))
+    if (pending_files_recover(s->state_folder, ctx->lake->files, dead_commit_settle, &lake, &counts, &failed))
         follow_tell(ctx, FOLLOW_EVENT_WARNING, NULL, "files of an earlier run that died could not be looked after", &failed);
     if (!counts.removed_file_count) return;
     (void) snprintf(message, sizeof message, "removed %zu files that an earlier run left behind when it died",

@@ -12,6 +12,7 @@
 #include "batch/array.h"
 #include "catalog/commit.h"
 #include "follow/row_holes.h"
+#include "iceberg/file_names.h"
 #include "scan/scan_plan.h"
 #include "write/delete_writer.h"
 #include "write/roll_writer.h"
@@ -379,13 +380,11 @@ find_old_rows(apply *a, firn_error *err)
 
 /* Of every data file that loses rows, its entry and what deletes of it already. */
 static firn_status
-map_tasks(const table_metadata *base, storage *files, firn_arena *arena, scan_plan *plan, firn_map *by_path, firn_error *err)
+map_tasks(scan_plan *plan, firn_arena *arena, firn_map *by_path, firn_error *err)
 {
     const scan_task *tasks = NULL;
     size_t           count = 0;
 
-    (void) base;
-    (void) files;
     FIRN_TRY(scan_plan_rest(plan, arena, &tasks, &count, err));
     for (size_t i = 0; i < count; i++)
         FIRN_TRY(firn_map_put(by_path, firn_slice_text(tasks[i].data->file.path), (void *) (uintptr_t) &tasks[i], err));
@@ -461,7 +460,7 @@ write_deletes(apply *a, const table_metadata *base, firn_error *err)
 
     if (!by_path || !targets || !sets) return firn_fail_memory(err, "deleted rows");
     FIRN_TRY(scan_plan_open(&scan, &plan, err));
-    FIRN_TRY(map_tasks(base, a->ctx->lake->files, &arena, plan, by_path, err));
+    FIRN_TRY(map_tasks(plan, &arena, by_path, err));
     firn_status status = make_targets(a, by_path, targets, sets, &target_count, err);
     if (!status) status = delete_writer_write(&settings, targets, target_count, &a->deletes, err);
     free_sets(sets, file_count);
@@ -646,7 +645,7 @@ make_room(apply *a, firn_error *err)
         a->places = firn_calloc(a->entry_count + 1u, sizeof *a->places);
         a->written = firn_calloc(a->entry_count + 1u, sizeof *a->written);
     }
-    a->data_location = firn_arena_printf(&a->arena, "%s/data", table_metadata_location(a->table->base));
+    a->data_location = file_name_data_folder(&a->arena, table_metadata_location(a->table->base));
     if (!a->hashes || !a->data_location || (!a->whole_rows && (!a->places || !a->written)))
         return firn_fail_memory(err, "a window's rows");
     return FIRN_OK;

@@ -106,3 +106,20 @@ manifest_file_copy(const manifest_file *file, firn_arena *arena, manifest_file *
     *ret_copy = copy;
     return FIRN_OK;
 }
+
+int
+data_file_compare_partitions(const data_file *a, const data_file *b)
+{
+    if (a->spec_id != b->spec_id) return a->spec_id < b->spec_id ? -1 : 1;
+    for (unsigned i = 0; i < a->partition_count && i < b->partition_count; i++) {
+        firn_slice x = a->partition[i], y = b->partition[i];
+        size_t     size = x.size < y.size ? x.size : y.size;
+        int        order;
+
+        if (!x.data != !y.data) return x.data ? 1 : -1;
+        order = size ? memcmp(x.data, y.data, size) : 0;
+        if (order == 0 && x.size != y.size) order = x.size < y.size ? -1 : 1;
+        if (order != 0) return order;
+    }
+    return 0;
+}

@@ -38,6 +38,9 @@ typedef struct data_file {
     firn_slice              key_metadata; /* carried through */
 } data_file;
 
+/* An order in which files of one spec and partition stand together: by spec, then values as bytes, null first. */
+int data_file_compare_partitions(const data_file *a, const data_file *b);
+
 /* Deep copy into an arena. */
 FIRN_MUST_USE firn_status data_file_copy(const data_file *file, firn_arena *arena, data_file *ret_copy, firn_error *err);
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "storage/location.h"
 
 char *
@@ -36,4 +37,17 @@ file_name_manifest_list(firn_arena *arena, const char *table_location, int64_t s
     uuid_format(attempt, id);
     name = firn_arena_printf(arena, "metadata/snap-%" PRId64 "-1-%s.avro", snapshot_id, id);
     return name ? location_join(arena, table_location, name) : NULL;
+}
+
+bool
+file_name_metadata_version(const char *name, int64_t *ret_version)
+{
+    const char *digits = name + 1, *end = digits;
+
+    if (*name != 'v') return false;
+    while (*end >= '0' && *end <= '9') end++;
+    if (strcmp(end, ".metadata.json") != 0 && strcmp(end, ".gz.metadata.json") != 0 &&
+        strcmp(end, ".metadata.json.gz") != 0)
+        return false;
+    return text_parse_i64(firn_slice_of(digits, (size_t) (end - digits)), ret_version);
 }

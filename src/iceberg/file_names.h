@@ -18,5 +18,7 @@ FIRN_MUST_USE char *file_name_manifest(firn_arena *arena, const char *table_loca
 /* metadata/snap-<snapshot>-1-<attempt>.avro */
 FIRN_MUST_USE char *file_name_manifest_list(firn_arena *arena, const char *table_location, int64_t snapshot_id,
                                             firn_uuid attempt);
+/* The N of "vN.metadata.json", "vN.gz.metadata.json", "vN.metadata.json.gz"; false: no such name. */
+FIRN_MUST_USE bool file_name_metadata_version(const char *name, int64_t *ret_version);
 
 #endif

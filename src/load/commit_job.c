@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "catalog/commit.h"
+#include "iceberg/file_names.h"
 #include "load/load_commit.h"
 #include "load/load_record.h"
 #include "storage/location.h"
@@ -332,7 +333,7 @@ check_configuration(const commit_job *job, const commit_table *table, load_layou
 {
     const load_settings *s = job->ctx.settings;
     char                 fingerprint[17];
-    const char          *location = load_data_location(&layout->arena, layout->location);
+    const char          *location = file_name_data_folder(&layout->arena, layout->location);
 
     if (!location) return firn_fail_memory(err, "a location");
     split_settings_fingerprint(s, layout->config, fingerprint);

@@ -1,13 +1,12 @@
 #include "load/load_plan.h"
 
 #include "base/text.h"
+#include "state/schema_changes_table.h"
 #include "state/status_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SCHEMA_CHANGES_NAME "_schema_changes"
 
 bool
 load_filter_matches(const load_settings *settings, const char *table_name)
@@ -46,7 +45,7 @@ table_is_wanted(const load_context *ctx, const source_table *table)
     const char *why = kind_text(table->kind);
 
     if (!load_filter_matches(ctx->settings, table->name)) return false;
-    if (strcmp(table->name, STATUS_TABLE_NAME) == 0 || strcmp(table->name, SCHEMA_CHANGES_NAME) == 0)
+    if (strcmp(table->name, STATUS_TABLE_NAME) == 0 || strcmp(table->name, SCHEMA_CHANGES_TABLE_NAME) == 0)
         why = "has the name of a table that firn keeps in each namespace: left out";
     if (!why) return true;
     load_tell(ctx, LOAD_EVENT_TABLE_WARNING, table->name, why, NULL);

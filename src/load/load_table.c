@@ -4,6 +4,7 @@
 #include "base/crash_point.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "iceberg/file_names.h"
 #include "load/load_checkpoint.h"
 #include "load/load_commit.h"
 #include "load/load_flow.h"
@@ -56,12 +57,6 @@ load_tell(const load_context *ctx, load_event_kind kind, const char *table, cons
     load_event event = {.kind = kind, .table = table, .message = message, .error = cause};
 
     if (ctx->events) ctx->events->emit(ctx->events->state, &event);
-}
-
-const char *
-load_data_location(firn_arena *arena, const char *table_location)
-{
-    return firn_arena_printf(arena, "%s/data", table_location);
 }
 
 const load_table_config *
@@ -223,7 +218,7 @@ describe_line(table_work *w, char fingerprint[17], split_line *ret_line, firn_er
                              .commit_id = w->commit.commit_id,
                              .settings = fingerprint,
                              .base = split_base_of(layout->base),
-                             .data_location = load_data_location(&layout->arena, layout->location),
+                             .data_location = file_name_data_folder(&layout->arena, layout->location),
                              .schema = layout->schema,
                              .count = w->split_count};
     split_settings_fingerprint(w->ctx->settings, layout->config, fingerprint);
@@ -354,7 +349,7 @@ read_rows(table_work *w, const source_table *table, load_table_progress *progres
                                                    ? LANE_COUNT_MAX
                                                    : table->size_bytes / LANE_SIZE_BYTES + 1);
     unsigned             lanes = sorted ? readers : at_most(at_most(by_size, readers), task_cpu_count());
-    const char          *data_location = load_data_location(&w->layout.arena, w->layout.location);
+    const char          *data_location = file_name_data_folder(&w->layout.arena, w->layout.location);
 
     /* A partitioned table that has no partition yet. */
     if (!w->split_count) return FIRN_OK;

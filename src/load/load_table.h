@@ -39,8 +39,6 @@ unsigned load_split_count_max(const load_settings *settings, const source_table 
 FIRN_MUST_USE firn_status load_check_owner(const load_context *ctx, const char *table_name,
                                            const table_metadata *metadata, firn_error *err);
 
-/* Where a table's data files lie; NULL: no memory. */
-FIRN_MUST_USE const char *load_data_location(firn_arena *arena, const char *table_location);
 
 /* How large a row group of one of the table's lanes may get. */
 size_t load_row_group_bytes(const load_context *ctx, unsigned reader_count, unsigned lane_count);

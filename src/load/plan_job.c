@@ -1,5 +1,6 @@
 #include "load/plan_job.h"
 
+#include "iceberg/file_names.h"
 #include "load/load_plan.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ put_splits(plan_work *w, const load_layout *layout, const source_table *table, c
                                                   .commit_id = uuid_v7(),
                                                   .settings = fingerprint,
                                                   .base = split_base_of(layout->base),
-                                                  .data_location = load_data_location(&arena, layout->location),
+                                                  .data_location = file_name_data_folder(&arena, layout->location),
                                                   .schema = layout->schema,
                                                   .places = layout->places,
                                                   .count = count ? count : 1};

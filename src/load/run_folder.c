@@ -2,6 +2,7 @@
 
 #include "base/uuid.h"
 #include "catalog/commit.h"
+#include "iceberg/file_names.h"
 #include "load/load_checkpoint.h"
 #include "storage/location.h"
 
@@ -26,7 +27,7 @@ find_table(const load_context *ctx, const char *name, firn_arena *arena, table_m
         FIRN_TRY(status);
         location = (*ret_table)->location;
     }
-    *ret_data_location = load_data_location(arena, location);
+    *ret_data_location = file_name_data_folder(arena, location);
     return *ret_data_location ? FIRN_OK : firn_fail_memory(err, "a location");
 }
 

@@ -1,6 +1,7 @@
 #include "load/split_worker.h"
 
 #include "base/clock.h"
+#include "iceberg/file_names.h"
 #include "iceberg/schema_json.h"
 #include "load/load_flow.h"
 #include "storage/location.h"
@@ -135,7 +136,7 @@ lay_out(const split_worker *w, const split_line *line, load_layout *layout, firn
     } else {
         FIRN_TRY(load_layout_place(layout, &w->ctx, err));
     }
-    const char *here_location = load_data_location(&layout->arena, layout->location);
+    const char *here_location = file_name_data_folder(&layout->arena, layout->location);
     if (!here_location) return firn_fail_memory(err, "a location");
     if (!location_equal(here_location, line->data_location))
         return fail_mismatch(line, "the warehouse", line->data_location, here_location, err);

@@ -73,26 +73,6 @@ is_candidate(const planner *p, const compact_file *file)
 
 /* ---- the order ---- */
 
-static int
-compare_partitions(const data_file *a, const data_file *b)
-{
-    if (a->spec_id != b->spec_id) return a->spec_id < b->spec_id ? -1 : 1;
-    for (unsigned i = 0; i < a->partition_count && i < b->partition_count; i++) {
-        firn_slice x = a->partition[i], y = b->partition[i];
-        size_t     size = x.size < y.size ? x.size : y.size;
-        int        order;
-
-        if (!x.data || !y.data) {
-            if (x.data || y.data) return x.data ? 1 : -1;
-            continue;
-        }
-        order = size ? memcmp(x.data, y.data, size) : 0;
-        if (order) return order;
-        if (x.size != y.size) return x.size < y.size ? -1 : 1;
-    }
-    return 0;
-}
-
 static bool
 lower_bound(const planner *p, const data_file *file, single_value *ret_value)
 {
@@ -111,7 +91,7 @@ compare_files(const void *a, const void *b, void *state)
     const compact_file *x = *(compact_file *const *) a, *y = *(compact_file *const *) b;
     const planner      *p = state;
     single_value        v, w;
-    int                 order = compare_partitions(&x->data->file, &y->data->file);
+    int                 order = data_file_compare_partitions(&x->data->file, &y->data->file);
 
     if (order) return order;
     if (p->order_field) {
@@ -146,7 +126,7 @@ cut_groups(const planner *p, compact_file **files, size_t count, compact_plan *p
         int64_t       live = 0;
 
         for (to = from; to < count; to++) {
-            if (to > from && (compare_partitions(&files[from]->data->file, &files[to]->data->file) != 0 ||
+            if (to > from && (data_file_compare_partitions(&files[from]->data->file, &files[to]->data->file) != 0 ||
                               live + files[to]->live_size_bytes > p->target))
                 break;
             live += files[to]->live_size_bytes;

@@ -80,12 +80,12 @@ typedef struct file_filter {
 } file_filter;
 
 static firn_status
-take_unless_kept(void *state, const char *path, int64_t size_bytes, firn_error *err)
+take_unless_kept(void *state, const data_file *file, firn_error *err)
 {
     file_filter *filter = state;
 
-    if (file_set_has(&filter->kept->set, path)) return FIRN_OK;
-    return removal_list_add(filter->list, path, size_bytes, err);
+    if (file_set_has(&filter->kept->set, file->path)) return FIRN_OK;
+    return removal_list_add(filter->list, file->path, file->size_bytes, err);
 }
 
 /* The manifests that only expired snapshots have, and the manifest lists; FIRN_OK where a list is gone already. */

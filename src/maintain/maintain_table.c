@@ -6,12 +6,13 @@
 #include "maintain/manifest_step.h"
 #include "maintain/orphan_step.h"
 #include "maintain/table_measure.h"
+#include "state/schema_changes_table.h"
 #include "state/status_table.h"
 
 static bool
 is_own_table(const char *name)
 {
-    return strcmp(name, STATUS_TABLE_NAME) == 0 || strcmp(name, "_schema_changes") == 0;
+    return strcmp(name, STATUS_TABLE_NAME) == 0 || strcmp(name, SCHEMA_CHANGES_TABLE_NAME) == 0;
 }
 
 static void

@@ -6,19 +6,6 @@
 #include "maintain/removal_list.h"
 #include "storage/location.h"
 
-bool
-metadata_file_version(const char *name, int64_t *ret_version)
-{
-    const char *digits = name + 1, *end = digits;
-
-    if (*name != 'v') return false;
-    while (*end >= '0' && *end <= '9') end++;
-    if (strcmp(end, ".metadata.json") != 0 && strcmp(end, ".gz.metadata.json") != 0 &&
-        strcmp(end, ".metadata.json.gz") != 0)
-        return false;
-    return text_parse_i64(firn_slice_of(digits, (size_t) (end - digits)), ret_version);
-}
-
 typedef struct metadata_search {
     const table_metadata *table;
     file_set              log;
@@ -38,7 +25,7 @@ visit(void *state, const storage_object *object, firn_error *err)
     metadata_search *search = state;
     int64_t          version;
 
-    if (!metadata_file_version(location_name(object->location), &version)) return FIRN_OK;
+    if (!file_name_metadata_version(location_name(object->location), &version)) return FIRN_OK;
     if (version >= search->table->version || file_set_has(&search->log, object->location)) return FIRN_OK;
     return removal_list_add(&search->list, object->location, (int64_t) object->size_bytes, err);
 }

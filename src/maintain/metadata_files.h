@@ -9,7 +9,5 @@
 /* Removes them where the table asks for it (write.metadata.delete-after-commit.enabled), or is one of firn's own. Else
  * they are orphans once they are old enough. */
 FIRN_MUST_USE firn_status metadata_files_trim(maintain_task *t, firn_error *err);
-/* N of vN.metadata.json, vN.gz.metadata.json, vN.metadata.json.gz; false: another file. */
-bool metadata_file_version(const char *name, int64_t *ret_version);
 
 #endif

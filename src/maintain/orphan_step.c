@@ -123,7 +123,7 @@ is_needed(const orphan_job *job, const reachable_files *reachable, const char *l
 
     if (!subject) return firn_fail_memory(err, "a location");
     *ret_needed = file_set_has(&reachable->set, subject) || file_set_has(&job->pending, subject) ||
-                  (metadata_file_version(location_name(subject), &version) && version >= reachable->table->version);
+                  (file_name_metadata_version(location_name(subject), &version) && version >= reachable->table->version);
     return FIRN_OK;
 }
 

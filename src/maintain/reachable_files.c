@@ -35,15 +35,14 @@ reachable_files_of_manifest(struct storage *files, const table_metadata *table, 
         firn_arena_reset(&arena);
         FIRN_TRY(manifest_reader_next(reader, &arena, &entry, &more, err));
         if (!more) return FIRN_OK;
-        if (entry.status != ENTRY_DELETED) FIRN_TRY(visit(state, entry.file.path, entry.file.size_bytes, err));
+        if (entry.status != ENTRY_DELETED) FIRN_TRY(visit(state, &entry.file, err));
     }
 }
 
 static firn_status
-add_path(void *state, const char *path, int64_t size_bytes, firn_error *err)
+add_path(void *state, const data_file *file, firn_error *err)
 {
-    (void) size_bytes;
-    return file_set_add(state, path, err);
+    return file_set_add(state, file->path, err);
 }
 
 static firn_status

@@ -6,6 +6,7 @@
 #ifndef FIRN_MAINTAIN_REACHABLE_FILES_H
 #define FIRN_MAINTAIN_REACHABLE_FILES_H
 
+#include "iceberg/data_file.h"
 #include "iceberg/table_metadata.h"
 #include "maintain/file_set.h"
 
@@ -30,8 +31,8 @@ FIRN_MUST_USE firn_status reachable_files_add_snapshot(reachable_files *r, const
 /* The metadata file, those in its log, statistics files, and all snapshots. */
 FIRN_MUST_USE firn_status reachable_files_add_table(reachable_files *r, firn_error *err);
 
-/* Live entries of one manifest, one after another; the entry lives for the call. */
-typedef firn_status (*manifest_visit)(void *state, const char *path, int64_t size_bytes, firn_error *err);
+/* Live files of one manifest, one after another; a file lives for the call. */
+typedef firn_status (*manifest_visit)(void *state, const data_file *file, firn_error *err);
 struct manifest_file;
 FIRN_MUST_USE firn_status reachable_files_of_manifest(struct storage *files, const table_metadata *table,
                                                       const struct manifest_file *manifest, manifest_visit visit,

@@ -14,42 +14,11 @@ compare_reals(double a, double b)
     return (a > b) - (a < b);
 }
 
-static int
-compare_bytes(firn_slice a, firn_slice b)
-{
-    size_t size = a.size < b.size ? a.size : b.size;
-    int    order = size > 0 ? memcmp(a.data, b.data, size) : 0;
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 int
 predicate_compare(const data_type *type, const single_value *a, const single_value *b)
 {
-    switch (type->kind) {
-    case TYPE_FLOAT:
-    case TYPE_DOUBLE:
-        return compare_reals(a->real, b->real);
-    case TYPE_DECIMAL:
-        return (a->decimal > b->decimal) - (a->decimal < b->decimal);
-    case TYPE_STRING:
-    case TYPE_BINARY:
-    case TYPE_UUID:
-    case TYPE_FIXED:
-        return compare_bytes(a->bytes, b->bytes);
-    case TYPE_BOOLEAN:
-    case TYPE_INT:
-    case TYPE_LONG:
-    case TYPE_DATE:
-    case TYPE_TIME:
-    case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMPTZ:
-    case TYPE_STRUCT:
-    case TYPE_LIST:
-    case TYPE_MAP:
-        break;
-    }
-    return (a->integer > b->integer) - (a->integer < b->integer);
+    if (type->kind == TYPE_FLOAT || type->kind == TYPE_DOUBLE) return compare_reals(a->real, b->real);
+    return single_value_compare(type, a, b);
 }
 
 static bool

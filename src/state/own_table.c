@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/bitmap.h"
+#include "iceberg/file_names.h"
 #include "iceberg/live_files.h"
 #include "parquet/file_reader.h"
 
@@ -196,7 +197,7 @@ own_file_write(const own_file *file, table_schema *schema, const batch *rows, da
 {
     static const partition_spec unpartitioned = {0};
     FIRN_AUTO(roll_writer_freep) roll_writer *writer = NULL;
-    FIRN_AUTO(firn_buffer_done) firn_buffer folder = {0};
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     roll_writer_settings settings = {.files = file->lake->files,
                                      .prefix = file->commit_id,
                                      .pending = file->pending,
@@ -208,10 +209,8 @@ own_file_write(const own_file *file, table_schema *schema, const batch *rows, da
                                      .target_file_size_bytes = OWN_FILE_SIZE_MAX,
                                      .memory_bytes_max = OWN_FILE_SIZE_MAX};
 
-    firn_buffer_init(&folder, 64 << 10);
-    FIRN_TRY(firn_buffer_printf(&folder, err, "%s/data", file->location));
-    FIRN_TRY(firn_buffer_add_byte(&folder, '\0', err));
-    settings.data_location = (const char *) folder.data;
+    settings.data_location = file_name_data_folder(&arena, file->location);
+    if (!settings.data_location) return firn_fail_memory(err, "a location");
     FIRN_TRY(roll_writer_new(&settings, &writer, err));
     FIRN_TRY(roll_writer_add(writer, &rows->array, err));
     data_file_list_done(files);

@@ -318,3 +318,21 @@ schema_changes_table_append(catalog *lake, const char *const *levels, unsigned l
     if (ret_added) *ret_added = nothing ? 0 : a.added_count;
     return pending && a.attempt ? pending_files_end(pending, a.commit_text, err) : FIRN_OK;
 }
+
+/* ---- as JSON ---- */
+
+void
+schema_change_write_members(const schema_change_row *row, jwriter *w)
+{
+    jwrite_member_text(w, "table_name", row->table_name);
+    jwrite_member_text(w, "column_name", row->column_name);
+    jwrite_key(w, "field_id");
+    if (row->field_id) jwrite_i64(w, row->field_id);
+    else
+        jwrite_null(w);
+    jwrite_member_text(w, "kind", row->kind);
+    jwrite_member_text(w, "before", row->before);
+    jwrite_member_text(w, "after", row->after);
+    jwrite_member_text(w, "action", row->action);
+    jwrite_member_text(w, "note", row->note);
+}

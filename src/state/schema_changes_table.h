@@ -9,6 +9,7 @@
 #define FIRN_STATE_SCHEMA_CHANGES_TABLE_H
 
 #include "catalog/catalog.h"
+#include "codec/json_writer.h"
 #include "task/task.h"
 #include "write/pending_files.h"
 
@@ -44,5 +45,8 @@ FIRN_MUST_USE firn_status schema_changes_table_append(catalog *lake, const char 
                                                       const schema_change_row rows[], size_t count,
                                                       pending_files *pending, task_cancel *cancel, size_t *ret_added,
                                                       firn_error *err);
+
+/* The members of a JSON object that say what changed: table_name, column_name, field_id, kind, before, after, action, note. */
+void schema_change_write_members(const schema_change_row *row, jwriter *w);
 
 #endif

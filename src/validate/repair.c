@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/map.h"
 #include "batch/batch_take.h"
 #include "catalog/commit.h"
+#include "iceberg/file_names.h"
 #include "write/delete_writer.h"
-
-
 
 /* A data file that loses rows. */
 typedef struct loser {
@@ -29,6 +27,7 @@ struct repair {
     char                     commit_text[UUID_TEXT_SIZE];
     const char              *data_location;
     unsigned                *column_of_field; /* per field of the table: the source's column */
+    struct ArrowArray      **children;        /* of the row at work, in the table's order */
     roll_writer             *writer;
     uint64_t                 added_rows, deleted_rows;
     loser                   *first;
@@ -46,7 +45,8 @@ match_fields(repair *r, firn_error *err)
     const table_schema *table = table_metadata_schema(r->pair->table), *described = r->pair->described->schema;
 
     r->column_of_field = firn_arena_array(&r->arena, table->field_count + 1, sizeof *r->column_of_field);
-    if (!r->column_of_field) return firn_fail_memory(err, "a table's columns");
+    r->children = firn_arena_array(&r->arena, table->field_count + 1, sizeof(struct ArrowArray *));
+    if (!r->column_of_field || !r->children) return firn_fail_memory(err, "a table's columns");
     for (unsigned i = 0; i < table->field_count; i++) {
         int column = schema_column_index(described, table->fields[i].name);
 
@@ -95,7 +95,7 @@ repair_new(const table_pair *pair, const validate_settings *settings, catalog *l
     if (!r) return firn_fail_memory(err, "a repair");
     *r = (repair){.pair = pair, .settings = settings, .lake = lake, .ident = ident, .commit_id = uuid_v7()};
     uuid_format(r->commit_id, r->commit_text);
-    r->data_location = location ? location : firn_arena_printf(&r->arena, "%s/data", pair->table->location);
+    r->data_location = location ? location : file_name_data_folder(&r->arena, pair->table->location);
     if (!r->data_location) return firn_fail_memory(err, "a location");
     FIRN_TRY(match_fields(r, err));
     FIRN_TRY(open_writer(r, err));
@@ -121,26 +121,19 @@ repair_free(repair *r)
 static firn_status
 add_row(repair *r, const pair_rows *rows, int64_t row, firn_error *err)
 {
-    table_schema      *described = r->pair->described->schema;
-    unsigned           field_count = table_metadata_schema(r->pair->table)->field_count;
-    uint32_t           index = (uint32_t) row;
-    struct ArrowArray  taken = {0}, view;
-    struct ArrowArray **children = firn_calloc(field_count + 1, sizeof *children);
-    firn_status        status;
+    unsigned          field_count = table_metadata_schema(r->pair->table)->field_count;
+    uint32_t          index = (uint32_t) row;
+    struct ArrowArray taken = {0}, view;
 
-    if (!children) return firn_fail_memory(err, "a row");
-    status = batch_take(described, rows->rows, &index, 1, &taken, err);
-    if (!status) {
-        view = taken;
-        view.n_children = field_count;
-        view.children = children;
-        view.release = NULL;
-        for (unsigned i = 0; i < field_count; i++) children[i] = taken.children[r->column_of_field[i]];
-        status = roll_writer_add(r->writer, &view, err);
-        taken.release(&taken);
-        r->added_rows++;
-    }
-    firn_free(children);
+    FIRN_TRY(batch_take(r->pair->described->schema, rows->rows, &index, 1, &taken, err));
+    view = taken;
+    view.n_children = field_count;
+    view.children = r->children;
+    view.release = NULL;
+    for (unsigned i = 0; i < field_count; i++) r->children[i] = taken.children[r->column_of_field[i]];
+    firn_status status = roll_writer_add(r->writer, &view, err);
+    taken.release(&taken);
+    r->added_rows++;
     return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "state/schema_changes_table.h"
 #include "state/status_table.h"
 #include "validate/validate_table.h"
 
@@ -43,7 +44,7 @@ validate_result_done(validate_result *result)
 static bool
 is_wanted(const validate_settings *s, const char *name)
 {
-    if (name[0] == '_' && (strcmp(name, STATUS_TABLE_NAME) == 0 || strcmp(name, "_schema_changes") == 0)) return false;
+    if (name[0] == '_' && (strcmp(name, STATUS_TABLE_NAME) == 0 || strcmp(name, SCHEMA_CHANGES_TABLE_NAME) == 0)) return false;
     return !s->wants || s->wants(s->state, name);
 }
 

@@ -41,27 +41,10 @@ job_done(write_job *job)
 /* ---- order ---- */
 
 static int
-compare_partitions(const data_file *a, const data_file *b)
-{
-    if (a->spec_id != b->spec_id) return a->spec_id < b->spec_id ? -1 : 1;
-    for (unsigned i = 0; i < a->partition_count && i < b->partition_count; i++) {
-        firn_slice x = a->partition[i], y = b->partition[i];
-        size_t     size = x.size < y.size ? x.size : y.size;
-        int        order;
-
-        if (!x.data != !y.data) return x.data ? 1 : -1;
-        order = size ? memcmp(x.data, y.data, size) : 0;
-        if (order == 0 && x.size != y.size) order = x.size < y.size ? -1 : 1;
-        if (order != 0) return order;
-    }
-    return 0;
-}
-
-static int
 compare_targets(const void *a, const void *b)
 {
     const delete_target *x = *(const delete_target *const *) a, *y = *(const delete_target *const *) b;
-    int                  order = compare_partitions(x->file, y->file);
+    int                  order = data_file_compare_partitions(x->file, y->file);
 
     return order ? order : strcmp(x->file->path, y->file->path);
 }
@@ -152,7 +135,7 @@ write_version_2(write_job *job)
 
     for (size_t i = 0, next; i < job->count; i = next) {
         for (next = i + 1; by_partition && next < job->count; next++) {
-            if (compare_partitions(job->targets[i]->file, job->targets[next]->file) != 0) break;
+            if (data_file_compare_partitions(job->targets[i]->file, job->targets[next]->file) != 0) break;
         }
         FIRN_TRY(write_positions(job, job->targets + i, next - i));
     }
