@@ -411,9 +411,28 @@ hadoop_drop(catalog *c, const table_ident *ident, firn_error *err)
 
 typedef struct table_walk {
     catalog      *c;
+    table_ident   place; /* the namespace */
     catalog_visit visit;
     void         *state;
 } table_walk;
+
+/* A folder whose first version was never published (its maker died, or is at it) is no table yet. One that cannot be
+ * told is listed: whoever loads it says what is wrong. */
+static firn_status
+is_table(table_walk *walk, const char *name, bool *ret_is, firn_error *err)
+{
+    FIRN_AUTO(hadoop_table_done) hadoop_table t = {0};
+    table_ident ident = walk->place;
+    const char *location = NULL;
+    firn_error  unreadable = {0};
+    int64_t     version;
+
+    ident.name = name;
+    FIRN_TRY(open_table(walk->c, &ident, &t, err));
+    *ret_is = find_newest(&t, &version, &location, &unreadable) != FIRN_OK || location;
+    firn_error_reset(&unreadable);
+    return FIRN_OK;
+}
 
 static firn_status
 visit_table(void *state, const storage_object *object, firn_error *err)
@@ -421,13 +440,15 @@ visit_table(void *state, const storage_object *object, firn_error *err)
     FIRN_AUTO(firn_buffer_done) firn_buffer name = {0};
     table_walk   *walk = state;
     folder_search search = {0};
+    bool          is = false;
 
     FIRN_TRY(walk->c->files->ops->list_folders(walk->c->files, object->location, visit_folder, &search, err));
     if (!search.has_metadata) return FIRN_OK;
     firn_buffer_init(&name, 64 << 10);
     FIRN_TRY(folder_name_decode(location_name(object->location), &name, err));
     FIRN_TRY(firn_buffer_add_byte(&name, 0, err));
-    return walk->visit(walk->state, (const char *) name.data, err);
+    FIRN_TRY(is_table(walk, (const char *) name.data, &is, err));
+    return is ? walk->visit(walk->state, (const char *) name.data, err) : FIRN_OK;
 }
 
 static firn_status
@@ -435,7 +456,7 @@ hadoop_list(catalog *c, const table_ident *namespace_only, catalog_visit visit, 
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     table_ident ident = {namespace_only->namespace_levels, namespace_only->level_count, NULL};
-    table_walk  walk = {c, visit, state};
+    table_walk  walk = {c, ident, visit, state};
     const char *location;
 
     FIRN_TRY(find_location((hadoop_catalog *) c, &ident, &arena, &location, err));

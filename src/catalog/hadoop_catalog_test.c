@@ -15,6 +15,7 @@
 #include "iceberg/live_files.h"
 #include "storage/faulty.h"
 #include "storage/local.h"
+#include "storage/location.h"
 
 static const data_type type_long = {.kind = TYPE_LONG}, type_text = {.kind = TYPE_STRING};
 
@@ -476,6 +477,21 @@ tables_are_listed_and_dropped(void **state)
     assert_int_equal(found.count, 0);
 }
 
+/* A writer died, or is about to publish the first version. */
+static void
+a_table_without_a_version_is_not_listed(void **state)
+{
+    world      *w = *state;
+    names       found = {0};
+    const char *location;
+
+    assert_int_equal(w->c->ops->location(w->c, &w->ident, &w->arena, &location, &w->err), FIRN_OK);
+    location = location_join(&w->arena, location, "metadata/snap-1.avro");
+    assert_int_equal(w->files->ops->put_new(w->files, location, (firn_slice){(const uint8_t *) "x", 1}, &w->err), FIRN_OK);
+    assert_int_equal(w->c->ops->list(w->c, &w->ident, visit_name, &found, &w->err), FIRN_OK);
+    assert_int_equal(found.count, 0);
+}
+
 static void
 a_drop_spares_tables_below(void **state)
 {
@@ -511,6 +527,7 @@ main(void)
         TEST(gzip_metadata_is_read_and_written),
         TEST(a_copied_table_is_read_but_not_written),
         TEST(tables_are_listed_and_dropped),
+        TEST(a_table_without_a_version_is_not_listed),
         TEST(a_drop_spares_tables_below),
     };
 

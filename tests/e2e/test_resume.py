@@ -193,8 +193,9 @@ def test_without_its_holder_everything_begins_anew(bank, server, duck):
 
 
 @pytest.mark.parametrize("arguments", [("--no-resume",), ("--fresh-start", "--yes")])
-def test_starting_over_ends_the_holder(bank, duck, arguments):
-    crash(bank, "split.after-ledger:3")
+@pytest.mark.parametrize("point", ["split.after-ledger:3", "load.after-offer", "load.after-commit"])
+def test_starting_over_ends_the_holder(bank, duck, arguments, point):
+    crash(bank, point)
     first = held(bank)
     assert "goes on" not in again(bank, *arguments)
     assert bank.run_json()["point"]["position"] != first["position"]
