@@ -1,5 +1,6 @@
 #include "maintain/compact_commit.h"
 
+#include "base/crash_point.h"
 #include "base/map.h"
 #include "catalog/commit.h"
 #include "iceberg/live_files.h"
@@ -218,6 +219,7 @@ compact_commit(compact_round *r, firn_error *err)
     firn_status     status;
 
     uuid_format(r->commit_id, commit_id);
+    firn_crash_point("compact.after-files");
     if (pending) FIRN_TRY(pending_files_offer(pending, commit_id, err));
     status = catalog_commit_decided(r->t->lake, r->t->ident, decide, &s, r->t->cancel, &now, err);
     if (status && s.nothing_left) {
@@ -226,6 +228,7 @@ compact_commit(compact_round *r, firn_error *err)
         return maintain_task_reload(r->t, err);
     }
     FIRN_TRY(status);
+    firn_crash_point("compact.after-commit");
     maintain_task_take(r->t, now);
     return pending ? pending_files_end(pending, commit_id, err) : FIRN_OK;
 }

@@ -1,6 +1,7 @@
 #include "maintain/expire_step.h"
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "catalog/commit.h"
 #include "iceberg/manifest_list.h"
 #include "maintain/metadata_files.h"
@@ -186,6 +187,7 @@ commit_and_remove(expire_job *job, firn_error *err)
     FIRN_TRY(removal_list_init(&list, t->table->location, err));
     if (!t->settings->dry_run) {
         FIRN_TRY(catalog_commit_decided(t->lake, t->ident, decide, job, t->cancel, &now, err));
+        firn_crash_point("expire.after-commit");
         maintain_task_take(t, now);
     }
     t->result->expired_snapshot_count = job->expiry.snapshot_count;

@@ -1,6 +1,7 @@
 #include "maintain/removal_list.h"
 
 #include "base/alloc.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "storage/location.h"
 
@@ -58,6 +59,7 @@ removal_list_apply(const removal_list *list, maintain_task *t, firn_error *err)
         storage_object      object;
 
         FIRN_TRY(maintain_task_check(t, err));
+        if (i > 0) firn_crash_point("expire.mid-delete");
         if (size_bytes < 0) {
             firn_error ignored = {0};
 

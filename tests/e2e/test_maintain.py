@@ -6,6 +6,7 @@ import pwd
 import random
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -23,6 +24,7 @@ CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2), at timestamptz);
 INSERT INTO t SELECT g, 'v' || g, g * 1.25, timestamptz '2026-01-01 00:00+00' + g * interval '1 minute' FROM generate_series(1, 500) g;
 """
 NAMESPACE = "bronze.s"
+CRASH_BINARY = str(pathlib.Path(BINARY).with_name("firn-crash"))
 DAY = 24 * 3600
 
 
@@ -412,6 +414,47 @@ def test_killed_at_any_time(shop, duck, spark_new):
     assert_same(project, duck)
     assert_equal(expected.read(project.connection, "public", "t"), spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
     # What the killed runs have left are orphans at most, and what they had only begun is gone.
+    for path in folder(project).rglob("*"):
+        if path.is_file():
+            make_old(path, 4)
+    maintain(project, "--only", "orphans")
+    assert files_of(project) - {"metadata/version-hint.text"} == referenced(project)
+    assert_same(project, duck)
+
+
+@pytest.mark.parametrize("version", (2, 3))
+@pytest.mark.parametrize("point", ("compact.after-files", "compact.after-commit", "expire.after-commit", "expire.mid-delete"))
+def test_killed_at_a_point_and_run_again(shop, duck, spark_new, point, version):
+    project = shop(version)
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    for number in range(5):
+        insert(project, spark_new, table, 1000 + number)
+    before = files_of(project)
+    snapshots = len(project.lake.metadata(NAMESPACE, "t")["snapshots"])
+
+    process = project.start("maintain", "--source", "s", "--older-than", "0s", "--table-filter", "t",
+                            env={"FIRN_CRASH_POINT": point}, executable=CRASH_BINARY)
+    _, error = process.communicate(timeout=60)
+
+    assert process.returncode == -signal.SIGKILL, f"{point} was not met: {process.returncode}\n{error}"
+    assert_same(project, duck)
+    metadata, gone = project.lake.metadata(NAMESPACE, "t"), before - files_of(project)
+    if point == "compact.after-files":
+        assert len(metadata["snapshots"]) == snapshots and len(list((folder(project) / "data").rglob("*.parquet"))) == 7
+    elif point == "compact.after-commit":
+        assert len(metadata["snapshots"]) == snapshots + 1
+    else:
+        assert len(metadata["snapshots"]) == 1
+    assert bool(gone) == (point == "expire.mid-delete"), gone
+
+    result = maintain(project, "--older-than", "0s")
+
+    assert result["after"]["data_files"] == 1 and result["after"]["snapshots"] == 1
+    assert_same(project, duck)
+    assert [path for path in (project.folder / "checkpoints").rglob("*") if path.is_file() and path.name != "lock"] == []
+    # A file that was made and not committed went with the list that names it; what had expired already waits for its age.
+    if point.startswith("compact"):
+        assert len(list((folder(project) / "data").rglob("*.parquet"))) == 1
     for path in folder(project).rglob("*"):
         if path.is_file():
             make_old(path, 4)
