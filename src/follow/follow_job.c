@@ -194,6 +194,8 @@ begin(follow_loop *loop, firn_error *err)
     FIRN_TRY(adopt_tables(loop, err));
     loop->stream->ops->counts(loop->stream, &counts);
     if (loop->ctx->settings->until_caught_up) loop->target = counts.server_position;
+    if (loop->ctx->settings->until_position) loop->target = loop->ctx->settings->until_position;
+    loop->cut.folder = loop->ctx->settings->state_folder;
     change_position_format(loop->start_position, position);
     (void) snprintf(message, sizeof message, "following %u tables from %s", loop->table_count - stopped, position);
     follow_tell(loop->ctx, FOLLOW_EVENT_NOTE, NULL, message, NULL);

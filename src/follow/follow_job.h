@@ -36,6 +36,7 @@ typedef struct follow_settings {
     uint64_t                   batch_changes;  /* most changes in a window, as transactions allow; 0: no such limit */
     uint64_t                   memory_bytes;   /* of the window at work and what is made of it */
     bool                       until_caught_up; /* ends at the source's position as the job began */
+    uint64_t                   until_position; /* ends here: all that committed before it is applied, nothing else; 0: no such end */
     schema_policy              schema_changes;
     follow_table_config        defaults;
     const follow_table_config *tables;

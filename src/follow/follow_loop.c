@@ -224,6 +224,51 @@ idle_is_due(const follow_loop *loop, uint64_t now_us)
     return loop->window_end - loop->consistent >= IDLE_BYTES && now_us - loop->noted_us >= IDLE_US;
 }
 
+/* ---- exact positions ---- */
+
+/* What is read may not pass this without a commit that ends just here. */
+static uint64_t
+boundary(const follow_loop *loop)
+{
+    uint64_t until = loop->ctx->settings->until_position, cut = loop->cut.position;
+
+    if (!until || !cut) return until | cut ? until | cut : UINT64_MAX;
+    return until < cut ? until : cut;
+}
+
+static void
+pass_to(follow_loop *loop, uint64_t position)
+{
+    if (position > boundary(loop)) position = boundary(loop);
+    if (position > loop->window_end) loop->window_end = position;
+}
+
+/* All before the cut is in the window or in the lake, and no transaction is open: the lake is told of it. */
+static firn_status
+make_cut(follow_loop *loop, firn_error *err)
+{
+    FIRN_TRY(commit_window(loop, err));
+    if (loop->consistent < loop->window_end) FIRN_TRY(note_idle(loop, err));
+    position_cut_answer(&loop->cut);
+    return FIRN_OK;
+}
+
+static firn_status
+begin_transaction(follow_loop *loop, const change_transaction *transaction, firn_error *err)
+{
+    uint64_t until = loop->ctx->settings->until_position;
+
+    if (transaction->commit_position >= boundary(loop)) {
+        pass_to(loop, UINT64_MAX);
+        if (loop->cut.position && loop->window_end >= loop->cut.position) FIRN_TRY(make_cut(loop, err));
+        if (until && transaction->commit_position >= until) return FIRN_OK;
+    }
+    loop->in_transaction = true;
+    loop->commit_position = transaction->commit_position;
+    loop->commit_time_us = transaction->commit_time_us;
+    return FIRN_OK;
+}
+
 /* ---- items ---- */
 
 static firn_status
@@ -307,17 +352,14 @@ take_item(follow_loop *loop, const change_item *item, firn_error *err)
 {
     switch (item->kind) {
     case ITEM_BEGIN:
-        loop->in_transaction = true;
-        loop->commit_position = item->transaction.commit_position;
-        loop->commit_time_us = item->transaction.commit_time_us;
-        return FIRN_OK;
+        return begin_transaction(loop, &item->transaction, err);
     case ITEM_CHANGE:
         return take_change(loop, &item->change, err);
     case ITEM_COMMIT:
         end_transaction(loop, item->transaction.end_position);
         return FIRN_OK;
     case ITEM_IDLE:
-        if (!loop->in_transaction && item->position > loop->window_end) loop->window_end = item->position;
+        if (!loop->in_transaction) pass_to(loop, item->position);
         return FIRN_OK;
     case ITEM_RESTART:
         /* What the window has of the open transaction cannot be taken out of it: it is read again as a whole. */
@@ -384,6 +426,8 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
         loop->caught_up = *ret_ended = true;
         return end(loop, err);
     }
+    position_cut_look(&loop->cut, loop->window_end, now_us);
+    if (loop->cut.position && loop->window_end >= loop->cut.position) FIRN_TRY(make_cut(loop, err));
     if (window_is_due(loop, now_us)) return commit_window(loop, err);
     return idle_is_due(loop, now_us) ? note_idle(loop, err) : FIRN_OK;
 }
@@ -410,6 +454,10 @@ follow_loop_run(follow_loop *loop, firn_error *err)
 
         FIRN_TRY(turn(loop, &cancelled_us, &ended, err));
         if (ended) return FIRN_OK;
+        if (loop->cut.is_held) {
+            (void) task_cancel_wait(loop->ctx->cancel, WAIT_MS);
+            continue;
+        }
         FIRN_TRY(change_stream_next(loop->stream, wait_ms(loop, firn_clock_monotonic_us()), &item, err));
         if (item.kind == ITEM_END) return end(loop, err);
         if (take_item(loop, &item, err)) FIRN_TRY(begin_as_text(loop, err));

@@ -6,6 +6,7 @@
 #define FIRN_FOLLOW_FOLLOW_LOOP_H
 
 #include "follow/followed_table.h"
+#include "follow/position_cut.h"
 
 typedef struct follow_loop {
     const follow_context *ctx;
@@ -29,7 +30,8 @@ typedef struct follow_loop {
     uint64_t window_began_us; /* its first change; 0: none yet */
     uint64_t noted_us;        /* when the lake was last told of an idle source */
 
-    uint64_t target; /* until_caught_up: 0 not */
+    uint64_t target; /* until_caught_up, until_position: 0 not */
+    position_cut cut; /* where somebody else wants a commit */
     uint64_t change_count, commit_count, transaction_count, received_bytes;
     bool     caught_up;
 } follow_loop;
