@@ -65,7 +65,9 @@ static const command_info commands[] = {
      {"every table whose splits are all there", "and say so where nothing was left to commit"},
      true, cmd_commit_run},
     {"status", NULL, COMMAND_SET_STATUS, "", 0, 0, "show each table's state and position",
-     "Reads _cdc_status of the source's namespace. Needs the catalog only, not the database.",
+     "Reads _cdc_status of the source's namespace and what the tables say of themselves: state, position, changes applied and "
+     "their rate, the last error. How far followed tables are behind is asked of the database, where it answers; everything "
+     "else needs the catalog only.",
      {"firn status --source shop", "firn status --source shop --format json"},
      {"a table", "one JSON document, with the same names as in the lake"},
      true, cmd_status_run},

@@ -232,6 +232,12 @@ session_open_source(session *s, bool reveal, const yaml_node **ret_entry, firn_e
     return FIRN_OK;
 }
 
+firn_status
+session_reveal(session *s, const yaml_node *entry, option_id secret, firn_error *err)
+{
+    return settings_reveal(&s->values, secret, &s->files[CONFIG_SOURCES], entry, &s->environment, err);
+}
+
 /* What was asked for besides the commands: help, version, or nothing at all. */
 static firn_status
 run_without_command(session *s, bool *ret_ran, firn_error *err)

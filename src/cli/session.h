@@ -43,6 +43,8 @@ FIRN_MUST_USE firn_status session_read_config(session *s, firn_error *err);
 /* The source of --source: reads the configuration, finds its entry, lays its values below those of the command
  * line and adds the defaults. With `reveal`, secrets are expanded. */
 FIRN_MUST_USE firn_status session_open_source(session *s, bool reveal, const yaml_node **ret_entry, firn_error *err);
+/* Expands a secret of the entry that was opened without; one that is not set is fine. */
+FIRN_MUST_USE firn_status session_reveal(session *s, const yaml_node *entry, option_id secret, firn_error *err);
 /* From now on SIGINT and SIGTERM request the cancel. After the secrets' commands have run: they inherit the mask. */
 FIRN_MUST_USE firn_status session_catch_signals(session *s, firn_error *err);
 /* The exit code that goes with a status, --exit-unchanged considered. */

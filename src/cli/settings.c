@@ -193,6 +193,18 @@ settings_apply_entry(settings *s, config_kind kind, const config_file *file, con
 }
 
 firn_status
+settings_reveal(settings *s, option_id id, const config_file *file, const yaml_node *entry, const dotenv *env, firn_error *err)
+{
+    const option_info *option = option_get(id);
+    setting           *value = &s->values[id];
+    const char        *star = option->yaml ? strchr(option->yaml, '*') : NULL;
+    const yaml_node   *node = star && star[1] == '/' ? node_at(entry, star + 2) : NULL;
+
+    assert(option->kind == OPTION_KIND_SECRET);
+    return node && value->origin == ORIGIN_YAML && !value->secret ? take_secret(s, value, file, node, env, err) : FIRN_OK;
+}
+
+firn_status
 settings_apply_defaults(settings *s, firn_error *err)
 {
     for (option_id id = 0; id < OPTION_ID_COUNT; id++) {

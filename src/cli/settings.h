@@ -49,6 +49,9 @@ FIRN_MUST_USE firn_status settings_apply_environment(settings *s, unsigned comma
  * With `reveal`, secrets are expanded; else they stay "***". */
 FIRN_MUST_USE firn_status settings_apply_entry(settings *s, config_kind kind, const config_file *file,
                                                const yaml_node *entry, const dotenv *env, bool reveal, firn_error *err);
+/* Expands a secret of an entry that was applied without; one that is not there is fine. */
+FIRN_MUST_USE firn_status settings_reveal(settings *s, option_id id, const config_file *file, const yaml_node *entry,
+                                          const dotenv *env, firn_error *err);
 FIRN_MUST_USE firn_status settings_apply_defaults(settings *s, firn_error *err);
 
 /* Expands and checks one YAML scalar of `option`; for rows below a name of the user's. */

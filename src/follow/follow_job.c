@@ -173,8 +173,30 @@ adopt_tables(follow_loop *loop, firn_error *err)
         change_position_format(table->position, position);
         FIRN_TRY(followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err));
         table->is_adopted = true;
+        loop->status_is_old = true;
     }
     return FIRN_OK;
+}
+
+static firn_status
+show_tables(follow_loop *loop, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    table_progress *tables = firn_arena_array(&arena, loop->table_count + 1, sizeof *tables);
+
+    if (!tables) return firn_fail_memory(err, "the progress");
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+
+        table->number = i;
+        tables[i] = (table_progress){.name = table->name,
+                                     .is_stopped = table->is_stopped,
+                                     .position = table->position,
+                                     .last_event_us = table_metadata_property_i64(table->base, PROPERTY_LAST_EVENT, 0),
+                                     .events_applied = table_metadata_property_i64(table->base, PROPERTY_EVENTS_APPLIED, 0)};
+        (void) snprintf(tables[i].reason, sizeof tables[i].reason, "%s", table->is_stopped ? table->reason : "");
+    }
+    return follow_progress_begin(loop->ctx->settings->progress, tables, loop->table_count, err);
 }
 
 static firn_status
@@ -190,6 +212,7 @@ begin(follow_loop *loop, firn_error *err)
         if (loop->tables[i].is_stopped)
             follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, loop->tables[i].name, loop->tables[i].reason, NULL);
     }
+    FIRN_TRY(show_tables(loop, err));
     FIRN_TRY(follow_loop_open(loop, err));
     FIRN_TRY(adopt_tables(loop, err));
     loop->stream->ops->counts(loop->stream, &counts);
@@ -256,6 +279,8 @@ run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, 
         firn_error_reset(err);
         status = FIRN_OK;
     }
+    if (!status) follow_loop_keep_status(&loop);
+    follow_progress_stream(ctx->settings->progress, &(stream_progress){.consistent = loop.consistent});
     follow_loop_done(&loop);
     if (fill_result(&loop, result, status ? &ignored : err)) return err->status;
     if (status) return status;

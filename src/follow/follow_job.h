@@ -10,6 +10,7 @@
  *   firn.consistent-position  so has every table that is followed; the highest one in the lake counts
  *   firn.followed-load        the firn.load-position at which following took the table over; another one: loaded anew
  *   firn.follow-state         "stopped": not followed any more, and why; the others go on
+ * Status:   rows of _cdc_status, for people: now and then, and at the end (follow_status.h)
  * Fencing:  a table whose firn.position somebody else has moved stops the job: another firn follows it
  * Failures: of a row or a table's shape: this table is stopped, durably, before any other goes on. Of the stream, the
  *           catalog, the storage: the job ends, and the next run goes on from the positions
@@ -19,6 +20,7 @@
 
 #include "catalog/catalog.h"
 #include "change/change_stream.h"
+#include "follow/follow_progress.h"
 #include "follow/schema_evolution.h"
 #include "task/task.h"
 #include "write/pending_files.h"
@@ -44,6 +46,7 @@ typedef struct follow_settings {
     const char                *correlation_id;
     const char                *state_folder; /* of this source on this machine: indexes, pending files; is there */
     const char                *run_id;
+    follow_progress           *progress; /* told of everything; NULL: nobody watches */
 } follow_settings;
 
 /* What the stream is to be opened with. */

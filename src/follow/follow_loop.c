@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/hash.h"
+#include "follow/follow_status.h"
 #include "follow/table_apply.h"
 #include "follow/table_evolve.h"
 
@@ -18,6 +19,9 @@
 /* An idle source is told to the lake, and acknowledged, when this much of its log has passed, and not more often. */
 #define IDLE_BYTES ((uint64_t) 1 << 20)
 #define IDLE_US ((uint64_t) 30000000)
+/* How often others are told how far it has come: each row of _cdc_status is part of a commit. */
+#define STATUS_US ((uint64_t) 30000000)
+#define PUBLISH_US ((uint64_t) 100000)
 
 /* ---- stream ---- */
 
@@ -32,6 +36,7 @@ close_stream(follow_loop *loop)
     /* Decoders are the stream's. */
     for (unsigned i = 0; i < loop->table_count; i++) {
         followed_table_end_window(&loop->tables[i]);
+        follow_progress_pending(loop->ctx->settings->progress, loop->tables[i].number, 0);
         table_shape_free(loop->tables[i].shape);
         loop->tables[i].shape = NULL;
     }
@@ -102,6 +107,8 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
     (void) snprintf(table->reason, sizeof table->reason, "%s", reason);
     table->is_stopped = true;
     followed_table_end_window(table);
+    loop->status_is_old = true;
+    follow_progress_stopped(loop->ctx->settings->progress, table->number, table->reason);
     follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
     return FIRN_OK;
 }
@@ -139,6 +146,7 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
         loop->commit_count++;
         loop->change_count += table_changes_event_count(table->changes);
         followed_table_end_window(table);
+        loop->status_is_old = true;
         return FIRN_OK;
     }
     if (!of_table) return status;
@@ -211,6 +219,7 @@ note_idle(follow_loop *loop, firn_error *err)
         if (loop->tables[i].is_stopped) continue;
         FIRN_TRY(followed_table_set(&loop->tables[i], loop->ctx, &property, 1, err));
         acknowledge(loop, loop->window_end);
+        loop->status_is_old = true;
         break;
     }
     loop->noted_us = firn_clock_monotonic_us();
@@ -332,6 +341,11 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     hash_change(table, event);
     table->changed_in_transaction = true;
     table->last_event_us = loop->commit_time_us;
+    table->window_ops[event->op]++;
+    if (!table->oldest_event_us) {
+        table->oldest_event_us = loop->commit_time_us;
+        follow_progress_pending(loop->ctx->settings->progress, table->number, loop->commit_time_us);
+    }
     loop->transaction_has_changes = true;
     loop->window_changes++;
     if (!loop->window_began_us) loop->window_began_us = firn_clock_monotonic_us();
@@ -378,6 +392,49 @@ take_item(follow_loop *loop, const change_item *item, firn_error *err)
     return FIRN_OK;
 }
 
+/* ---- what others are told ---- */
+
+void
+follow_loop_keep_status(follow_loop *loop)
+{
+    follow_status_settings settings = {.tables = loop->tables, .table_count = loop->table_count, .consistent = loop->consistent};
+
+    loop->status_us = firn_clock_monotonic_us();
+    if (!loop->status_is_old) return;
+    loop->status_is_old = false;
+    follow_status_write(&settings, loop->ctx);
+}
+
+static void
+publish(follow_loop *loop, uint64_t now_us)
+{
+    change_stream_counts counts = {0};
+    follow_progress     *progress = loop->ctx->settings->progress;
+
+    loop->published_us = now_us;
+    if (!progress) return;
+    loop->stream->ops->counts(loop->stream, &counts);
+    const stream_progress shown = {.is_open = true,
+                                   .consistent = loop->consistent,
+                                   .read_position = loop->window_end,
+                                   .server_position = counts.server_position,
+                                   .server_time_us = counts.server_time_us,
+                                   .transaction_us = loop->commit_time_us,
+                                   .received_bytes = loop->received_bytes + counts.received_bytes,
+                                   .spilled_bytes = counts.spilled_bytes,
+                                   .transaction_count = loop->transaction_count,
+                                   .memory_bytes = window_memory(loop) + counts.buffered_bytes};
+
+    follow_progress_stream(progress, &shown);
+}
+
+static void
+tell(follow_loop *loop, uint64_t now_us)
+{
+    if (now_us - loop->published_us >= PUBLISH_US) publish(loop, now_us);
+    if (loop->status_is_old && !loop->in_transaction && now_us - loop->status_us >= STATUS_US) follow_loop_keep_status(loop);
+}
+
 /* ---- the loop ---- */
 
 static uint64_t
@@ -416,6 +473,7 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
 {
     uint64_t now_us = firn_clock_monotonic_us();
 
+    tell(loop, now_us);
     if (task_cancel_requested(loop->ctx->cancel)) {
         if (!*cancelled_us) *cancelled_us = now_us;
         *ret_ended = !loop->in_transaction || !loop->transaction_has_changes || now_us - *cancelled_us > DRAIN_US;

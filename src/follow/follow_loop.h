@@ -29,6 +29,9 @@ typedef struct follow_loop {
     uint64_t window_changes;
     uint64_t window_began_us; /* its first change; 0: none yet */
     uint64_t noted_us;        /* when the lake was last told of an idle source */
+    /* What others are told of us. */
+    bool     status_is_old;   /* something happened that _cdc_status does not say */
+    uint64_t status_us, published_us; /* the last time; monotonic */
 
     uint64_t target; /* until_caught_up, until_position: 0 not */
     position_cut cut; /* where somebody else wants a commit */
@@ -41,6 +44,8 @@ FIRN_MUST_USE firn_status follow_loop_open(follow_loop *loop, firn_error *err);
 /* FIRN_OK: cancelled, or caught up; whole transactions are committed. */
 FIRN_MUST_USE firn_status follow_loop_run(follow_loop *loop, firn_error *err);
 void                      follow_loop_done(follow_loop *loop);
+/* Writes the tables' rows of _cdc_status, where something happened since. A failure is a warning. */
+void                      follow_loop_keep_status(follow_loop *loop);
 
 /* The table is not followed any more, durably: before anything is acknowledged that it lacks. `consistent` 0: not said. */
 FIRN_MUST_USE firn_status follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consistent,

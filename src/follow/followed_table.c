@@ -11,6 +11,8 @@ followed_table_end_window(followed_table *table)
     table_changes_free(table->changes);
     table->changes = NULL;
     table->window_hash = 0;
+    memset(table->window_ops, 0, sizeof table->window_ops);
+    table->oldest_event_us = 0;
     table->changed_in_transaction = false;
 }
 

@@ -23,6 +23,7 @@
 #define FOLLOW_STATE_STOPPED "stopped"
 
 typedef struct followed_table {
+    unsigned                   number; /* among the job's tables: that of follow_progress.h */
     const char                *name; /* in the job's arena, as `ident` and `config` */
     table_ident                ident;
     const follow_table_config *config;
@@ -37,10 +38,13 @@ typedef struct followed_table {
     /* The window at work. */
     table_changes *changes; /* NULL: none */
     uint64_t       window_hash;
+    uint64_t       window_ops[PROGRESS_OP_COUNT];
+    int64_t        oldest_event_us; /* of the window; 0: none */
     int64_t        last_event_us;
     bool           changed_in_transaction; /* by the one that is being read */
 
     uint64_t change_count, row_count, delete_count, commit_count; /* of this run */
+    int64_t  last_commit_us;                                      /* of this run; 0: none */
 } followed_table;
 
 void followed_table_done(followed_table *table);

@@ -503,6 +503,7 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     summary[s++] = (table_property){PROPERTY_POSITION, properties[0].value};
     if (a->settings->consistent) summary[s++] = (table_property){PROPERTY_CONSISTENT, properties[1].value};
     summary[s++] = (table_property){"firn.window-hash", firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
+    summary[s++] = properties[p - 2]; /* events applied so far: rates come of it */
     summary[s++] = (table_property){
         "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before)};
     if (a->ctx->settings->correlation_id)
@@ -651,6 +652,34 @@ make_room(apply *a, firn_error *err)
     return FIRN_OK;
 }
 
+static uint64_t
+size_of(const data_file_list *files)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < files->count; i++) bytes += (uint64_t) files->files[i].size_bytes;
+    return bytes;
+}
+
+static void
+tell_progress(const apply *a, uint64_t elapsed_us)
+{
+    const followed_table *table = a->table;
+    table_commit_progress commit = {.position = a->settings->position,
+                                    .row_count = a->row_count,
+                                    .deleted_row_count = a->gone_count,
+                                    .data_file_count = a->files.count,
+                                    .delete_file_count = a->deletes.added.count,
+                                    .data_bytes = size_of(&a->files),
+                                    .delete_bytes = size_of(&a->deletes.added),
+                                    .elapsed_us = elapsed_us,
+                                    .oldest_event_us = table->oldest_event_us,
+                                    .last_event_us = table->last_event_us};
+
+    memcpy(commit.changes, table->window_ops, sizeof commit.changes);
+    follow_progress_committed(a->ctx->settings->progress, table->number, &commit);
+}
+
 static void
 tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
 {
@@ -667,6 +696,7 @@ tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
                              .position = position};
 
     change_position_format(a->settings->position, position);
+    tell_progress(a, firn_clock_monotonic_us() - started_us);
     if (a->ctx->events) a->ctx->events->emit(a->ctx->events->state, &event);
 }
 
@@ -687,6 +717,7 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     table->row_count += a->row_count;
     table->delete_count += a->gone_count;
     table->commit_count++;
+    table->last_commit_us = firn_clock_now_us();
     tell_committed(a, now, started_us);
     return FIRN_OK;
 }

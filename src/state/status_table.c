@@ -222,7 +222,8 @@ typedef struct update {
     const table_ident ident;
     const status_row *rows;
     unsigned          count;
-    pending_files    *pending; /* or NULL */
+    bool              of_follow; /* what the load has written stays */
+    pending_files    *pending;   /* or NULL */
     firn_uuid         commit_id;
     char              commit_text[UUID_TEXT_SIZE];
     table_schema     *schema;
@@ -239,13 +240,29 @@ update_done(update *u)
     firn_arena_done(&u->arena);
 }
 
+static void
+follow_row(status_row *row, const status_row *given)
+{
+    bool load_failed = row->load_status && strcmp(row->load_status, "failed") == 0;
+
+    row->cdc_position = given->cdc_position;
+    if (given->last_event_at_us) row->last_event_at_us = given->last_event_at_us;
+    if (given->last_commit_at_us) row->last_commit_at_us = given->last_commit_at_us;
+    row->events_applied = given->events_applied;
+    if (given->error_message || !load_failed) row->error_message = given->error_message;
+    row->correlation_id = given->correlation_id;
+    row->updated_at_us = given->updated_at_us;
+}
+
 static firn_status
-merge_rows(row_list *list, const status_row rows[], unsigned count, firn_error *err)
+merge_rows(row_list *list, const status_row rows[], unsigned count, bool of_follow, firn_error *err)
 {
     for (unsigned i = 0; i < count; i++) {
         size_t at = 0;
         while (at < list->count && strcmp(list->rows[at].table_name, rows[i].table_name) != 0) at++;
-        if (at < list->count) list->rows[at] = rows[i];
+        if (at < list->count && of_follow) follow_row(&list->rows[at], &rows[i]);
+        else if (at < list->count)
+            list->rows[at] = rows[i];
         else
             FIRN_TRY(row_list_add(list, &rows[i], err));
     }
@@ -267,7 +284,7 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
     } else {
         FIRN_TRY(u->lake->ops->location(u->lake, &u->ident, &u->arena, &file.location, err));
     }
-    FIRN_TRY(merge_rows(&list, u->rows, u->count, err));
+    FIRN_TRY(merge_rows(&list, u->rows, u->count, u->of_follow, err));
     file.attempt = u->attempt++;
     FIRN_TRY(rows_to_batch(u->schema, &list, &b, err));
     FIRN_TRY(own_file_write(&file, u->schema, &b, &u->added, err));
@@ -280,15 +297,16 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
     return FIRN_OK;
 }
 
-firn_status
-status_table_update(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[],
-                    unsigned count, pending_files *pending, task_cancel *cancel, firn_error *err)
+static firn_status
+commit_rows(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[], unsigned count,
+            bool of_follow, pending_files *pending, task_cancel *cancel, firn_error *err)
 {
     FIRN_AUTO(update_done) update u = {
         .lake = lake,
         .ident = {.namespace_levels = levels, .level_count = level_count, .name = STATUS_TABLE_NAME},
         .rows = rows,
         .count = count,
+        .of_follow = of_follow,
         .pending = pending,
         .commit_id = uuid_v7(),
     };
@@ -298,4 +316,18 @@ status_table_update(catalog *lake, const char *const *levels, unsigned level_cou
     if (catalog_commit_decided(lake, &u.ident, decide, &u, cancel, NULL, err))
         return firn_while(err, "updating the status table '%s'", STATUS_TABLE_NAME);
     return pending ? pending_files_end(pending, u.commit_text, err) : FIRN_OK;
+}
+
+firn_status
+status_table_update(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[],
+                    unsigned count, pending_files *pending, task_cancel *cancel, firn_error *err)
+{
+    return commit_rows(lake, levels, level_count, rows, count, false, pending, cancel, err);
+}
+
+firn_status
+status_table_follow(catalog *lake, const char *const *levels, unsigned level_count, const status_row rows[],
+                    unsigned count, pending_files *pending, firn_error *err)
+{
+    return commit_rows(lake, levels, level_count, rows, count, true, pending, NULL, err);
 }

@@ -41,4 +41,10 @@ FIRN_MUST_USE firn_status status_table_update(catalog *lake, const char *const *
                                               const status_row rows[], unsigned count, pending_files *pending,
                                               task_cancel *cancel, firn_error *err);
 
+/* The same of what following changes: cdc_position, last_…, events_applied, error_message, correlation_id, updated_at. Of
+ * a row that is there, everything else stays, and last_… where 0 is given; the error of a failed load is kept. */
+FIRN_MUST_USE firn_status status_table_follow(catalog *lake, const char *const *levels, unsigned level_count,
+                                              const status_row rows[], unsigned count, pending_files *pending,
+                                              firn_error *err);
+
 #endif

@@ -1,0 +1,87 @@
+/*
+ * How far the job that follows has come, for whoever watches it while it works: the job writes, others take copies.
+ *
+ * Counts:  since the job began, but for events_applied, which the lake knows
+ * Times:   microseconds since 1970; the source's own clock for changes, ours for commits. 0: none yet
+ * Threads: a lock holds; every function from any thread
+ */
+#ifndef FIRN_FOLLOW_FOLLOW_PROGRESS_H
+#define FIRN_FOLLOW_FOLLOW_PROGRESS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/histogram.h"
+#include "change/change.h"
+
+#define PROGRESS_OP_COUNT (CHANGE_TRUNCATE + 1)
+#define PROGRESS_REASON_MAX 512
+
+typedef struct table_progress {
+    const char *name;
+    bool        is_stopped;
+    char        reason[PROGRESS_REASON_MAX]; /* "": none */
+    uint64_t    position;                    /* it has all that this contains */
+    int64_t     last_event_us, last_commit_us;
+    int64_t     oldest_pending_us; /* commit time of the oldest change that is in no commit yet */
+    int64_t     events_applied;
+    uint64_t    changes[PROGRESS_OP_COUNT]; /* committed, by change_op */
+    uint64_t    commit_count, failed_count, row_count, deleted_row_count;
+    uint64_t    data_file_count, delete_file_count, data_bytes, delete_bytes;
+    double      changes_per_second; /* committed, over the last five minutes or since the job began */
+} table_progress;
+
+typedef struct stream_progress {
+    bool     is_open;           /* changes are being read */
+    uint64_t consistent;        /* all tables are complete up to here */
+    uint64_t read_position;     /* all before it was read */
+    uint64_t server_position;   /* the source's end, at its last word */
+    int64_t  server_time_us;    /* of that word */
+    int64_t  transaction_us;    /* commit time of the last transaction that was read */
+    uint64_t received_bytes, spilled_bytes, transaction_count;
+    uint64_t memory_bytes;      /* of changes that wait for their commit */
+} stream_progress;
+
+typedef struct follow_progress follow_progress;
+
+FIRN_MUST_USE firn_status follow_progress_new(follow_progress **ret_progress, firn_error *err);
+void                      follow_progress_free(follow_progress *p);
+FIRN_DEFINE_FREEP(follow_progress, follow_progress_free)
+
+/* All calls below take NULL for: nobody watches. */
+
+/* The tables as the job begins; names are copied. */
+FIRN_MUST_USE firn_status follow_progress_begin(follow_progress *p, const table_progress tables[], unsigned count,
+                                                firn_error *err);
+void follow_progress_stream(follow_progress *p, const stream_progress *stream);
+/* Changes of a table came that wait for their commit; `number` as in begin. */
+void follow_progress_pending(follow_progress *p, unsigned number, int64_t oldest_us);
+
+typedef struct table_commit_progress {
+    uint64_t position, changes[PROGRESS_OP_COUNT], row_count, deleted_row_count;
+    uint64_t data_file_count, delete_file_count, data_bytes, delete_bytes, elapsed_us;
+    int64_t  oldest_event_us, last_event_us;
+} table_commit_progress;
+
+void follow_progress_committed(follow_progress *p, unsigned number, const table_commit_progress *commit);
+void follow_progress_stopped(follow_progress *p, unsigned number, const char *reason);
+
+/* A copy, in `arena`; no tables before begin. */
+typedef struct follow_view {
+    stream_progress stream;
+    unsigned        table_count;
+    table_progress *tables;
+} follow_view;
+FIRN_MUST_USE firn_status follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_view, firn_error *err);
+
+/* How old the oldest change of the table is that is in no commit; 0: it has all that the source has. */
+int64_t follow_view_lag_us(const follow_view *view, const table_progress *table, int64_t now_us);
+/* What the table has not of the source's log. */
+uint64_t follow_view_lag_bytes(const follow_view *view, const table_progress *table);
+/* The table's position; behind it, the one that all of them have reached. */
+uint64_t follow_view_position(const follow_view *view, const table_progress *table);
+
+/* A table's commits: from the source's commit of their oldest change to ours; and how long they took. Read as they are. */
+const firn_histogram *follow_progress_latency(const follow_progress *p);
+const firn_histogram *follow_progress_duration(const follow_progress *p);
+
+#endif
