@@ -149,7 +149,8 @@ find_start(follow_loop *loop, firn_error *err)
         if (table->is_stopped) continue;
         if (table->is_adopted && table->position < loop->consistent) table->position = loop->consistent;
         if (table->position < lowest) lowest = table->position;
-        if (!loop->identity) loop->identity = identity;
+        if (loop->identity || !identity) continue;
+        if (!(loop->identity = firn_arena_strdup(&loop->arena, identity))) return firn_fail_memory(err, "a source's identity");
     }
     if (lowest == UINT64_MAX) lowest = loop->consistent;
     loop->start_position = lowest;

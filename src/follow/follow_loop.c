@@ -14,6 +14,7 @@
 #define WAIT_MS 100u
 #define IN_USE_ATTEMPTS 20u
 #define IN_USE_WAIT_MS 250u
+#define UNDERCUT_MAX 20u
 /* How long a transaction may still come when the job is to end. */
 #define DRAIN_US ((uint64_t) 5000000)
 /* An idle source is told to the lake, and acknowledged, when this much of its log has passed, and not more often. */
@@ -57,6 +58,16 @@ open_surely(follow_loop *loop, const follow_start *start, firn_error *err)
     }
 }
 
+/* What a run that was killed, or a stream that broke off, left of an unfinished window. */
+static firn_status
+drop_stages(follow_loop *loop, firn_error *err)
+{
+    for (unsigned i = 0; i < loop->table_count; i++)
+        FIRN_TRY(followed_table_drop_stage(&loop->tables[i], loop->ctx, err));
+    loop->is_staged = false;
+    return FIRN_OK;
+}
+
 firn_status
 follow_loop_open(follow_loop *loop, firn_error *err)
 {
@@ -70,6 +81,7 @@ follow_loop_open(follow_loop *loop, firn_error *err)
 
     if (!names) return firn_fail_memory(err, "the tables' names");
     close_stream(loop);
+    FIRN_TRY(drop_stages(loop, err));
     for (unsigned i = 0; i < loop->table_count; i++) {
         if (!loop->tables[i].is_stopped) names[start.table_count++] = loop->tables[i].name;
     }
@@ -85,6 +97,7 @@ void
 follow_loop_done(follow_loop *loop)
 {
     close_stream(loop);
+    firn_arena_done(&loop->arena);
     task_cancel_free(loop->stream_cancel);
     loop->stream_cancel = NULL;
 }
@@ -109,6 +122,7 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
     followed_table_end_window(table);
     loop->status_is_old = true;
     follow_progress_stopped(loop->ctx->settings->progress, table->number, table->reason);
+    FIRN_TRY(followed_table_drop_stage(table, loop->ctx, err));
     follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
     return FIRN_OK;
 }
@@ -130,9 +144,33 @@ find_table(const follow_loop *loop, const change_relation *relation)
 /* ---- windows ---- */
 
 static bool
-has_changes(const followed_table *table)
+has_part(const followed_table *table)
 {
     return table->changes && table_changes_event_count(table->changes) > 0;
+}
+
+static bool
+has_changes(const followed_table *table)
+{
+    return has_part(table) || table->is_staged;
+}
+
+/* Of a table's own failure: it is stopped. */
+static firn_status
+stop_or_fail(follow_loop *loop, followed_table *table, uint64_t consistent, bool of_table, firn_error *err)
+{
+    firn_error why = *err;
+
+    if (!of_table) return err->status;
+    firn_error_reset(err);
+    return follow_loop_stop_table(loop, table, consistent, &why, err);
+}
+
+static firn_status
+make_changes(followed_table *table, firn_error *err)
+{
+    if (table->changes) return FIRN_OK;
+    return table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err);
 }
 
 static firn_status
@@ -140,19 +178,37 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
 {
     table_apply_settings settings = {.position = loop->window_end, .consistent = consistent};
     bool                 of_table = false;
-    firn_status          status = table_apply(table, loop->ctx, &settings, &of_table, err);
 
-    if (!status) {
-        loop->commit_count++;
-        loop->change_count += table_changes_event_count(table->changes);
-        followed_table_end_window(table);
-        loop->status_is_old = true;
-        return FIRN_OK;
+    FIRN_TRY(make_changes(table, err));
+    if (table_apply(table, loop->ctx, &settings, &of_table, err))
+        return stop_or_fail(loop, table, consistent, of_table, err);
+    loop->commit_count++;
+    loop->change_count += table->staged_event_count + table_changes_event_count(table->changes);
+    followed_table_end_window(table);
+    loop->status_is_old = true;
+    return FIRN_OK;
+}
+
+/* What the memory has of a window that goes on becomes a part of it in the lake, which nobody sees on main yet. */
+static firn_status
+stage_table(follow_loop *loop, followed_table *table, firn_error *err)
+{
+    table_apply_settings settings = {.is_part = true};
+    bool                 of_table = false;
+
+    loop->is_staged = true;
+    if (table_apply(table, loop->ctx, &settings, &of_table, err)) return stop_or_fail(loop, table, 0, of_table, err);
+    followed_table_end_part(table);
+    return FIRN_OK;
+}
+
+static firn_status
+stage_window(follow_loop *loop, firn_error *err)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (has_part(&loop->tables[i])) FIRN_TRY(stage_table(loop, &loop->tables[i], err));
     }
-    if (!of_table) return status;
-    firn_error why = *err;
-    firn_error_reset(err);
-    return follow_loop_stop_table(loop, table, consistent, &why, err);
+    return FIRN_OK;
 }
 
 static void
@@ -180,6 +236,7 @@ commit_window(follow_loop *loop, firn_error *err)
     }
     loop->window_changes = 0;
     loop->window_began_us = 0;
+    loop->is_staged = false;
     return FIRN_OK;
 }
 
@@ -195,14 +252,21 @@ window_memory(const follow_loop *loop)
 }
 
 static bool
+window_is_full(const follow_loop *loop)
+{
+    return window_memory(loop) >= loop->ctx->settings->memory_bytes / 4;
+}
+
+static bool
 window_is_due(const follow_loop *loop, uint64_t now_us)
 {
     const follow_settings *s = loop->ctx->settings;
 
     if (!loop->window_began_us) return false;
+    if (loop->is_staged) return true;
     if (now_us - loop->window_began_us >= s->commit_interval_ms * 1000) return true;
     if (s->batch_changes && loop->window_changes >= s->batch_changes) return true;
-    return window_memory(loop) >= s->memory_bytes / 4;
+    return window_is_full(loop);
 }
 
 /* ---- an idle source ---- */
@@ -287,28 +351,17 @@ change_shape(follow_loop *loop, followed_table *table, change_relation *relation
         .position = loop->commit_position, .changed_at_us = loop->commit_time_us, .stream = loop->stream, .relation = relation};
     bool                  of_table = false;
 
-    /* What came before in the old shape is committed by itself; of this transaction, nothing of the table may be there. */
+    /* What came before in the old shape is applied by itself; within this transaction, where nobody sees it yet. */
     if (has_changes(table)) {
-        if (table->changed_in_transaction) {
-            (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE,
-                             "table '%s' was changed in its shape within a transaction that had changed its rows before", table->name);
-            firn_hint(err, "load the table again: firn load --source %s --no-resume --table-filter '%s'",
-                      loop->ctx->settings->source_name, table->name);
-            of_table = true;
-        } else {
-            FIRN_TRY(apply_table(loop, table, 0, err));
-            if (table->is_stopped) return FIRN_OK;
-        }
+        if (!table->changed_in_transaction) FIRN_TRY(apply_table(loop, table, 0, err));
+        else if (has_part(table))
+            FIRN_TRY(stage_table(loop, table, err));
+        if (table->is_stopped) return FIRN_OK;
     }
-    if (!err->status && table_evolve(table, loop->ctx, &settings, &of_table, err) == FIRN_OK) {
-        table_changes_free(table->changes);
-        table->changes = NULL;
-        return table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err);
-    }
-    if (err->code == FIRN_E_FEED_NEEDS_TEXT || !of_table) return err->status;
-    firn_error why = *err;
-    firn_error_reset(err);
-    return follow_loop_stop_table(loop, table, 0, &why, err);
+    if (table_evolve(table, loop->ctx, &settings, &of_table, err))
+        return stop_or_fail(loop, table, 0, of_table && err->code != FIRN_E_FEED_NEEDS_TEXT, err);
+    followed_table_end_part(table);
+    return make_changes(table, err);
 }
 
 static void
@@ -330,14 +383,9 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
         FIRN_TRY(change_shape(loop, table, event->relation, err));
         if (table->is_stopped) return FIRN_OK;
     }
-    if (!table->changes)
-        FIRN_TRY(table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err));
-    if (table_changes_add(table->changes, event, 0, err)) {
-        if (err->code != FIRN_E_FOLLOW_ROW) return err->status;
-        firn_error why = *err;
-        firn_error_reset(err);
-        return follow_loop_stop_table(loop, table, 0, &why, err);
-    }
+    FIRN_TRY(make_changes(table, err));
+    if (table_changes_add(table->changes, event, 0, err))
+        return stop_or_fail(loop, table, 0, err->code == FIRN_E_FOLLOW_ROW, err);
     hash_change(table, event);
     table->changed_in_transaction = true;
     table->last_event_us = loop->commit_time_us;
@@ -349,7 +397,7 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     loop->transaction_has_changes = true;
     loop->window_changes++;
     if (!loop->window_began_us) loop->window_began_us = firn_clock_monotonic_us();
-    return FIRN_OK;
+    return window_is_full(loop) ? stage_window(loop, err) : FIRN_OK;
 }
 
 static void
@@ -461,7 +509,7 @@ end(follow_loop *loop, firn_error *err)
     if (loop->in_transaction && loop->transaction_has_changes) {
         follow_tell(loop->ctx, FOLLOW_EVENT_NOTE, NULL,
                     "a transaction that has not come to its end is left to the next run, and the window with it", NULL);
-        return FIRN_OK;
+        return drop_stages(loop, err);
     }
     FIRN_TRY(commit_window(loop, err));
     return loop->window_end - loop->consistent >= IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
@@ -490,13 +538,21 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
     return idle_is_due(loop, now_us) ? note_idle(loop, err) : FIRN_OK;
 }
 
-/* Values must come as texts from now on: everything that was not committed is read again. */
+/*
+ * What was not committed is read again: values must come as texts from now on, or somebody else has changed a table of
+ * which the parts of a large window had been staged.
+ */
 static firn_status
-begin_as_text(follow_loop *loop, firn_error *err)
+begin_again(follow_loop *loop, firn_error *err)
 {
-    if (err->code != FIRN_E_FEED_NEEDS_TEXT || loop->as_text) return err->status;
+    if (err->code == FIRN_E_FEED_NEEDS_TEXT && !loop->as_text) {
+        loop->as_text = true;
+    } else if (err->code == FIRN_E_FOLLOW_UNDERCUT && loop->undercut_count++ < UNDERCUT_MAX) {
+        follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, NULL, "the window is read again", err);
+    } else {
+        return err->status;
+    }
     firn_error_reset(err);
-    loop->as_text = true;
     loop->start_position = loop->consistent;
     return follow_loop_open(loop, err);
 }
@@ -510,7 +566,10 @@ follow_loop_run(follow_loop *loop, firn_error *err)
     for (;;) {
         change_item item = {.kind = ITEM_NOTHING};
 
-        FIRN_TRY(turn(loop, &cancelled_us, &ended, err));
+        if (turn(loop, &cancelled_us, &ended, err)) {
+            FIRN_TRY(begin_again(loop, err));
+            continue;
+        }
         if (ended) return FIRN_OK;
         if (loop->cut.is_held) {
             (void) task_cancel_wait(loop->ctx->cancel, WAIT_MS);
@@ -518,6 +577,6 @@ follow_loop_run(follow_loop *loop, firn_error *err)
         }
         FIRN_TRY(change_stream_next(loop->stream, wait_ms(loop, firn_clock_monotonic_us()), &item, err));
         if (item.kind == ITEM_END) return end(loop, err);
-        if (take_item(loop, &item, err)) FIRN_TRY(begin_as_text(loop, err));
+        if (take_item(loop, &item, err)) FIRN_TRY(begin_again(loop, err));
     }
 }

@@ -13,12 +13,14 @@ typedef struct follow_loop {
     const follow_feed    *feed;
     followed_table       *tables;
     unsigned              table_count;
-    const char           *identity;   /* whose positions these are */
+    firn_arena            arena;
+    const char           *identity;   /* whose positions these are; in the arena, since the lake's tables are read anew */
     uint64_t              consistent; /* every followed table has all up to here, and the lake says so */
     uint64_t              start_position; /* of the stream */
     change_stream        *stream;
     task_cancel          *stream_cancel; /* not the job's: a transaction may be read to its end */
     bool                  as_text;
+    unsigned              undercut_count; /* large windows that had to be read again */
 
     /* The transaction that is being read. */
     bool     in_transaction, transaction_has_changes;
@@ -28,6 +30,7 @@ typedef struct follow_loop {
     uint64_t window_end;      /* all before it was read */
     uint64_t window_changes;
     uint64_t window_began_us; /* its first change; 0: none yet */
+    bool     is_staged;       /* parts of it are on the tables' STAGE_BRANCH */
     uint64_t noted_us;        /* when the lake was last told of an idle source */
     /* What others are told of us. */
     bool     status_is_old;   /* something happened that _cdc_status does not say */

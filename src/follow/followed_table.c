@@ -6,14 +6,23 @@
 #include "catalog/commit.h"
 
 void
-followed_table_end_window(followed_table *table)
+followed_table_end_part(followed_table *table)
 {
     table_changes_free(table->changes);
     table->changes = NULL;
+}
+
+void
+followed_table_end_window(followed_table *table)
+{
+    followed_table_end_part(table);
     table->window_hash = 0;
     memset(table->window_ops, 0, sizeof table->window_ops);
     table->oldest_event_us = 0;
     table->changed_in_transaction = false;
+    table->is_staged = false;
+    table->staged_on = 0;
+    table->staged_event_count = 0;
 }
 
 void
@@ -107,6 +116,7 @@ typedef struct property_change {
     const table_property *properties;
     unsigned              count;
     table_schema         *schema;
+    const char           *removed_ref;
 } property_change;
 
 static firn_status
@@ -118,7 +128,23 @@ decide_properties(void *state, const table_metadata *base, table_change *ret_cha
     if (!base)
         return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", p->table->name);
     FIRN_TRY(followed_table_check_fence(p->table, base, err));
-    *ret_change = (table_change){.commit_id = id, .schema = p->schema, .properties = p->properties, .property_count = p->count};
+    *ret_change = (table_change){.commit_id = id,
+                                 .schema = p->schema,
+                                 .properties = p->properties,
+                                 .property_count = p->count,
+                                 .removed_refs = &p->removed_ref,
+                                 .removed_ref_count = p->removed_ref != NULL};
+    return FIRN_OK;
+}
+
+static firn_status
+commit_properties(const property_change *p, followed_table *table, const follow_context *ctx, firn_error *err)
+{
+    table_metadata *now = NULL;
+
+    FIRN_TRY(catalog_commit_decided(ctx->lake, &table->ident, decide_properties, (void *) (uintptr_t) p, NULL, &now, err));
+    table_metadata_unref(table->base);
+    table->base = now;
     return FIRN_OK;
 }
 
@@ -127,12 +153,8 @@ followed_table_set_schema(followed_table *table, const follow_context *ctx, tabl
                           const table_property properties[], unsigned count, firn_error *err)
 {
     property_change p = {.table = table, .properties = properties, .count = count, .schema = schema};
-    table_metadata *now = NULL;
 
-    FIRN_TRY(catalog_commit_decided(ctx->lake, &table->ident, decide_properties, &p, NULL, &now, err));
-    table_metadata_unref(table->base);
-    table->base = now;
-    return FIRN_OK;
+    return commit_properties(&p, table, ctx, err);
 }
 
 firn_status
@@ -140,4 +162,15 @@ followed_table_set(followed_table *table, const follow_context *ctx, const table
                    firn_error *err)
 {
     return followed_table_set_schema(table, ctx, NULL, properties, count, err);
+}
+
+firn_status
+followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn_error *err)
+{
+    property_change p = {.table = table, .removed_ref = STAGE_BRANCH};
+
+    table->is_staged = false;
+    if (!table_metadata_ref_snapshot(table->base, STAGE_BRANCH)) return FIRN_OK;
+    if (commit_properties(&p, table, ctx, err)) return firn_while(err, "dropping the unfinished window of '%s'", table->name);
+    return FIRN_OK;
 }

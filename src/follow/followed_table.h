@@ -21,6 +21,9 @@
 #define PROPERTY_EVENTS_APPLIED "firn.events-applied"
 #define PROPERTY_LAST_EVENT "firn.last-event-us"
 #define FOLLOW_STATE_STOPPED "stopped"
+/* The branch that has the first parts of a window that is too large for the memory: nobody sees it on main before it is
+ * whole. */
+#define STAGE_BRANCH "firn-window"
 
 typedef struct followed_table {
     unsigned                   number; /* among the job's tables: that of follow_progress.h */
@@ -42,6 +45,9 @@ typedef struct followed_table {
     int64_t        oldest_event_us; /* of the window; 0: none */
     int64_t        last_event_us;
     bool           changed_in_transaction; /* by the one that is being read */
+    bool           is_staged;  /* its first parts are on STAGE_BRANCH */
+    int64_t        staged_on;  /* main's snapshot where that began; 0: none */
+    uint64_t       staged_event_count;
 
     uint64_t change_count, row_count, delete_count, commit_count; /* of this run */
     int64_t  last_commit_us;                                      /* of this run; 0: none */
@@ -55,6 +61,8 @@ FIRN_MUST_USE firn_status followed_table_look(followed_table *table, firn_error 
 FIRN_MUST_USE firn_status followed_table_consistent(const followed_table *table, uint64_t *ret_position, firn_error *err);
 /* Forgets the window's changes. */
 void followed_table_end_window(followed_table *table);
+/* The same of a part of it that is staged now: the window goes on. */
+void followed_table_end_part(followed_table *table);
 
 /* What all tables of a job share; borrowed. */
 typedef struct follow_context {
@@ -75,6 +83,8 @@ FIRN_MUST_USE firn_status followed_table_set(followed_table *table, const follow
 /* The same with a new schema; NULL: as it is. */
 FIRN_MUST_USE firn_status followed_table_set_schema(followed_table *table, const follow_context *ctx, table_schema *schema,
                                                     const table_property properties[], unsigned count, firn_error *err);
+/* Removes what an unfinished window left on STAGE_BRANCH, where there is any. */
+FIRN_MUST_USE firn_status followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn_error *err);
 /* FIRN_FAILED (FOLLOW_FENCED): somebody else has moved firn.position, or the table is another one. */
 FIRN_MUST_USE firn_status followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err);
 

@@ -129,17 +129,32 @@ open_index(apply *a, firn_error *err)
     return table_index_open(&settings, table->base, &table->index, err);
 }
 
+/* The table at what the window's parts so far have made of it; checked that nobody else has changed main meanwhile. */
+static firn_status
+view_stage(const followed_table *table, table_metadata *now, table_metadata **ret_view, firn_error *err)
+{
+    const snapshot *current = table_metadata_current_snapshot(now);
+
+    if (table->is_staged && (current ? current->snapshot_id : 0) != table->staged_on)
+        return firn_fail(err, FIRN_E_FOLLOW_UNDERCUT, "another writer has changed table '%s' while a large window was applied to it",
+                         table->name);
+    *ret_view = table->is_staged ? table_metadata_at_branch(now, STAGE_BRANCH) : table_metadata_ref(now);
+    return *ret_view ? FIRN_OK : firn_fail_memory(err, "a table's metadata");
+}
+
 /* The table as it is now, and the index with it. */
 static firn_status
 look(apply *a, firn_error *err)
 {
     followed_table *table = a->table;
     FIRN_AUTO(table_metadata_unrefp) table_metadata *now = NULL;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *view = NULL;
 
     FIRN_TRY(a->ctx->lake->ops->load(a->ctx->lake, &table->ident, &now, err));
     FIRN_TRY(followed_table_check_fence(table, now, err));
+    FIRN_TRY(view_stage(table, now, &view, err));
     table_metadata *before = table->base;
-    table->base = FIRN_STEAL(now);
+    table->base = FIRN_STEAL(view);
     table_metadata_unref(before);
     a->schema = table_metadata_schema(table->base);
     return table->index ? table_index_catch_up(table->index, table->base, err) : open_index(a, err);
@@ -494,7 +509,8 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     unsigned        p = 0, s = 0;
 
     if (!properties || !summary) return firn_fail_memory(err, "a commit");
-    events += (int64_t) table_changes_event_count(a->table->changes);
+    if (a->settings->is_part) return FIRN_OK;
+    events += (int64_t) (a->table->staged_event_count + table_changes_event_count(a->table->changes));
     properties[p++] = (table_property){PROPERTY_POSITION, position_text(arena, a->settings->position)};
     if (a->settings->consistent)
         properties[p++] = (table_property){PROPERTY_CONSISTENT, position_text(arena, a->settings->consistent)};
@@ -543,15 +559,11 @@ offer_pending(apply *a, firn_error *err)
 }
 
 static firn_status
-decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+decide_on(apply *a, const table_metadata *base, table_change *ret_change, firn_error *err)
 {
-    apply          *a = state;
     bool            truncated = table_changes_truncated(a->table->changes);
     const snapshot *current;
 
-    if (!base)
-        return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", a->table->name);
-    FIRN_TRY(followed_table_check_fence(a->table, base, err));
     /* Made for an earlier base, of which they were offered or not: what is not in the table is an orphan. */
     delete_files_done(&a->deletes);
     FIRN_TRY(table_index_catch_up(a->table->index, base, err));
@@ -567,7 +579,9 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
                                  .removed_vector_count = a->deletes.removed_vector_count,
                                  .required_paths = a->deletes.required_paths,
                                  .required_path_count = a->deletes.required_path_count,
-                                 .required_at = current ? current->snapshot_id : 0};
+                                 .required_at = current ? current->snapshot_id : 0,
+                                 .branch = a->settings->is_part ? STAGE_BRANCH : NULL,
+                                 .merged_branch = !a->settings->is_part && a->table->is_staged ? STAGE_BRANCH : NULL};
     FIRN_TRY(list_added(a, ret_change, err));
     FIRN_TRY(describe_commit(a, base, ret_change, err));
     if (ret_change->added_count || ret_change->replace_all)
@@ -577,6 +591,20 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
     a->offered = true;
     firn_crash_point("commit.before-send");
     return FIRN_OK;
+}
+
+static firn_status
+decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    apply *a = state;
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *view = NULL;
+
+    if (!base)
+        return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", a->table->name);
+    FIRN_TRY(followed_table_check_fence(a->table, base, err));
+    /* Referenced, not changed. */
+    FIRN_TRY(view_stage(a->table, (table_metadata *) (uintptr_t) base, &view, err));
+    return decide_on(a, view, ret_change, err);
 }
 
 /* ---- the index afterwards ---- */
@@ -687,7 +715,7 @@ tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
     char            position[CHANGE_POSITION_TEXT_MAX];
     follow_event    event = {.kind = FOLLOW_EVENT_COMMITTED,
                              .table = a->table->name,
-                             .change_count = table_changes_event_count(a->table->changes),
+                             .change_count = a->table->staged_event_count + table_changes_event_count(a->table->changes),
                              .row_count = a->row_count,
                              .delete_count = a->gone_count,
                              .file_count = a->files.count + a->deletes.added.count,
@@ -700,6 +728,26 @@ tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
     if (a->ctx->events) a->ctx->events->emit(a->ctx->events->state, &event);
 }
 
+/* From now on the window's parts are looked for on the branch. */
+static firn_status
+commit_part(apply *a, table_metadata *take_now, firn_error *err)
+{
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *now = take_now;
+    followed_table *table = a->table;
+    const snapshot *current = table_metadata_current_snapshot(now);
+
+    if (!table->is_staged) table->staged_on = current ? current->snapshot_id : 0;
+    table->is_staged = true;
+    table->staged_event_count += table_changes_event_count(table->changes);
+    table->row_count += a->row_count;
+    table->delete_count += a->gone_count;
+    table_metadata *view = table_metadata_at_branch(now, STAGE_BRANCH);
+    if (!view) return firn_fail_memory(err, "a table's metadata");
+    table_metadata_unref(table->base);
+    table->base = view;
+    return FIRN_OK;
+}
+
 static firn_status
 commit(apply *a, uint64_t started_us, firn_error *err)
 {
@@ -708,12 +756,13 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     firn_error      ignored = {0};
 
     FIRN_TRY(catalog_commit_decided(a->ctx->lake, &table->ident, decide, a, NULL, &now, err));
-    firn_crash_point("commit.after-response");
+    firn_crash_point(a->settings->is_part ? "stage.after-response" : "commit.after-response");
     if (a->ctx->pending) (void) !pending_files_end(a->ctx->pending, a->commit_text, &ignored);
+    if (a->settings->is_part) return commit_part(a, now, err);
     table_metadata_unref(table->base);
     table->base = now;
     table->position = a->settings->position;
-    table->change_count += table_changes_event_count(table->changes);
+    table->change_count += table->staged_event_count + table_changes_event_count(table->changes);
     table->row_count += a->row_count;
     table->delete_count += a->gone_count;
     table->commit_count++;

@@ -5,6 +5,9 @@
  *            it is. A base that another writer has changed is taken into the index first, and the deletes are made again.
  *            The index follows when the catalog has accepted; killed in between, the next start takes the commit in as if
  *            it were another writer's.
+ * Parts:     a window that the memory cannot hold is applied in parts, each a snapshot of STAGE_BRANCH; its last part is the
+ *            commit that makes the branch main. A commit of another writer to main in between is FIRN_FAILED
+ *            (FOLLOW_UNDERCUT): the branch is dropped and the window read again
  * Failures:  *ret_of_table says that the table's own rows or shape are to blame: the others can go on
  * Threads:   one
  */
@@ -16,6 +19,7 @@
 typedef struct table_apply_settings {
     uint64_t position;   /* of the window's end */
     uint64_t consistent; /* every followed table is complete up to here once this commit is there; 0: not said */
+    bool     is_part;    /* the window goes on: its rows go to STAGE_BRANCH, and nothing is said of a position */
 } table_apply_settings;
 
 FIRN_MUST_USE firn_status table_apply(followed_table *table, const follow_context *ctx,

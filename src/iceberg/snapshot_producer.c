@@ -19,6 +19,7 @@ typedef struct producer {
     firn_arena            arena;
     table_metadata        draft;
     table_schema         *schema; /* ours: a copy of the change's with its id, or NULL */
+    const snapshot       *branch_head; /* what a new snapshot goes on from; NULL: nothing */
     firn_uuid             attempt;
     int64_t               now_ms;
 } producer;
@@ -287,33 +288,53 @@ set_summary(producer *p, const snapshot_files *made, snapshot *s, firn_error *er
     return FIRN_OK;
 }
 
-/* Points main, and with it the table, to the new snapshot. */
+static firn_status
+set_ref(producer *p, const char *name, int64_t snapshot_id, firn_error *err)
+{
+    table_metadata *draft = &p->draft;
+    snapshot_ref   *refs = copy_with_room(p, draft->refs, draft->ref_count, sizeof *refs, err);
+    unsigned        at = 0;
+
+    if (!refs) return err->status;
+    while (at < draft->ref_count && strcmp(refs[at].name, name) != 0) at++;
+    if (at == draft->ref_count) {
+        refs[at] = (snapshot_ref){name, 0, true, -1, -1, -1};
+        draft->ref_count++;
+    }
+    refs[at].snapshot_id = snapshot_id;
+    draft->refs = refs;
+    return FIRN_OK;
+}
+
+/* main, and with it the table, stands at one of the draft's snapshots from now on. */
 static firn_status
 set_current(producer *p, const snapshot *s, firn_error *err)
 {
     table_metadata     *draft = &p->draft;
-    snapshot           *snapshots = copy_with_room(p, draft->snapshots, draft->snapshot_count, sizeof *snapshots, err);
-    snapshot_ref       *refs = copy_with_room(p, draft->refs, draft->ref_count, sizeof *refs, err);
     snapshot_log_entry *log = copy_with_room(p, draft->snapshot_log, draft->snapshot_log_count, sizeof *log, err);
-    unsigned            main_index = 0;
 
-    if (!snapshots || !refs || !log) return err->status;
-    snapshots[draft->snapshot_count] = *s;
-    draft->snapshots = snapshots;
-    draft->current_snapshot = &snapshots[draft->snapshot_count++];
-
-    while (main_index < draft->ref_count && strcmp(refs[main_index].name, "main") != 0) main_index++;
-    if (main_index == draft->ref_count) {
-        refs[main_index] = (snapshot_ref){"main", 0, true, -1, -1, -1};
-        draft->ref_count++;
-    }
-    refs[main_index].snapshot_id = s->snapshot_id;
-    draft->refs = refs;
-
+    if (!log) return err->status;
+    draft->current_snapshot = s;
     log[draft->snapshot_log_count++] = (snapshot_log_entry){p->now_ms, s->snapshot_id};
     draft->snapshot_log = log;
+    return set_ref(p, "main", s->snapshot_id, err);
+}
+
+/* The new snapshot becomes a branch's head. */
+static firn_status
+put_snapshot(producer *p, const snapshot *s, firn_error *err)
+{
+    table_metadata *draft = &p->draft;
+    snapshot       *snapshots = copy_with_room(p, draft->snapshots, draft->snapshot_count, sizeof *snapshots, err);
+    int64_t         current_id = draft->current_snapshot ? draft->current_snapshot->snapshot_id : -1;
+
+    if (!snapshots) return err->status;
+    snapshots[draft->snapshot_count++] = *s;
+    draft->snapshots = snapshots;
+    draft->current_snapshot = table_metadata_snapshot_by_id(draft, current_id);
     draft->last_sequence_number = s->sequence_number;
-    return FIRN_OK;
+    if (p->change->branch) return set_ref(p, p->change->branch, s->snapshot_id, err);
+    return set_current(p, &snapshots[draft->snapshot_count - 1], err);
 }
 
 static firn_status
@@ -347,7 +368,33 @@ write_snapshot(producer *p, snapshot_files *made, firn_error *err)
         draft->next_row_id = next_row_id;
     }
     FIRN_TRY(set_summary(p, made, &s, err));
-    return set_current(p, &s, err);
+    return put_snapshot(p, &s, err);
+}
+
+/* Where a new snapshot goes on from. A merged branch is main from here on; it says so in the log only where no snapshot
+ * of this commit's follows. */
+static firn_status
+find_branch_head(producer *p, firn_error *err)
+{
+    const table_change *change = p->change;
+    table_metadata     *draft = &p->draft;
+    const snapshot     *head;
+
+    if (change->merged_branch) {
+        head = table_metadata_ref_snapshot(draft, change->merged_branch);
+        if (!head || (draft->current_snapshot &&
+                      !table_metadata_descends_from(draft, head, draft->current_snapshot->snapshot_id)))
+            return firn_fail(err, FIRN_E_CATALOG_CONFLICT, "branch '%s' %s", change->merged_branch,
+                             head ? "does not go on from the table's current snapshot" : "is not there");
+        if (change->operation) draft->current_snapshot = head;
+        else
+            FIRN_TRY(set_current(p, head, err));
+        p->branch_head = head;
+        return FIRN_OK;
+    }
+    head = change->branch ? table_metadata_ref_snapshot(draft, change->branch) : NULL;
+    p->branch_head = head ? head : draft->current_snapshot;
+    return FIRN_OK;
 }
 
 static firn_status
@@ -357,7 +404,7 @@ add_snapshot(producer *p, firn_error *err)
         .files = p->files,
         .change = p->change,
         .table = &p->draft,
-        .parent = p->draft.current_snapshot,
+        .parent = p->branch_head,
         .attempt = p->attempt,
         .arena = &p->arena,
     };
@@ -427,6 +474,7 @@ firn_status
 snapshot_produce(const table_change *change, const table_metadata *base, const char *location, struct storage *files,
                  firn_buffer *out, firn_error *err)
 {
+    if (base && base->viewed) base = base->viewed;
     FIRN_AUTO(producer_done) producer p = {.change = change, .base = base, .files = files, .attempt = uuid_v4()};
 
     FIRN_TRY(base ? begin_on_base(&p, err) : begin_new(&p, location, err));
@@ -436,8 +484,9 @@ snapshot_produce(const table_change *change, const table_metadata *base, const c
     FIRN_TRY(check_sources(&p.draft, err));
     FIRN_TRY(set_properties(&p, err));
     FIRN_TRY(log_base(&p, err));
+    FIRN_TRY(find_branch_head(&p, err));
     FIRN_TRY(add_snapshot(&p, err));
-    if (change->removed_snapshot_count || change->removed_ref_count)
+    if (change->removed_snapshot_count || change->removed_ref_count || change->merged_branch)
         FIRN_TRY(snapshot_removal_apply(change, &p.draft, &p.arena, err));
     p.draft.last_updated_ms = p.now_ms;
     return table_metadata_write(&p.draft, out, err);

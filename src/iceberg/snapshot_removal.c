@@ -27,7 +27,7 @@ ref_goes(const removal *r, const char *name)
     for (unsigned i = 0; i < r->change->removed_ref_count; i++) {
         if (strcmp(r->change->removed_refs[i], name) == 0) return true;
     }
-    return false;
+    return r->change->merged_branch && strcmp(r->change->merged_branch, name) == 0;
 }
 
 static firn_status

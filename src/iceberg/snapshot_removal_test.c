@@ -137,6 +137,52 @@ test_the_current_snapshot_and_what_refs_name_stay(void **state)
     assert_int_equal(w->table->snapshot_count, 1);
 }
 
+/* A branch grows beside main, and main goes over to it at once. */
+static void
+test_a_branch_is_merged(void **state)
+{
+    world       *w = *state;
+    data_file    file = {.path = "b", .format = "PARQUET", .record_count = 1, .size_bytes = 10, .content_offset = -1,
+                         .content_size_bytes = -1, .first_row_id = -1};
+    table_change on_branch = {.operation = "append", .added = &file, .added_count = 1, .branch = "work"};
+    table_change merge = {.merged_branch = "work"};
+
+    create(w, 3, NULL);
+    assert_int_equal(step(w, &merge), FIRN_CONFLICT); // no such branch
+    firn_error_reset(&w->err);
+    append(w, "a", NULL);
+    int64_t first = w->table->current_snapshot->snapshot_id;
+    for (int part = 0; part < 2; part++) {
+        file.path = part ? "c" : "b";
+        assert_int_equal(step(w, &on_branch), FIRN_OK);
+        FIRN_AUTO(table_metadata_unrefp) table_metadata *view = table_metadata_at_branch(w->table, "work");
+        assert_int_equal(w->table->current_snapshot->snapshot_id, first);
+        assert_int_equal(w->table->snapshot_log_count, 1);
+        assert_int_equal(table_metadata_record_count(view), 2 + part);
+        assert_true(table_metadata_descends_from(view, view->current_snapshot, first));
+    }
+
+    // A writer on main in between: the branch does not have its rows.
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *before = table_metadata_ref(w->table);
+    append(w, "other", NULL);
+    assert_int_equal(step(w, &merge), FIRN_CONFLICT);
+    firn_error_reset(&w->err);
+
+    // Without a snapshot of its own, and with one.
+    for (int more = 0; more < 2; more++) {
+        table_metadata_unref(w->table);
+        w->table = table_metadata_ref(before);
+        file.path = "d";
+        if (more) merge = (table_change){.operation = "append", .added = &file, .added_count = 1, .merged_branch = "work"};
+        assert_int_equal(step(w, &merge), FIRN_OK);
+        assert_int_equal(table_metadata_record_count(w->table), 3 + more);
+        assert_int_equal(w->table->ref_count, 1);
+        assert_int_equal(w->table->snapshot_log_count, 2);
+        assert_int_equal(w->table->snapshot_log[1].snapshot_id, w->table->current_snapshot->snapshot_id);
+        assert_true(table_metadata_descends_from(w->table, w->table->current_snapshot, first));
+    }
+}
+
 static void
 test_statistics_go_with_their_snapshot(void **state)
 {
@@ -275,6 +321,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_snapshots_go_and_history_begins_behind_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_current_snapshot_and_what_refs_name_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_branch_is_merged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_statistics_go_with_their_snapshot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_manifests_are_merged_in_the_order_of_partitions, set_up, tear_down),
         cmocka_unit_test(test_few_or_large_manifests_stay),

@@ -69,6 +69,13 @@ typedef struct table_change {
     /* Manifests are put together (manifest_merge.h); target_size_bytes 0: each stays as it is. */
     manifest_merge_settings manifest_merge;
 
+    /* The new snapshot goes on from this branch's head and becomes it; main stays as it is, and the branch begins there
+     * where it is not yet. NULL: main. */
+    const char *branch;
+    /* main goes on from this branch's head, and the branch goes; also without `operation`. A head that does not descend
+     * from main's is FIRN_CONFLICT. NULL: none. */
+    const char *merged_branch;
+
     /* Snapshots and refs that go from the metadata (snapshot_removal.h), also without `operation`; none of their files
      * is removed. What the base has not is passed over; a snapshot that a ref of the base still names is FIRN_CONFLICT. */
     const int64_t     *removed_snapshots;

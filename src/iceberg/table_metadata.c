@@ -14,6 +14,11 @@ void
 table_metadata_unref(table_metadata *m)
 {
     if (!m || __atomic_sub_fetch(&m->reference_count, 1, __ATOMIC_ACQ_REL) > 0) return;
+    if (m->viewed) {
+        table_metadata_unref(m->viewed);
+        firn_free(m);
+        return;
+    }
     for (unsigned i = 0; i < m->schema_count; i++) schema_unref(m->schemas[i].schema);
     firn_arena_done(&m->arena);
     firn_free(m);
@@ -114,6 +119,42 @@ table_metadata_snapshot_as_of(const table_metadata *m, int64_t timestamp_ms)
             return table_metadata_snapshot_by_id(m, m->snapshot_log[i - 1].snapshot_id);
     }
     return NULL;
+}
+
+const snapshot *
+table_metadata_ref_snapshot(const table_metadata *m, const char *ref_name)
+{
+    for (unsigned i = 0; i < m->ref_count; i++) {
+        if (strcmp(m->refs[i].name, ref_name) == 0) return table_metadata_snapshot_by_id(m, m->refs[i].snapshot_id);
+    }
+    return NULL;
+}
+
+bool
+table_metadata_descends_from(const table_metadata *m, const snapshot *s, int64_t ancestor_id)
+{
+    /* Bounded: what another writer wrote may go in circles. */
+    for (unsigned i = 0; s && i <= m->snapshot_count; i++) {
+        if (s->snapshot_id == ancestor_id) return true;
+        s = table_metadata_snapshot_by_id(m, s->parent_id);
+    }
+    return false;
+}
+
+table_metadata *
+table_metadata_at_branch(table_metadata *m, const char *branch)
+{
+    const snapshot *head = table_metadata_ref_snapshot(m, branch);
+    table_metadata *view;
+
+    if (!head) return table_metadata_ref(m);
+    if (!(view = firn_alloc(sizeof *view))) return NULL;
+    *view = *m;
+    view->arena = (firn_arena){0};
+    view->viewed = table_metadata_ref(m);
+    view->reference_count = 1;
+    view->current_snapshot = head;
+    return view;
 }
 
 int64_t

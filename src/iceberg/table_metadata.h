@@ -75,6 +75,8 @@ typedef struct table_metadata {
     const char *metadata_location; /* the file it was read from or written to; NULL: only in memory */
     int64_t     version;           /* Hadoop catalog: the N of vN.metadata.json; else 0 */
 
+    struct table_metadata *viewed; /* a view (table_metadata_at_branch): whose parts these are; else NULL */
+
     uint32_t   reference_count; /* atomic */
     firn_arena arena;
 } table_metadata;
@@ -104,6 +106,13 @@ const snapshot *table_metadata_current_snapshot(const table_metadata *m); /* NUL
 const snapshot *table_metadata_snapshot_by_id(const table_metadata *m, int64_t snapshot_id); /* NULL */
 /* The snapshot that was current at this time, by the snapshot log; NULL: none. */
 const snapshot *table_metadata_snapshot_as_of(const table_metadata *m, int64_t timestamp_ms);
+/* The snapshot that a branch or tag names; NULL: no such ref. */
+const snapshot *table_metadata_ref_snapshot(const table_metadata *m, const char *ref_name);
+/* Whether `ancestor_id` is the snapshot or one that it descends from, as far as the metadata still says. */
+bool table_metadata_descends_from(const table_metadata *m, const snapshot *s, int64_t ancestor_id);
+/* The same table with the branch's head as its current snapshot; `m` itself where there is no such branch. For reading
+ * and planning: a commit on it is one on `m`. Out of memory: NULL. */
+table_metadata *table_metadata_at_branch(table_metadata *m, const char *branch);
 /* "total-records" of the current snapshot; 0 without one, -1 where it is not said. */
 int64_t table_metadata_record_count(const table_metadata *m);
 

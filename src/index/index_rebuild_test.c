@@ -249,8 +249,12 @@ other_writers_commits_are_taken_in(void **state)
     for (unsigned i = 0; i < w->table->snapshot_count; i++) {
         if (w->table->snapshots[i].snapshot_id == first_snapshot) w->table->current_snapshot = &w->table->snapshots[i];
     }
+    // Rows that are back may lie in files that the index knows without them: that cannot be caught up with.
     OK(index_catch_up(&w->settings, w->index, &done, &w->err));
-    assert_true(done);
+    assert_false(done);
+    key_index_free(FIRN_STEAL(w->index));
+    OK(index_open_current(&w->settings, &w->index, &rebuilt, &w->err));
+    assert_true(rebuilt);
     expect_current(w);
     expect(w, 0, "a", 0);
     expect(w, -10, NULL, 0);

@@ -168,3 +168,87 @@ def test_a_table_that_cannot_be_followed_is_stopped_and_the_others_go_on(project
     c.execute("UPDATE t SET a = a + 1")
     follow(project)
     assert_all_equal(project, duck, ("t", "other"))
+
+
+# Larger than what a window may take of 64 MB, several times over.
+LARGE = """INSERT INTO keyed SELECT g, md5(g::text), g, now(), repeat(md5(g::text), CASE WHEN g % 50 = 0 THEN 100 ELSE 3 END), NULL, '{}'
+    FROM generate_series(10001, 80000) g;
+UPDATE keyed SET amount = amount + 1;
+INSERT INTO plain SELECT 'p' || g % 700, g % 13 FROM generate_series(1, 60000) g;
+DELETE FROM keyed WHERE id % 3 = 0;
+UPDATE keyed SET id = -id WHERE id % 5 = 0;
+DELETE FROM plain WHERE w IN (1, 2);
+UPDATE keyed SET name = 'last' WHERE id % 4 = 0"""
+STAGE = "firn-window"
+
+
+def change_much(connection):
+    """How many rows of the table `keyed` it changed."""
+    with connection.transaction():
+        counts = [(statement, connection.execute(statement).rowcount) for statement in LARGE.split(";")]
+    return sum(count for statement, count in counts if " keyed " in statement)
+
+
+def assert_no_stage(project, snapshots_before):
+    """Main went over to the whole transaction at once, and the branch is gone."""
+    for name, before in zip(NAMES, snapshots_before):
+        metadata = project.lake.metadata("bronze.n", name)
+        assert set(metadata["refs"]) == {"main"}, name
+        assert len(metadata["snapshot-log"]) - before <= 1, name
+
+
+def main_log(project):
+    return [len(project.lake.metadata("bronze.n", name)["snapshot-log"]) for name in NAMES]
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_a_transaction_larger_than_the_memory(project, followed, duck, version):
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES})
+    before = main_log(project)
+    changed = change_much(c)
+    process = project.start("follow", "--source", "n", "--until-caught-up", "--memory", "64M", executable=CRASH_BINARY,
+                            env={"FIRN_CRASH_POINT": "stage.after-response:3"})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err
+    assert main_log(project) == before and STAGE in project.lake.metadata("bronze.n", "keyed")["refs"]
+    follow(project, "--memory", "64M")
+    assert_all_equal(project, duck)
+    assert_no_stage(project, before)
+    snapshots = project.lake.metadata("bronze.n", "keyed")["snapshots"]
+    assert len(snapshots) > 4, "it was not applied in parts"
+    assert events_applied(project, "keyed") == changed
+    c.execute("UPDATE keyed SET amount = 0 WHERE id % 2 = 0; UPDATE plain SET w = 5 WHERE w = 3")
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+def test_another_writer_beside_a_large_transaction(project, followed, duck):
+    """What the other one did stays, and the transaction is read again."""
+    c = followed(TABLES)
+    c.execute("DELETE FROM keyed WHERE id % 7 = 0")
+    follow(project)
+    change_much(c)
+    process = project.start("follow", "--source", "n", "--until-caught-up", "--memory", "64M")
+    deadline = time.monotonic() + 60
+    while STAGE not in project.lake.metadata("bronze.n", "keyed")["refs"]:
+        assert time.monotonic() < deadline and process.poll() is None, "it was not applied in parts"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGSTOP)
+    project.run("maintain", "--source", "n", "--only", "compact", "--delete-ratio", "1").expect()
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "read again" in err, err
+    assert_all_equal(project, duck)
+
+
+def test_a_shape_that_changes_within_a_transaction(project, followed, duck):
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a int, b text); INSERT INTO t SELECT g, g, 'b' FROM generate_series(1, 100) g")
+    before = len(project.lake.metadata("bronze.n", "t")["snapshot-log"])
+    c.execute("BEGIN; UPDATE t SET a = 0 WHERE id < 50; ALTER TABLE t ADD COLUMN c text; UPDATE t SET c = 'c' WHERE id BETWEEN 40 AND 60;"
+              "ALTER TABLE t RENAME b TO renamed; INSERT INTO t VALUES (101, 1, 'x', 'y'); DELETE FROM t WHERE id = 45; COMMIT")
+    follow(project)
+    assert_all_equal(project, duck, ("t",))
+    assert len(project.lake.metadata("bronze.n", "t")["snapshot-log"]) == before + 1
+    c.execute("UPDATE t SET a = a + 1")
+    follow(project)
+    assert_all_equal(project, duck, ("t",))
