@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "cli/connect_feed.h"
+#include "cli/load_step.h"
+#include "cli/load_summary.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
 #include "cli/source_lock.h"
@@ -87,9 +89,30 @@ summarize(session *s, const follow_result *result, firn_error *err)
 
 /* ---- the job ---- */
 
+/* Tables that fail are said, and left: those that are there are followed. */
+static firn_status
+load_first(session *s, load_settings *settings, catalog *lake, firn_error *ret_failed, firn_error *err)
+{
+    FIRN_AUTO(connect_source_freep) source *src = NULL;
+    FIRN_AUTO(load_result_done) load_result result = {0};
+    firn_error shown = {0};
+
+    FIRN_TRY(connect_source(s, &src, err));
+    firn_status status = load_step_run(s, settings, src, lake, &result, err);
+    if (load_summary_show(s, &result, &shown) != FIRN_OK) log_warning("%s", shown.cause);
+    if (s->last_line) log_line(LOG_INFO, NULL, 0, "%s", s->last_line);
+    s->last_line = NULL;
+    if (err->code != FIRN_E_LOAD_TABLES_FAILED) return status;
+    log_line(LOG_ERROR, NULL, 0, "%s", err->cause);
+    *ret_failed = *err;
+    firn_error_reset(err);
+    return FIRN_OK;
+}
+
 static firn_status
 run(session *s, const yaml_node *entry, follow_result *result, firn_error *err)
 {
+    firn_error failed_load = {0};
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
     load_settings   load = {0};
@@ -103,8 +126,11 @@ run(session *s, const yaml_node *entry, follow_result *result, firn_error *err)
     FIRN_TRY(connect_lake(s, &lake, err));
     FIRN_TRY(source_lock_take(s, "firn follow", &lock, err));
     FIRN_TRY(session_catch_signals(s, err));
+    if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(load_first(s, &load, lake.lake, &failed_load, err));
     follow_feed feed = connect_feed_of(&connection);
-    return follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err);
+    FIRN_TRY(follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err));
+    *err = failed_load;
+    return failed_load.status;
 }
 
 firn_status

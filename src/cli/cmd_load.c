@@ -5,10 +5,10 @@
 
 #include "cli/connect.h"
 #include "cli/dry_run.h"
+#include "cli/load_step.h"
 #include "cli/load_summary.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
-#include "cli/snapshot_keeper.h"
 #include "cli/source_lock.h"
 
 #define NAMES_BYTES_MAX ((size_t) 8 << 20)
@@ -101,9 +101,7 @@ run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_erro
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
     FIRN_AUTO(connect_source_freep) source         *src = NULL;
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
-    FIRN_AUTO(snapshot_keeper_freep) snapshot_keeper *keeper = NULL;
     load_settings                                   settings;
-    load_events                                     events = report_load_events(s->out);
 
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));
     FIRN_TRY(connect_lake(s, &lake, err));
@@ -118,13 +116,7 @@ run(session *s, const yaml_node *entry, bool dry, load_result *result, firn_erro
     FIRN_TRY(session_catch_signals(s, err));
     if (!src) FIRN_TRY(connect_source(s, &src, err));
     if (dry) return dry_run_print(s, &settings, src, err);
-    FIRN_TRY(snapshot_keeper_new(s, &settings, &keeper, err));
-    settings.keeper = snapshot_keeper_ops(keeper);
-    if (!settings_duration_ms(&s->values, OPTION_CHECKPOINT_HOLD)) {
-        settings.keeper->end(settings.keeper->state); /* of a run that had another opinion */
-        settings.keeper = NULL;
-    }
-    FIRN_TRY(load_run(&settings, src, lake.lake, &events, s->cancel, result, err));
+    FIRN_TRY(load_step_run(s, &settings, src, lake.lake, result, err));
     s->unchanged = result->done_count == result->unchanged_count && !settings.schema_only;
     return FIRN_OK;
 }

@@ -37,8 +37,8 @@ static const command_info commands[] = {
      "once: one Iceberg commit per table and interval, with rows, deletes and position together. Goes on until a signal, "
      "or until it has caught up; killed at any moment and started again, it goes on from the lake's positions. Tables that "
      "cannot be followed any further are stopped, and the others go on.",
-     {"firn follow --source shop", "firn follow --source shop --until-caught-up"},
-     {"until Ctrl-C", "what has happened so far, then end"},
+     {"firn follow --source shop --load", "firn follow --source shop --until-caught-up"},
+     {"loads what is not in the lake yet, then follows until Ctrl-C", "what has happened so far, then end"},
      true, cmd_follow_run},
     {"plan", NULL, COMMAND_SET_PLAN, "", 0, 0, "cut a load into splits, for workers elsewhere",
      "Takes the snapshot, and prints a JSON line for each split of the tables that are not loaded yet, to be given to "

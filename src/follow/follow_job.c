@@ -124,7 +124,8 @@ static firn_status
 fail_not_loaded(const follow_settings *s, firn_error *err)
 {
     (void) firn_fail(err, FIRN_E_FOLLOW_NOT_LOADED, "nothing of source '%s' is in the lake yet", s->source_name);
-    firn_hint(err, "firn load --source %s; it makes the replication slot that is followed then", s->source_name);
+    firn_hint(err, "firn follow --source %s --load loads it first; or firn load --source %s, which makes the replication slot that is followed then",
+              s->source_name, s->source_name);
     firn_state(err, "nothing was changed");
     return err->status;
 }

@@ -137,7 +137,25 @@ def test_a_source_that_was_never_loaded(project, new_database):
     name, _ = new_database("CREATE TABLE t (id int PRIMARY KEY)")
     project.source("n", name, "public", follow={"from": "postgres"})
     result = project.run("follow", "--source", "n", timeout=60).expect(66)
-    assert "FIRN-5030" in result.err and "firn load --source n" in result.err
+    assert "FIRN-5030" in result.err and "firn load --source n" in result.err and "--load" in result.err
+
+
+def test_load_and_follow_in_one_run(project, new_database, duck):
+    name, c = new_database("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 1000) g")
+    project.connection, project.environment["SUPER_PASSWORD"] = c, project.server.password
+    project.source("n", name, "public", follow={"from": "postgres"}, connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"})
+    try:
+        follow(project, "--load")
+        c.execute("UPDATE t SET n = 1 WHERE id < 100; CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)")
+        # A table that is new is loaded, with the changes since; what was loaded before is followed on.
+        result = follow(project, "--load")
+        assert "2 tables" in result.err.splitlines()[-1], result.err
+        c.execute("INSERT INTO later VALUES (2); DELETE FROM t WHERE id > 900")
+        follow(project)
+        assert_all_equal(project, duck, ("t", "later"))
+        assert events_applied(project, "t") == 199 and events_applied(project, "later") == 1
+    finally:
+        project.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'firn_n'")
 
 
 def test_columns_that_come_go_and_change_their_name(project, followed, duck):
