@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/connect.h"
+#include "cli/lake_guide.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
 #include "cli/source_lock.h"
@@ -47,7 +47,7 @@ confirm(session *s, firn_error *err)
 
 /* What a repair writes is noted, as a load's files are. */
 static firn_status
-run_repair(session *s, validate_settings *settings, const load_settings *load, source *src, catalog *lake,
+run_repair(session *s, validate_settings *settings, const load_settings *load, lake_guide *guide, source *src,
            validate_result *result, firn_error *err)
 {
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
@@ -55,10 +55,11 @@ run_repair(session *s, validate_settings *settings, const load_settings *load, s
     firn_error                                      failed = {0};
 
     FIRN_TRY(source_lock_take(s, "firn validate --repair", &lock, err));
-    FIRN_TRY(maintain_folder_open(load->state_folder, s->run_id, lake, load->namespace_levels,
+    FIRN_TRY(maintain_folder_open(load->state_folder, s->run_id, guide->lake, load->namespace_levels,
                                   load->namespace_level_count, &folder, err));
     settings->pending = folder.pending;
-    firn_status status = validate_run(settings, src, lake, s->cancel, result, err);
+    guide->has_lock = true;
+    firn_status status = validate_run(settings, src, guide->lake, s->cancel, result, err);
     if (maintain_folder_close(&folder, &failed)) log_warning("%s", failed.cause);
     return status;
 }
@@ -88,10 +89,15 @@ run(session *s, const yaml_node *entry, validate_result *result, firn_error *err
         .memory_bytes = load.memory_bytes,
         .correlation_id = s->correlation_id,
     };
+    FIRN_AUTO(lake_guide_done) lake_guide guide = {
+        .session = s, .load = &load, .lake = lake.lake, .wait_ms = settings_duration_ms(&s->values, OPTION_VALIDATE_WAIT)};
+    validate_guide brings = lake_guide_of(&guide);
+
+    if (guide.wait_ms) settings.guide = &brings;
     if (settings.repair) FIRN_TRY(confirm(s, err));
     FIRN_TRY(session_catch_signals(s, err));
-    FIRN_TRY(connect_source(s, &src, err));
-    if (settings.repair) return run_repair(s, &settings, &load, src, lake.lake, result, err);
+    FIRN_TRY(connect_source_to_read(s, &src, err));
+    if (settings.repair) return run_repair(s, &settings, &load, &guide, src, result, err);
     return validate_run(&settings, src, lake.lake, s->cancel, result, err);
 }
 

@@ -159,6 +159,15 @@ connect_source(session *s, source **ret_source, firn_error *err)
     return postgres_source_new(&p, s->cancel, ret_source, err);
 }
 
+firn_status
+connect_source_to_read(session *s, source **ret_source, firn_error *err)
+{
+    postgres_settings p = {0};
+
+    FIRN_TRY(connect_postgres_settings(s, &p, err));
+    return postgres_source_new(&p, s->cancel, ret_source, err);
+}
+
 bool
 connect_filter_matches(const load_settings *settings, const char *table)
 {

@@ -205,6 +205,7 @@ write_table(jwriter *w, const validate_table_result *t)
     write_number(w, "repaired_keys", true, t->repaired_keys);
     write_findings(w, t);
     jwrite_member_text(w, "lake_position", t->lake_position);
+    jwrite_member_text(w, "compared_at", t->compared_at);
     jwrite_key(w, "snapshot_id");
     if (t->snapshot_id) jwrite_i64(w, t->snapshot_id);
     else
@@ -219,6 +220,7 @@ static void
 write_result(jwriter *w, const validate_result *result, session *s)
 {
     jwrite_member_text(w, "source_position", result->point.position[0] ? result->point.position : NULL);
+    jwrite_member_bool(w, "at_one_position", result->is_joint);
     jwrite_member_i64(w, "equal", result->equal_count);
     jwrite_member_i64(w, "different", result->different_count);
     jwrite_member_i64(w, "missing", result->missing_count);
@@ -263,9 +265,9 @@ set_last_line(session *s, const validate_result *r, firn_error *err)
 
     text_format_duration((uint64_t) r->elapsed_ms, time);
     s->last_line = firn_arena_printf(
-        &s->arena, "firn validate: %u tables equal, %u different, %u missing, %u extra, %u repaired, %u failed in %s; source at %s",
+        &s->arena, "firn validate: %u tables equal, %u different, %u missing, %u extra, %u repaired, %u failed in %s; source%s at %s",
         r->equal_count, r->different_count, r->missing_count, r->extra_count, r->repaired_count, r->failed_count, time,
-        r->point.position[0] ? r->point.position : "?");
+        r->is_joint ? " and followed tables" : "", r->point.position[0] ? r->point.position : "?");
     return s->last_line ? FIRN_OK : firn_fail_memory(err, "the summary");
 }
 

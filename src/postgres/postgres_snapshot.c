@@ -169,7 +169,7 @@ export_by_slot(const slot_export *x, const char *name, source_point *ret_point, 
             return err->status;
         }
         if (name) tell(x, true, "no replication slot: %s; changes after this load cannot be followed without a gap", refused.cause);
-        else tell(x, false, "the load's position is not exact: %s", refused.cause);
+        else tell(x, false, "the snapshot's position is not exact: %s", refused.cause);
         return FIRN_OK;
     }
     firn_crash_point("slot.after-create");
@@ -198,7 +198,7 @@ export_exact(const slot_export *x, source_point *ret_point, firn_error *err)
     }
     FIRN_TRY(replication_slot_obstacle(x->catalog, obstacle, err));
     if (obstacle[0]) {
-        tell(x, x->settings->create_slot, "the load's position is not exact, as no replication slot can be made: %s", obstacle);
+        tell(x, x->settings->create_slot, "the snapshot's position is not exact, as no replication slot can be made: %s", obstacle);
         return FIRN_OK;
     }
     if (x->wish->keep_slot && !slot.exists) return export_by_slot(x, x->settings->slot_name, ret_point, err);

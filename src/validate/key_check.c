@@ -153,12 +153,12 @@ confirm(check *c, firn_error *err)
 }
 
 firn_status
-key_check_run(storage *files, const table_metadata *table, table_schema *key, uint64_t row_count, size_t memory_bytes,
+key_check_run(storage *files, const table_metadata *table, const snapshot *snap, table_schema *key, uint64_t row_count, size_t memory_bytes,
               task_cancel *cancel, uint64_t *ret_null_count, uint64_t *ret_duplicate_count, firn_error *err)
 {
     FIRN_AUTO(check_done) check c = {.scan = {.files = files,
                                               .table = table,
-                                              .snap = table_metadata_current_snapshot(table),
+                                              .snap = snap,
                                               .columns = key,
                                               .batch_rows = BATCH_ROWS,
                                               .memory_bytes_max = memory_bytes / 2,

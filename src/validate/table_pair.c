@@ -292,7 +292,7 @@ prepare(pair_pass *pass, firn_error *err)
     pass->worker_count = pass->source_worker_count + lake_count;
     pass->scan = (scan_settings){.files = pair->files,
                                  .table = pair->table,
-                                 .snap = table_metadata_current_snapshot(pair->table),
+                                 .snap = pair->snap,
                                  .columns = pair->lake_schema,
                                  .batch_rows = LAKE_BATCH_ROWS,
                                  .memory_bytes_max = pair->memory_bytes / 2 / lake_count,

@@ -17,6 +17,7 @@ typedef struct table_pair {
     storage              *files;
     task_cancel          *cancel;
     const table_metadata *table;
+    const snapshot       *snap; /* of the table; NULL: no rows */
     source_description   *described;
     unsigned              connection_count;
     uint64_t              large_table_rows;

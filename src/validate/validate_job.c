@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "state/schema_changes_table.h"
 #include "state/status_table.h"
+#include "validate/joint_point.h"
 #include "validate/validate_table.h"
 
 typedef struct job {
@@ -17,6 +18,7 @@ typedef struct job {
     const source_table **tables; /* biggest first */
     unsigned             table_count;
     _Atomic unsigned     next;
+    bool                 is_frozen;
     validate_result     *result;
 } job;
 
@@ -224,7 +226,8 @@ job_verdict(const job *j, firn_error *err)
     else if (!j->ctx.settings->deep)
         firn_hint(err, "--deep shows the rows that differ; changes since the lake's position are differences, too");
     else
-        firn_hint(err, "changes since the lake's position are differences, too; --repair writes the source's rows");
+        firn_hint(err, "%s--repair writes the source's rows",
+                  r->is_joint ? "" : "changes since the lake's position are differences, too; ");
     firn_state(err, "%u tables were repaired, nothing else was changed; the source was read as of %s", r->repaired_count,
                r->point.position);
     return err->status;
@@ -236,9 +239,77 @@ job_done(job *j)
     firn_arena_done(&j->arena);
 }
 
+/* ---- one position ---- */
+
 static firn_status
-run_frozen(job *j, firn_error *err)
+find_followed(const job *j, bool *ret_any, firn_error *err)
 {
+    const validate_settings *s = j->ctx.settings;
+
+    *ret_any = false;
+    for (unsigned i = 0; i < j->table_count && !*ret_any; i++) {
+        FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+        table_ident ident = {s->namespace_levels, s->namespace_level_count, j->tables[i]->name};
+        firn_status status = j->ctx.lake->ops->load(j->ctx.lake, &ident, &table, err);
+
+        if (!status) *ret_any = joint_point_is_followed(table);
+        /* The table's own look at it says what is wrong. */
+        else
+            firn_error_reset(err);
+    }
+    return task_cancel_requested(j->ctx.cancel) ? firn_fail(err, FIRN_E_CANCELLED, "stopped by a signal") : FIRN_OK;
+}
+
+/* Describing a table locks it: what is emptied or rewritten behind the snapshot's back is lost to it. Bringing the lake
+ * takes its time, and a table that fails here will say why in its turn. */
+static firn_status
+lock_tables(job *j, firn_error *err)
+{
+    const validate_settings *s = j->ctx.settings;
+
+    for (unsigned i = 0; i < j->table_count; i++) {
+        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+        source_description *described = NULL;
+        const table_rules  *rules = s->rules_of(s->state, j->tables[i]->name);
+
+        if (j->ctx.src->ops->describe(j->ctx.src, j->tables[i], rules, &arena, &described, err) == FIRN_OK)
+            schema_unref(described->schema);
+        else
+            firn_error_reset(err);
+    }
+    return task_cancel_requested(j->ctx.cancel) ? firn_fail(err, FIRN_E_CANCELLED, "stopped by a signal") : FIRN_OK;
+}
+
+/* The snapshot of the source, and the lake brought to it, where both can be had. */
+static firn_status
+take_point(job *j, const validate_guide *guide, firn_error *err)
+{
+    source       *src = j->ctx.src;
+    source_point *point = &j->result->point;
+    bool          is_ready = false;
+
+    if (guide) FIRN_TRY(guide->begin(guide->state, &is_ready, err));
+    if (is_ready && src->ops->prepare) FIRN_TRY(src->ops->prepare(src, NULL, 0, &guide->teller, err));
+    if (src->ops->freeze(src, point, err)) return firn_while(err, "taking the snapshot of the source");
+    j->is_frozen = true;
+    if (!is_ready || !point->exact) return FIRN_OK;
+    FIRN_TRY(lock_tables(j, err));
+    FIRN_TRY(guide->bring(guide->state, point->position, &j->result->is_joint, err));
+    if (j->result->is_joint) j->ctx.joint_position = point->position;
+    return FIRN_OK;
+}
+
+static firn_status
+run(job *j, firn_error *err)
+{
+    const validate_settings *s = j->ctx.settings;
+    bool                     is_followed = false;
+
+    if (s->guide && (s->deep || s->repair)) FIRN_TRY(find_followed(j, &is_followed, err));
+    const validate_guide *guide = is_followed ? s->guide : NULL;
+    firn_status           status = take_point(j, guide, err);
+    if (guide) guide->end(guide->state);
+    if (status) return status;
     FIRN_TRY(run_workers(j, err));
     count_states(j);
     return job_verdict(j, err);
@@ -254,9 +325,8 @@ validate_run(const validate_settings *settings, source *src, catalog *lake, task
     firn_status status;
 
     FIRN_TRY(find_tables(&j, err));
-    if (src->ops->freeze(src, &ret_result->point, err)) return firn_while(err, "taking the snapshot of the source");
-    status = run_frozen(&j, err);
-    src->ops->thaw(src);
+    status = run(&j, err);
+    if (j.is_frozen) src->ops->thaw(src);
     ret_result->elapsed_ms = (firn_clock_now_us() - started_us) / 1000;
     return status;
 }

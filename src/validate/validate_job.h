@@ -2,8 +2,9 @@
  * Source against lake: counts, keys and types of every table; with `deep` every value; with `repair` the rows that differ
  * are written anew.
  *
- * Point:   the source is read as of one snapshot, the lake as of the table's current snapshot when its turn comes. What the
- *          source changed since the lake's position is a difference, and is said to be possibly no more than that.
+ * Point:   the source is read as of one snapshot. Tables that are followed are read as of its position, where `guide` can
+ *          bring the lake there (deep, repair); the others as of their current snapshot when their turn comes: what the
+ *          source changed since their position is a difference, and is said to be possibly no more than that.
  * Deep:    rows of both sides are hashed, by their key into buckets; buckets whose sums agree hold the same rows
  *          (row_checksum.h). Where all agree, each side was read once. Else both are read again for the buckets that
  *          differ, down to the keys, and once more for their values. Order, files, splits and batches do not matter.
@@ -61,7 +62,8 @@ typedef struct validate_table_result {
     const row_difference *shown;
     uint64_t            repaired_keys;
     const char         *lake_position; /* NULL: not known */
-    int64_t             snapshot_id;   /* 0: none */
+    const char         *compared_at;   /* the position of both sides; NULL: it may not be the same */
+    int64_t             snapshot_id;   /* that was read; 0: none */
     firn_error         *error;
     int64_t             elapsed_ms;
     firn_arena          arena;
@@ -69,6 +71,7 @@ typedef struct validate_table_result {
 
 typedef struct validate_result {
     source_point           point;
+    bool                   is_joint; /* the followed tables were brought to the point */
     unsigned               table_count;
     validate_table_result *tables; /* by name */
     unsigned               equal_count, different_count, missing_count, extra_count, failed_count, repaired_count;
@@ -76,6 +79,19 @@ typedef struct validate_result {
     firn_arena             arena;
 } validate_result;
 void validate_result_done(validate_result *result);
+
+/* Who brings the tables that are followed to the source's point: cli/ knows how. */
+typedef struct validate_guide {
+    /* Before the snapshot of the source: from now on the lake does not come to it. False: that cannot be said. */
+    firn_status (*begin)(void *state, bool *ret_ready, firn_error *err);
+    /* What committed before the position is in each followed table, in snapshots that say no later position; what came
+     * after it, if anything, is in later ones. False: it is not. */
+    firn_status (*bring)(void *state, const char *position, bool *ret_there, firn_error *err);
+    /* After begin, in any case. */
+    void (*end)(void *state);
+    void         *state;
+    source_teller teller; /* of the snapshot */
+} validate_guide;
 
 typedef struct validate_settings {
     const char        *schema_name;
@@ -89,6 +105,7 @@ typedef struct validate_settings {
     unsigned           table_worker_count, connection_count; /* tables at a time, connections per table */
     uint64_t           large_table_rows;
     uint64_t           memory_bytes;
+    const validate_guide *guide; /* NULL: the lake is compared as it is */
     pending_files     *pending; /* repair: where files are noted; NULL: nowhere */
     const char        *correlation_id;
     /* Called after each table, from any of the workers; may be NULL. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "validate/joint_point.h"
 #include "validate/key_check.h"
 #include "validate/repair.h"
 
@@ -13,6 +14,7 @@ typedef struct look {
     table_ident             ident;
     firn_arena              arena;
     table_metadata         *metadata;
+    const snapshot         *snap; /* that is compared */
     table_pair              pair;
 } look;
 
@@ -32,24 +34,40 @@ keep_text(look *l, const char *text, const char **ret_copy, firn_error *err)
     return text && !*ret_copy ? firn_fail_memory(err, "a table's result") : FIRN_OK;
 }
 
+/* A followed table as of the source's position; any other as it is. A repair changes the table as it is. */
+static firn_status
+choose_snapshot(look *l, firn_error *err)
+{
+    const char     *position = table_metadata_property(l->metadata, "firn.position"), *joint = l->ctx->joint_position;
+    const snapshot *current = table_metadata_current_snapshot(l->metadata), *found = NULL;
+
+    l->snap = current;
+    if (joint && joint_point_is_followed(l->metadata) && joint_point_find(l->metadata, joint, &found) &&
+        (found == current || !l->ctx->settings->repair)) {
+        l->snap = found;
+        position = joint;
+        FIRN_TRY(keep_text(l, joint, &l->result->compared_at, err));
+    }
+    if (l->snap) l->result->snapshot_id = l->snap->snapshot_id;
+    if (!position) position = table_metadata_property(l->metadata, "firn.load-position");
+    return keep_text(l, position, &l->result->lake_position, err);
+}
+
 static firn_status
 open_both(look *l, const source_table *table, firn_error *err)
 {
     const validate_context *ctx = l->ctx;
     const table_rules      *rules = ctx->settings->rules_of(ctx->settings->state, table->name);
-    const char             *position;
     source_description     *described = NULL;
 
     FIRN_TRY(ctx->lake->ops->load(ctx->lake, &l->ident, &l->metadata, err));
-    position = table_metadata_property(l->metadata, "firn.position");
-    if (!position) position = table_metadata_property(l->metadata, "firn.load-position");
-    FIRN_TRY(keep_text(l, position, &l->result->lake_position, err));
-    if (l->metadata->current_snapshot) l->result->snapshot_id = l->metadata->current_snapshot->snapshot_id;
+    FIRN_TRY(choose_snapshot(l, err));
     FIRN_TRY(ctx->src->ops->describe(ctx->src, table, rules, &l->arena, &described, err));
     l->pair = (table_pair){.src = ctx->src,
                            .files = ctx->lake->files,
                            .cancel = ctx->cancel,
                            .table = l->metadata,
+                           .snap = l->snap,
                            .described = described,
                            .connection_count = ctx->settings->connection_count,
                            .large_table_rows = ctx->settings->large_table_rows,
@@ -65,7 +83,7 @@ count_both(look *l, firn_error *err)
     const validate_context *ctx = l->ctx;
     scan_settings           scan = {.files = ctx->lake->files,
                                     .table = l->metadata,
-                                    .snap = table_metadata_current_snapshot(l->metadata),
+                                    .snap = l->snap,
                                     .columns = l->pair.lake_schema,
                                     .memory_bytes_max = ctx->memory_bytes / 2,
                                     .cancel = ctx->cancel};
@@ -87,7 +105,7 @@ check_keys(look *l, firn_error *err)
     for (unsigned k = 0; k < pair->key_count; k++) fields[k] = pair->lake_schema->fields[pair->lake_key[k]];
     if (!pair->key_count) return FIRN_OK;
     FIRN_TRY(schema_new(0, fields, pair->key_count, NULL, 0, false, &key, err));
-    return key_check_run(l->ctx->lake->files, l->metadata, key, l->result->lake_rows, l->ctx->memory_bytes,
+    return key_check_run(l->ctx->lake->files, l->metadata, l->snap, key, l->result->lake_rows, l->ctx->memory_bytes,
                          l->ctx->cancel, &l->result->null_keys, &l->result->duplicate_keys, err);
 }
 

@@ -12,6 +12,7 @@ typedef struct validate_context {
     catalog                 *lake;
     task_cancel             *cancel;
     size_t                   memory_bytes; /* of one table at work */
+    const char              *joint_position; /* the followed tables have been there; NULL: they have not */
 } validate_context;
 
 /* Fills `result`, whose arena takes its texts. FIRN_NOT_FOUND: the lake has no such table. */

@@ -1,12 +1,17 @@
 """`firn validate`: what it finds, what it shows, and what --repair makes of it."""
+import contextlib
 import signal
+import threading
 import time
 
+import psycopg
 import pytest
 
 import expected
 from judges import assert_equal, read_pyiceberg
+from servers.postgres import SUPERUSER
 from test_json_schema import valid
+from workload import NAMES, TABLES, Workload
 
 SHOP = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -203,3 +208,104 @@ def test_a_repair_that_is_killed_leaves_the_table_before_or_after(shop):
         validate(shop, "--repair", "--yes", "--table-filter", "orders")
         assert_like_source(shop, "orders")
         before = after
+
+
+@pytest.fixture
+def followed(project, new_database):
+    """Tables that have been loaded and followed, with a connection that changes them."""
+    project.database, project.connection = new_database(TABLES + "CREATE TABLE idle (id int PRIMARY KEY); INSERT INTO idle VALUES (1)")
+    project.environment["SUPER_PASSWORD"] = project.server.password
+    project.source("shop", project.database, "public", follow={"from": "postgres", "commit_interval": "300ms"},
+                   connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"}, tables={"pair": {"format_version": 3}})
+    project.load("shop")
+    project.run("follow", "--source", "shop", "--until-caught-up").expect(0)
+    yield project
+    project.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'firn_shop'")
+
+
+@contextlib.contextmanager
+def writers(project, seed):
+    """Changes that never cease."""
+    stop = threading.Event()
+
+    def work():
+        with psycopg.connect(project.connection.info.dsn, password=project.server.password, autocommit=True) as connection:
+            work = Workload(connection, seed)
+            while not stop.is_set():
+                with contextlib.suppress(psycopg.errors.UniqueViolation):
+                    connection.execute(work.statement())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def following(project):
+    process = project.start("follow", "--source", "shop")
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+
+
+def assert_joint(project, tables):
+    """All were compared, at one position."""
+    assert {name: table["state"] for name, table in tables.items()} == dict.fromkeys((*NAMES, "idle"), "equal")
+    assert len({table["compared_at"] for table in tables.values()}) == 1 and tables["keyed"]["compared_at"]
+
+
+def wait_for_follow(project, name="keyed"):
+    events = lambda: int(project.lake.static_table("bronze.shop", name).metadata.properties.get("firn.events-applied", 0))
+    before, deadline = events(), time.monotonic() + 60
+    while events() == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def test_a_followed_table_is_brought_to_the_position_of_the_source(followed):
+    """While others write, and nobody follows: nothing differs, nothing of later is in the lake."""
+    with writers(followed, 11):
+        for _ in range(2):
+            time.sleep(0.3)
+            assert_joint(followed, validate(followed, "--deep"))
+    lake = validate(followed, "--deep", "--wait", "0s", code=1)
+    assert {table["compared_at"] for table in lake.values()} == {None}, "as it is: behind the source"
+    result = followed.run("validate", "--source", "shop", "--deep").expect(0)
+    assert "source and followed tables at" in result.err.splitlines()[-1]
+
+
+def test_a_table_is_compared_while_it_is_followed(followed):
+    with following(followed):
+        with writers(followed, 12):
+            wait_for_follow(followed)
+            for _ in range(2):
+                assert_joint(followed, validate(followed, "--deep"))
+        assert_joint(followed, validate(followed, "--deep"))
+    assert not list((followed.folder / "checkpoints").rglob("cut"))
+
+
+def test_a_followed_table_is_repaired_at_the_position_of_the_source(followed):
+    """What the stream of changes did not have is mended; what the source changes meanwhile is no difference, and comes once."""
+    followed.server.sql("ALTER PUBLICATION firn_shop DROP TABLE idle; INSERT INTO idle VALUES (7);"
+                        "ALTER PUBLICATION firn_shop ADD TABLE idle; INSERT INTO idle VALUES (2)", followed.database)
+    with writers(followed, 13):
+        tables = validate(followed, "--repair", "--yes")
+    assert {name: table["state"] for name, table in tables.items()} == {**dict.fromkeys(NAMES, "equal"), "idle": "repaired"}
+    assert tables["idle"]["repaired_keys"] == 1
+    assert_joint(followed, validate(followed, "--deep"))
+    assert_like_source(followed, *NAMES, "idle")
+
+
+def test_a_lock_of_another_job_is_not_waited_for_longer_than_asked(followed):
+    import fcntl
+    with open(next((followed.folder / "checkpoints").rglob("lock")), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = followed.run("validate", "--source", "shop", "--deep", "--wait", "200ms", "--format", "json").expect(0)
+    assert {table["compared_at"] for table in result.json["tables"]} == {None} and not result.json["at_one_position"]
+    assert "the lake is compared as it is" in result.err
