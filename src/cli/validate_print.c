@@ -96,6 +96,28 @@ print_difference(firn_buffer *out, const row_difference *d, firn_error *err)
     return FIRN_OK;
 }
 
+/* Which columns, and where. */
+static firn_status
+print_places(firn_buffer *out, const validate_table_result *t, firn_error *err)
+{
+    for (unsigned i = 0; i < t->column_difference_count; i++) {
+        FIRN_TRY(firn_buffer_add_text(out, i ? ", " : "  columns with other values: ", err));
+        FIRN_TRY(add_clean(out, t->column_differences[i], err));
+    }
+    if (t->column_difference_count) FIRN_TRY(firn_buffer_add_byte(out, '\n', err));
+    for (unsigned i = 0; i < t->range_count; i++) {
+        const range_difference *range = &t->ranges[i];
+
+        FIRN_TRY(firn_buffer_add_text(out, "  from ", err));
+        FIRN_TRY(add_clean(out, range->first, err));
+        FIRN_TRY(firn_buffer_add_text(out, " to ", err));
+        FIRN_TRY(add_clean(out, range->last, err));
+        FIRN_TRY(firn_buffer_printf(out, err, ": %" PRIu64 " keys differ, %" PRIu64 " rows in the source, %" PRIu64 " in the lake\n",
+                                    range->key_count, range->source_rows, range->lake_rows));
+    }
+    return FIRN_OK;
+}
+
 static firn_status
 print_findings(firn_buffer *out, const validate_table_result *t, firn_error *err)
 {
@@ -110,6 +132,7 @@ print_findings(firn_buffer *out, const validate_table_result *t, firn_error *err
         FIRN_TRY(add_clean(out, t->type_differences[i], err));
         FIRN_TRY(firn_buffer_add_byte(out, '\n', err));
     }
+    FIRN_TRY(print_places(out, t, err));
     for (unsigned i = 0; i < t->shown_count; i++) FIRN_TRY(print_difference(out, &t->shown[i], err));
     if (all <= t->shown_count) return FIRN_OK;
     return firn_buffer_printf(out, err, "  … %" PRIu64 " in all\n", all);
@@ -173,11 +196,31 @@ write_number(jwriter *w, const char *key, bool is_known, uint64_t value)
 }
 
 static void
+write_range(jwriter *w, const range_difference *range)
+{
+    jwrite_object(w);
+    jwrite_member_text(w, "first", range->first);
+    jwrite_member_text(w, "last", range->last);
+    jwrite_member_i64(w, "keys", (int64_t) range->key_count);
+    jwrite_member_i64(w, "source_rows", (int64_t) range->source_rows);
+    jwrite_member_i64(w, "lake_rows", (int64_t) range->lake_rows);
+    jwrite_object_end(w);
+}
+
+static void
 write_findings(jwriter *w, const validate_table_result *t)
 {
     jwrite_key(w, "type_differences");
     jwrite_array(w);
     for (unsigned i = 0; i < t->type_difference_count; i++) jwrite_text(w, t->type_differences[i]);
+    jwrite_array_end(w);
+    jwrite_key(w, "columns");
+    jwrite_array(w);
+    for (unsigned i = 0; i < t->column_difference_count; i++) jwrite_text(w, t->column_differences[i]);
+    jwrite_array_end(w);
+    jwrite_key(w, "ranges");
+    jwrite_array(w);
+    for (unsigned i = 0; i < t->range_count; i++) write_range(w, &t->ranges[i]);
     jwrite_array_end(w);
     jwrite_key(w, "differences");
     jwrite_array(w);

@@ -5,10 +5,11 @@
 
 #include "base/alloc.h"
 #include "validate/bucket_sums.h"
+#include "validate/key_ranges.h"
 
 /* A row of a bucket that differs. */
 typedef struct row_mark {
-    uint64_t key_hash, row_hash;
+    uint64_t key_hash, row_hash, order;
     bool     is_source;
 } row_mark;
 
@@ -97,6 +98,13 @@ choose_buckets(comparison *c, size_t memory_bytes, bool *ret_any, firn_error *er
     return FIRN_OK;
 }
 
+uint64_t
+row_compare_order(const table_pair *pair, const pair_rows *rows, int64_t row)
+{
+    if (!pair->has_order) return 0;
+    return key_order(rows->schema->fields[rows->key[0]].type, rows->rows->children[rows->key[0]], rows->rows->offset + row);
+}
+
 /* ---- the second pass: rows of these buckets ---- */
 
 static firn_status
@@ -120,10 +128,11 @@ visit_marks(void *state, const pair_rows *rows, firn_error *err)
     comparison *c = state;
 
     for (int64_t i = 0; i < rows->rows->length; i++) {
-        row_mark mark = {rows->key_hashes[i], rows->row_hashes[i], rows->is_source};
+        row_mark mark = {rows->key_hashes[i], rows->row_hashes[i], 0, rows->is_source};
 
-        if (bitmap_get(c->wanted, bucket_of_key(mark.key_hash)))
-            FIRN_TRY(add_mark(&c->marks[rows->worker], &mark, err));
+        if (!bitmap_get(c->wanted, bucket_of_key(mark.key_hash))) continue;
+        mark.order = row_compare_order(c->pair, rows, i);
+        FIRN_TRY(add_mark(&c->marks[rows->worker], &mark, err));
     }
     return FIRN_OK;
 }
@@ -163,7 +172,7 @@ diff_key(const mark_list *all, size_t from, key_difference *out)
 {
     size_t at = from;
 
-    *out = (key_difference){.key_hash = all->marks[from].key_hash};
+    *out = (key_difference){.key_hash = all->marks[from].key_hash, .order = all->marks[from].order};
     while (at < all->count && all->marks[at].key_hash == out->key_hash) {
         uint64_t row_hash = all->marks[at].row_hash, source = 0, lake = 0;
 

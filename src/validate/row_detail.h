@@ -14,7 +14,7 @@
 /* Called for each row of a differing key, by one thread at a time; NULL: not wanted. */
 typedef firn_status (*row_detail_visit)(void *state, const pair_rows *rows, int64_t row, firn_error *err);
 
-/* Fills shown and shown_count of `result`; texts live in its arena. What `visit` keeps of tasks lives as long as the
+/* Fills shown, column_differences and ranges of `result`; texts live in its arena. What `visit` keeps of tasks lives as long as the
  * pass. */
 FIRN_MUST_USE firn_status row_detail_run(const table_pair *pair, const row_compare *compare, row_detail_visit visit,
                                          void *state, validate_table_result *result, pair_pass **ret_pass,

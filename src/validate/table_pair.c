@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "batch/row_checksum.h"
+#include "validate/key_ranges.h"
 
 #define SOURCE_BATCH_ROWS 50000
 #define SOURCE_BATCH_BYTES ((size_t) 1 << 20)
@@ -116,7 +117,9 @@ table_pair_match(table_pair *pair, firn_arena *arena, firn_error *err)
     pair->lake_columns = identity;
     FIRN_TRY(find_extra_columns(pair, err));
     FIRN_TRY(match_key(pair, err));
-    return schema_new(0, fields, pair->column_count, NULL, 0, false, &pair->lake_schema, err);
+    FIRN_TRY(schema_new(0, fields, pair->column_count, NULL, 0, false, &pair->lake_schema, err));
+    pair->has_order = pair->key_count && key_order_is_there(pair->lake_schema->fields[pair->lake_key[0]].type);
+    return FIRN_OK;
 }
 
 void

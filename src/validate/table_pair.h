@@ -29,6 +29,7 @@ typedef struct table_pair {
     table_schema         *lake_schema;    /* the projection, a reference */
     unsigned              key_count;      /* 0: the whole row */
     const unsigned       *source_key, *lake_key;
+    bool                  has_order; /* of the key's first column: key_ranges.h */
     unsigned              difference_count;
     const char          **differences;
     firn_arena           *arena;

@@ -7,7 +7,7 @@
  *          source changed since their position is a difference, and is said to be possibly no more than that.
  * Deep:    rows of both sides are hashed, by their key into buckets; buckets whose sums agree hold the same rows
  *          (row_checksum.h). Where all agree, each side was read once. Else both are read again for the buckets that
- *          differ, down to the keys, and once more for their values. Order, files, splits and batches do not matter.
+ *          differ, down to the keys, and once more for their values, columns and ranges. Order, files, splits and batches do not matter.
  * Keyless: the whole row is the key; a row counts as often as it is there.
  * Repair:  one commit a table: rows of differing keys are deleted by position, the source's rows of these keys appended
  * Memory:  memory_bytes, shared by the tables at work; where more rows differ than fit, a part of them is shown (and
@@ -45,6 +45,13 @@ typedef struct row_difference {
     const value_difference *values; /* DIFFERENCE_VALUES: the columns that differ */
 } row_difference;
 
+/* Keys from the first to the last one that differs, and all rows of both sides between them. */
+typedef struct range_difference {
+    const char *first, *last; /* as in row_difference.key */
+    uint64_t    key_count;    /* that differ */
+    uint64_t    source_rows, lake_rows;
+} range_difference;
+
 #define VALIDATE_SHOWN_ROWS_MAX 10
 
 typedef struct validate_table_result {
@@ -60,6 +67,10 @@ typedef struct validate_table_result {
     uint64_t            only_source, only_lake, changed; /* rows; keys for `changed` */
     unsigned            shown_count;
     const row_difference *shown;
+    unsigned            column_difference_count;
+    const char *const  *column_differences; /* columns whose sums over the keys of `changed` differ */
+    unsigned            range_count; /* 0: none differ, or their keys have no order */
+    const range_difference *ranges;
     uint64_t            repaired_keys;
     const char         *lake_position; /* NULL: not known */
     const char         *compared_at;   /* the position of both sides; NULL: it may not be the same */

@@ -77,6 +77,8 @@ def test_a_change_of_each_type_is_found_and_shown(shop):
     assert validate(shop)["orders"]["state"] == "equal", "counts do not see it"
     table = validate(shop, "--deep", code=1)["orders"]
     assert (table["different"], table["only_in_source"], table["only_in_lake"]) == (len(CHANGES), 0, 0)
+    assert table["columns"] == [column for column, _, _ in CHANGES], "all of them, also of the rows that are not shown"
+    assert table["ranges"] == [{"first": "id=1", "last": "id=12", "keys": 12, "source_rows": 12, "lake_rows": 12}]
     assert len(table["differences"]) == 10
     for difference in table["differences"]:
         number = int(difference["key"].removeprefix("id="))
@@ -98,7 +100,11 @@ def test_rows_that_are_missing_extra_and_doubled(loaded):
         ("only_in_lake", "id=7"), ("only_in_lake", "id=8"), ("only_in_source", "id=9000")}
     assert (journal["only_in_source"], journal["only_in_lake"]) == (3, 20)
     assert {d["key"] for d in lines["differences"]} == {"order_id=3, line=1", "order_id=3, line=10"}
-    assert tables["nothing"]["state"] == "equal"
+    assert tables["nothing"]["state"] == "equal" and (tables["nothing"]["columns"], tables["nothing"]["ranges"]) == ([], [])
+    assert orders["columns"] == [] and orders["ranges"] == [
+        {"first": "id=7", "last": "id=8", "keys": 2, "source_rows": 0, "lake_rows": 2},
+        {"first": "id=9000", "last": "id=9000", "keys": 1, "source_rows": 1, "lake_rows": 0}]
+    assert [(r["keys"], r["source_rows"], r["lake_rows"]) for r in lines["ranges"]] == [(2, 3, 3)] and journal["ranges"] == []
 
     repaired = validate(loaded, "--repair", "--yes")
 
@@ -171,6 +177,7 @@ def test_many_differences_are_counted_and_some_shown(shop):
     assert table["different"] == 3000 and len(table["differences"]) == 10
     text = shop.run("validate", "--source", "shop", "--deep", "--table-filter", "orders").expect(1)
     assert "3000 rows different" in text.out and "… 3000 in all" in text.out
+    assert "  columns with other values: note\n  from id=1 to id=3000: 3000 keys differ, 3000 rows in the source, 3000 in the lake\n" in text.out
 
 
 def test_refusals(shop):
