@@ -1,7 +1,9 @@
-"""The demo itself: a server, a shop, a load, a look at the tables. Started by ./demo."""
+"""The demo itself: a server, a shop, a load, a look at the tables, and changes that are followed. Started by ./demo."""
+import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from servers.process import exit_on_signals
 
 FOLDER = ROOT / ".cache" / "demo"
 NAMESPACE = "bronze.shop"
+TRAFFIC_SECONDS = 30
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "")
 CONFIGURATION = """\
 sources:
@@ -30,6 +33,7 @@ sources:
       username: firn
       password: ${{SHOP_PASSWORD}}
       schema: shop
+    follow: {{ from: postgres, commit_interval: 2s }}
     tables:
       orders: {{ partition_by: ["year(placed)"], sort_by: [id] }}
 """
@@ -46,13 +50,26 @@ def step(text):
 
 def generate(server):
     """Two sessions side by side."""
-    server.sql("CREATE SCHEMA shop; CREATE ROLE firn LOGIN PASSWORD 'demo-password'; GRANT pg_read_all_data TO firn")
+    server.sql("CREATE SCHEMA shop; CREATE ROLE firn LOGIN REPLICATION PASSWORD 'demo-password'; GRANT pg_read_all_data TO firn")
     psql = os.path.join(server.bin, "psql")
     parts = [subprocess.Popen([psql, "-qXAt", "-v", f"part={part}", "-f", str(ROOT / "tools" / "demo" / "shop.sql")],
                               env=server.environment(), stdout=subprocess.DEVNULL) for part in (1, 2)]
     if any([part.wait() for part in parts]):
         sys.exit("demo: the shop could not be generated")
     server.sql("ANALYZE")
+    server.sql_file(str(ROOT / "tools" / "demo" / "traffic.sql"))
+    server.sql("CREATE PUBLICATION firn_shop FOR ALL TABLES WITH (publish_via_partition_root = true)")
+
+
+def firn_environment():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FIRN_")}
+    return {**environment, "SHOP_PASSWORD": "demo-password"}
+
+
+def firn(*arguments, **keywords):
+    """A command of firn, shown as a user would type it."""
+    print(f"{BOLD}$ firn {' '.join(arguments)}{PLAIN}", flush=True)
+    return subprocess.run([str(ROOT / "build" / "firn"), *arguments], cwd=FOLDER, env=firn_environment(), check=False, **keywords)
 
 
 def load(server):
@@ -61,11 +78,8 @@ def load(server):
     (FOLDER / "config").mkdir(parents=True)
     (FOLDER / "config" / "sources.yaml").write_text(CONFIGURATION.format(server=server, namespace=NAMESPACE), encoding="utf-8")
     print((FOLDER / "config" / "sources.yaml").read_text(encoding="utf-8"))
-    command = [str(ROOT / "build" / "firn"), "load", "--source", "shop"]
-    print(f"{BOLD}$ firn load --source shop{PLAIN}", flush=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FIRN_")}
     started = time.monotonic()
-    code = subprocess.run(command, cwd=FOLDER, env={**environment, "SHOP_PASSWORD": "demo-password"}, check=False).returncode
+    code = firn("load", "--source", "shop").returncode
     if code:
         sys.exit(f"demo: firn load ended with {code}")
     return time.monotonic() - started
@@ -120,6 +134,48 @@ def show(server):
     print(f"({time.monotonic() - started:.2f} s)")
 
 
+def tell_status(seconds):
+    """One line: what is applied, at which rate, and how far behind."""
+    status = subprocess.run([str(ROOT / "build" / "firn"), "status", "--source", "shop", "--format", "json"], cwd=FOLDER,
+                            env=firn_environment(), capture_output=True, text=True, check=True)
+    tables = [table for table in json.loads(status.stdout)["tables"] if table["follow_state"]]
+    applied = sum(table["events_applied"] or 0 for table in tables)
+    rate = sum(table["changes_per_second"] or 0 for table in tables)
+    lag = max((table["lag_seconds"] or 0 for table in tables), default=0)
+    print(f"{seconds:>5.0f} s  {applied:>9,} changes applied  {rate:>8,.0f}/s  lag {lag:.1f} s", flush=True)
+
+
+def follow(server):
+    """Two sessions change the shop for half a minute, and its shape in the middle; then everything is compared."""
+    psql = os.path.join(server.bin, "psql")
+    print(f"{BOLD}$ firn follow --source shop{PLAIN}   (its log: {(FOLDER / 'logs' / 'cdc_consumer.log').relative_to(ROOT)})", flush=True)
+    with open(FOLDER / "follow.err", "w", encoding="utf-8") as messages:
+        follower = subprocess.Popen([str(ROOT / "build" / "firn"), "follow", "--source", "shop"], cwd=FOLDER, env=firn_environment(),
+                                    stderr=messages)
+        started = time.monotonic()
+        writers = [subprocess.Popen([psql, "-qXAt", "-c", f"CALL traffic({TRAFFIC_SECONDS}, {number})"], stdout=subprocess.DEVNULL,
+                                    env={**server.environment(), "PGOPTIONS": "-c search_path=shop"}) for number in (1, 2)]
+        changed = False
+        while any(writer.poll() is None for writer in writers) and follower.poll() is None:
+            time.sleep(3)
+            tell_status(time.monotonic() - started)
+            if not changed and time.monotonic() - started > TRAFFIC_SECONDS / 2:
+                changed = True
+                print(f"{BOLD}  ALTER TABLE orders ADD COLUMN priority text; UPDATE orders SET priority = 'high' WHERE id % 1000 = 0{PLAIN}", flush=True)
+                server.sql("ALTER TABLE shop.orders ADD COLUMN priority text; UPDATE shop.orders SET priority = 'high' WHERE id % 1000 = 0")
+        follower.send_signal(signal.SIGINT)
+        code = follower.wait()
+    print((FOLDER / "follow.err").read_text(encoding="utf-8").splitlines()[-1])
+    if code or any(writer.returncode for writer in writers):
+        sys.exit(f"demo: firn follow ended with {code}: {FOLDER / 'follow.err'}")
+    step("Stopped by Ctrl-C; what came since is caught up with, and every value compared with the source")
+    if firn("follow", "--source", "shop", "--until-caught-up", "--log-level", "warning").returncode:
+        sys.exit("demo: firn follow failed")
+    firn("schema-changes", "--source", "shop")
+    if firn("validate", "--source", "shop", "--deep").returncode:
+        sys.exit("demo: source and lake differ")
+
+
 def tell_how():
     orders = newest_metadata(FOLDER.joinpath("warehouse", *NAMESPACE.split("."), "orders"))
     warehouse = f"file://{FOLDER / 'warehouse'}"
@@ -149,6 +205,8 @@ def main():
         step("The same rows, read from Iceberg")
         show(server)
         print(f"\nfirn load took {seconds:.1f} s")
+        step(f"Changes are followed for {TRAFFIC_SECONDS} s while two sessions write")
+        follow(server)
     tell_how()
 
 
