@@ -9,6 +9,10 @@
 #include "cli/status_view.h"
 #include "postgres/replication_lag.h"
 
+/* What follow leaves untold of an idle source's log (follow_loop.c), and how long it takes at most. */
+#define IDLE_BYTES ((int64_t) 1 << 20)
+#define IDLE_US ((int64_t) 60000000)
+
 static bool
 is_wanted(const session *s, const char *table)
 {
@@ -45,19 +49,27 @@ look_at_table(session *s, const lake_namespace *place, status_entry *entry, firn
 
 /* ---- the source ---- */
 
-/* Of what is being followed, the confirmation's age is the lag; of what is not, the time since the last that is known. */
+/* Of what is being followed, the confirmation's age is the lag, or that of the newest change of any table; of what is
+ * not, the time since the last that is known. */
 static void
-set_lag(status_entry *e, const replication_lag *lag, uint64_t position, int64_t now_us)
+set_lag(status_entry *e, const replication_lag *lag, uint64_t position, int64_t newest_event_us, int64_t now_us)
 {
+    bool    is_running = lag->is_followed && strcmp(e->follow_state, "following") == 0;
     int64_t last_us = e->row.last_event_at_us;
 
     e->lag_bytes = lag->server_position > position ? (int64_t) (lag->server_position - position) : 0;
     if (e->row.last_commit_at_us > last_us) last_us = e->row.last_commit_at_us;
     if (e->row.updated_at_us > last_us) last_us = e->row.updated_at_us;
     if (!e->lag_bytes) e->lag_seconds = 0;
-    else if (lag->is_followed && strcmp(e->follow_state, "following") == 0)
-        e->lag_seconds = lag->confirmed_us < 0 ? 0 : (double) lag->confirmed_us / 1e6;
-    else if (last_us && now_us > last_us)
+    else if (is_running && lag->confirmed_us > 0)
+        e->lag_seconds = (double) lag->confirmed_us / 1e6;
+    else if (is_running) {
+        int64_t age_us = now_us > newest_event_us ? now_us - newest_event_us : 0;
+
+        /* The source hides its own figure from roles without pg_read_all_stats. Little log after a long time may be
+         * nothing of these tables: that cannot be told. */
+        if (newest_event_us && (e->lag_bytes >= IDLE_BYTES || age_us < IDLE_US)) e->lag_seconds = (double) age_us / 1e6;
+    } else if (last_us && now_us > last_us)
         e->lag_seconds = (double) (now_us - last_us) / 1e6;
 }
 
@@ -79,8 +91,14 @@ add_lags(session *s, const yaml_node *entry, status_view *view)
     firn_error      failed = {0};
     uint64_t        position;
     unsigned        followed = 0;
+    int64_t         newest_event_us = 0;
 
-    for (unsigned i = 0; i < view->count; i++) followed += view->entries[i].follow_state != NULL;
+    for (unsigned i = 0; i < view->count; i++) {
+        const status_entry *e = &view->entries[i];
+
+        followed += e->follow_state != NULL;
+        if (e->row.last_event_at_us > newest_event_us) newest_event_us = e->row.last_event_at_us;
+    }
     if (!followed) return;
     if (ask_source(s, entry, &lag, &failed)) {
         log_info("how far the source is ahead is not known: %s", failed.cause);
@@ -89,7 +107,7 @@ add_lags(session *s, const yaml_node *entry, status_view *view)
     for (unsigned i = 0; i < view->count; i++) {
         status_entry *e = &view->entries[i];
         if (e->follow_state && e->row.cdc_position && change_position_parse(e->row.cdc_position, &position))
-            set_lag(e, &lag, position, firn_clock_now_us());
+            set_lag(e, &lag, position, newest_event_us, firn_clock_now_us());
     }
 }
 
