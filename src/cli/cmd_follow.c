@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "cli/connect_feed.h"
+#include "cli/connect_notify.h"
+#include "cli/follow_page.h"
 #include "cli/load_step.h"
 #include "cli/load_summary.h"
 #include "cli/run_record.h"
@@ -14,7 +16,8 @@
 static void
 emit(void *state, const follow_event *event)
 {
-    (void) state;
+    notify_of_event(state, event);
+    if (event->kind == FOLLOW_EVENT_SCHEMA_CHANGED) return;
     if (event->kind == FOLLOW_EVENT_COMMITTED) {
         const log_field fields[] = {{"table", event->table, 0},
                                     {"changes", NULL, (int64_t) event->change_count},
@@ -87,6 +90,42 @@ summarize(session *s, const follow_result *result, firn_error *err)
     return s->last_line ? FIRN_OK : firn_fail_memory(err, "the summary");
 }
 
+/* ---- the page ---- */
+
+/* What the load said of the tables; nothing where it said nothing. */
+static firn_status
+read_rows(session *s, const follow_settings *settings, catalog *lake, status_rows *ret_rows, firn_error *err)
+{
+    firn_status status = status_table_read(lake, settings->namespace_levels, settings->namespace_level_count, &s->arena,
+                                           ret_rows, err);
+
+    if (status != FIRN_NOT_FOUND) return status;
+    firn_error_reset(err);
+    return FIRN_OK;
+}
+
+/* Where --http asks for it. */
+static firn_status
+open_page(session *s, const follow_settings *settings, catalog *lake, follow_page **ret_page, firn_error *err)
+{
+    bool                 from_file;
+    follow_page_settings page = {.source = settings->source_name,
+                                 .namespace_name = settings_text(&s->values, OPTION_ICEBERG_NAMESPACE),
+                                 .correlation_id = s->correlation_id,
+                                 .address = settings_text(&s->values, OPTION_HTTP),
+                                 .token = dotenv_get(&s->environment, SESSION_HTTP_TOKEN, &from_file),
+                                 .memory_bytes_max = settings->memory_bytes,
+                                 .started_us = s->started_us,
+                                 .progress = settings->progress};
+
+    if (!page.address) return FIRN_OK;
+    FIRN_TRY(read_rows(s, settings, lake, &page.rows, err));
+    FIRN_TRY(follow_page_start(&page, ret_page, err));
+    log_info("the status page is at port %u of %s: /metrics, /api/status, /healthz, /readyz", follow_page_port(*ret_page),
+             page.address);
+    return FIRN_OK;
+}
+
 /* ---- the job ---- */
 
 /* Tables that fail are said, and left: those that are there are followed. */
@@ -110,23 +149,28 @@ load_first(session *s, load_settings *settings, catalog *lake, firn_error *ret_f
 }
 
 static firn_status
-run(session *s, const yaml_node *entry, follow_result *result, firn_error *err)
+run(session *s, const yaml_node *entry, notifier *told, follow_result *result, firn_error *err)
 {
     firn_error failed_load = {0};
     FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
+    FIRN_AUTO(follow_progress_freep) follow_progress *progress = NULL;
+    FIRN_AUTO(follow_page_freep) follow_page         *page = NULL; /* ends before the progress that it shows */
     load_settings   load = {0};
     follow_settings settings = {0};
     feed_connection connection = {0};
-    follow_events   events = {.emit = emit};
+    follow_events   events = {.emit = emit, .state = told};
 
     FIRN_TRY(connect_load_settings(s, entry, &load, err));
     FIRN_TRY(connect_follow_settings(s, &load, &settings, err));
     FIRN_TRY(connect_feed(s, &settings, &connection, err));
     FIRN_TRY(connect_lake(s, &lake, err));
     FIRN_TRY(source_lock_take(s, "firn follow", &lock, err));
+    FIRN_TRY(follow_progress_new(&progress, err));
+    settings.progress = progress;
     FIRN_TRY(session_catch_signals(s, err));
     if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(load_first(s, &load, lake.lake, &failed_load, err));
+    FIRN_TRY(open_page(s, &settings, lake.lake, &page, err));
     follow_feed feed = connect_feed_of(&connection);
     FIRN_TRY(follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err));
     *err = failed_load;
@@ -139,12 +183,15 @@ cmd_follow_run(session *s, firn_error *err)
     FIRN_AUTO(follow_result_done) follow_result result = {0};
     const yaml_node                            *entry = NULL;
     const char                                 *log_path;
+    notifier                                   *told = NULL; /* ended behind the job */
     firn_error                                  record_error = {0};
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
     FIRN_TRY(session_path(s, "logs/cdc_consumer.log", &log_path, err));
     FIRN_TRY(report_open_log(s->out, log_path, err));
-    firn_status status = run(s, entry, &result, err);
+    FIRN_TRY(connect_notify(s, &told, err));
+    firn_status status = run(s, entry, told, &result, err);
+    notify_of_end(told, err);
     if (run_record_write_job(s, write_record, &result, err, &record_error) != FIRN_OK)
         log_warning("the record of this run could not be written: %s", record_error.cause);
     firn_error_reset(&record_error);

@@ -10,6 +10,8 @@
 #include "cli/signals.h"
 #include "task/task.h"
 
+/* A variable that is no option: on the command line others would see it. */
+#define SESSION_HTTP_TOKEN "FIRN_HTTP_TOKEN"
 #define SESSION_OUT_BYTES_MAX ((size_t) 256 << 20)
 
 struct session {

@@ -178,8 +178,10 @@ settings_apply_entry(settings *s, config_kind kind, const config_file *file, con
         if (!node) continue;
         const char *where = firn_arena_printf(s->arena, "%s:%u", file->path, node->line);
         if (!where) return firn_fail_memory(err, "the settings");
-        value->reference = config_has_reference(node->text) ? node->text : NULL;
-        if (option->kind == OPTION_KIND_SECRET) {
+        value->reference = node->text && config_has_reference(node->text) ? node->text : NULL;
+        if (option->kind == OPTION_KIND_LIST) {
+            FIRN_TRY(settings_take_list(s, file, node, env, &value->items, &value->item_count, err));
+        } else if (option->kind == OPTION_KIND_SECRET) {
             if (reveal) FIRN_TRY(take_secret(s, value, file, node, env, err));
             text = "***";
         } else {

@@ -22,6 +22,7 @@
 #include "change/change_stream.h"
 #include "follow/follow_progress.h"
 #include "follow/schema_evolution.h"
+#include "state/schema_changes_table.h"
 #include "task/task.h"
 #include "write/pending_files.h"
 
@@ -71,6 +72,7 @@ typedef enum follow_event_kind {
     FOLLOW_EVENT_WARNING,
     FOLLOW_EVENT_COMMITTED,     /* a table: rows, deletes, files, position */
     FOLLOW_EVENT_TABLE_STOPPED, /* error */
+    FOLLOW_EVENT_SCHEMA_CHANGED, /* a table: schema_changes, position; notes and warnings say the same in words */
 } follow_event_kind;
 
 typedef struct follow_event {
@@ -81,6 +83,8 @@ typedef struct follow_event {
     unsigned          file_count;
     int64_t           snapshot_id;
     const char       *position;
+    const schema_change_row *schema_changes;
+    size_t                   schema_change_count;
 } follow_event;
 
 typedef struct follow_events {

@@ -46,6 +46,12 @@ record(const followed_table *table, const follow_context *ctx, const table_evolv
     FIRN_TRY(schema_changes_table_append(ctx->lake, s->namespace_levels, s->namespace_level_count, rows,
                                          evolution->change_count, ctx->pending, NULL, NULL, err));
     firn_crash_point("schema.after-record");
+    const follow_event event = {.kind = FOLLOW_EVENT_SCHEMA_CHANGED,
+                                .table = table->name,
+                                .position = position,
+                                .schema_changes = rows,
+                                .schema_change_count = evolution->change_count};
+    if (ctx->events) ctx->events->emit(ctx->events->state, &event);
     return FIRN_OK;
 }
 

@@ -1,6 +1,14 @@
 """What `firn follow` tells of itself: the status table, `firn status`, the page behind --http, notifications."""
+import http.server
+import json
+import pathlib
+import re
 import signal
+import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -94,3 +102,162 @@ def test_a_stopped_table_says_why_and_no_database_is_needed(shop):
     result = shop.run("status", "--source", "shop", "--format", "json").expect(0)
     assert all(t["lag_bytes"] is None and t["cdc_position"] for t in result.json["tables"])
     assert "SUPER_PASSWORD" in result.err
+
+
+# ---- the page ----
+
+def get(port, path, token=None, host=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    if host:
+        request.add_header("Host", host)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def metrics(text):
+    """{(name, labels): value}, of a text in Prometheus' format: each family once, its samples behind its head."""
+    samples, families = {}, []
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            continue
+        if line.startswith("# TYPE "):
+            families.append(line.split()[2])
+            continue
+        name, labels, value = re.fullmatch(r'([a-z_]+)(?:\{(.*)\})? (\S+)', line).groups()
+        assert re.fullmatch(re.escape(families[-1]) + "(_bucket|_sum|_count)?", name), line
+        key = name, tuple(sorted(re.findall(r'([a-z]+)="([^"]*)"', labels or "")))
+        assert key not in samples, line
+        samples[key] = float(value)
+    assert len(families) == len(set(families))
+    return samples
+
+
+@pytest.fixture
+def page(shop):
+    """Starts follow with a page; gives the process and the port."""
+    started = []
+
+    def start(*arguments, address="127.0.0.1:0", env=None):
+        process = shop.start("follow", "--source", "shop", "--http", address, *arguments, env=env or {})
+        started.append(process)
+        for line in process.stderr:
+            found = re.search(r"status page is at port (\d+)", line)
+            if found:
+                threading.Thread(target=process.stderr.read, daemon=True).start()
+                return process, int(found.group(1))
+        raise AssertionError("no page")
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 0
+
+
+def test_the_page_shows_what_is_going_on(shop, page):
+    process, port = page()
+    wait_for(lambda: get(port, "/readyz")[0] == 200)
+    assert get(port, "/healthz") == (200, "alive\n") and get(port, "/none")[0] == 404
+    assert get(port, "/metrics", host="evil.example")[0] == 421
+
+    def shown():
+        return {t["table_name"]: t for t in valid(json.loads(get(port, "/api/status")[1]), "status")["tables"]}
+
+    scraped = []
+    for step in range(20):
+        shop.connection.execute(f"UPDATE a SET n = n + 1; INSERT INTO b VALUES ({100 + step}, 'x'); DELETE FROM b WHERE id = {step}")
+        scraped.append(metrics(get(port, "/metrics")[1]))
+    wait_for(lambda: (shown()["a"]["events_applied"], shown()["b"]["events_applied"]) == (2000, 20 + 10))
+    last = metrics(get(port, "/metrics")[1])
+
+    def value(name, table=None, at=last, **labels):
+        labels = {"source": "shop", **({"table": table} if table else {}), **labels}
+        return next(v for (sample, l), v in at.items() if sample == name and l == tuple(sorted(labels.items())))
+
+    assert value("firn_changes_total", "a", op="update") == 2000 and value("firn_changes_total", "b", op="insert") == 20
+    assert value("firn_changes_total", "b", op="delete") == 10 and value("firn_table_state", "a", state="following") == 1
+    updates = [value("firn_changes_total", "a", at=at, op="update") for at in scraped]
+    assert updates == sorted(updates), "a counter went back"
+    assert value("firn_commits_total", "a", result="ok") >= 1 and value("firn_files_written_total", "a", kind="data") >= 1
+    assert value("firn_change_latency_seconds_count") == value("firn_commit_duration_seconds_count") >= 2
+    assert value("firn_lag_seconds", "a") == 0 and abs(value("firn_last_commit_timestamp_seconds", "a") - time.time()) < 100
+    assert shown()["a"]["changes_per_second"] > 0 and shown()["a"]["record_count"] == 100
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    after = status(shop)
+    assert after["a"]["events_applied"] == 2000 and after["a"]["cdc_position"]
+
+
+def test_a_page_for_others_needs_a_token(shop, page):
+    refused = shop.run("follow", "--source", "shop", "--http", "0.0.0.0:0", timeout=60).expect(64)
+    assert "FIRN_HTTP_TOKEN" in refused.err
+    token = "0123456789abcdef-of-this-test"
+    _, port = page(address="0.0.0.0:0", env={"FIRN_HTTP_TOKEN": token})
+    assert [get(port, path)[0] for path in ("/metrics", "/api/status")] == [401, 401] and get(port, "/healthz")[0] == 200
+    assert get(port, "/metrics", "0123456789abcdef-of-this-tesT")[0] == 401
+    assert "firn_build_info" in get(port, "/metrics", token)[1]
+
+
+# ---- notifications ----
+
+@pytest.fixture
+def webhook():
+    """A server; gives its URL, the events that it got, and their tokens."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.server.got.append((json.loads(self.rfile.read(int(self.headers["Content-Length"]))), self.headers["Authorization"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.got = []
+    server.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_command_and_a_webhook_are_told(shop, webhook):
+    script = shop.folder / "told.py"
+    script.write_text("import os, sys\n"
+                      "open(sys.argv[1], 'a').write(sys.stdin.read() + '\\n')\n"
+                      "open(sys.argv[1] + '.env', 'a').write(repr(sorted(n for n in os.environ if 'PASSWORD' in n or n.startswith('FIRN_'))))\n")
+    told = shop.folder / "told.jsonl"
+    shop.environment["HOOK_TOKEN"] = "s3cret-of-the-hook"
+    shop.configure(notify={"command": [sys.executable, str(script), str(told)],
+                           "webhook": {"url": webhook.url, "token": "${HOOK_TOKEN}"}})
+    shop.connection.execute("ALTER TABLE a ADD COLUMN extra text; UPDATE a SET extra = 'x' WHERE id = 1;"
+                            "ALTER TABLE b ALTER t TYPE int USING t::int; UPDATE b SET t = 7")
+    follow(shop, code=1)
+    events = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
+    assert [event for event, _ in webhook.got] == events and {token for _, token in webhook.got} == {"Bearer s3cret-of-the-hook"}
+    for event in events:
+        valid(event, "notification")
+    assert [(e["event"], e["table"]) for e in events] == [("schema_change", "a"), ("schema_change", "b"), ("table_failed", "b")]
+    assert events[0]["changes"][0]["kind"] == "add_column" and events[0]["changes"][0]["action"] == "applied" and events[0]["position"]
+    assert events[2]["error"] == "FIRN-5037" and "change_type" in events[2]["text"]
+    assert "PASSWORD" not in pathlib.Path(f"{told}.env").read_text(encoding="utf-8")
+
+    # A run that fails as a whole; who cannot be told holds nothing up.
+    shop.server.sql("SELECT pg_drop_replication_slot('firn_shop')")
+    webhook.got.clear()
+    shop.configure(notify={"command": ["/nonexistent/program"], "events": ["follow_failed"], "webhook": {"url": webhook.url}})
+    result = shop.run("follow", "--source", "shop", "--until-caught-up", timeout=120)
+    assert result.code == 1 and "FIRN-2008" in result.err
+    (event, token), = webhook.got
+    assert event["event"] == "follow_failed" and event["error"] == "FIRN-2008" and token is None
+    assert "/nonexistent/program" in result.err
+
+
+def test_an_event_that_there_is_not(shop):
+    shop.configure(notify={"command": ["true"], "events": ["nonsense"]})
+    assert "'nonsense'" in shop.run("follow", "--source", "shop", timeout=60).expect(64).err
