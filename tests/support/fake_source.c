@@ -138,7 +138,10 @@ fake_next(batch_reader *reader, batch *ret_batch, firn_error *err)
     FIRN_TRY(column_builder_new(reader->schema->fields[1].type, BATCH_LIMIT, &text, err));
     for (size_t i = 0; i < r->batch_rows && r->next < r->end; i++, r->next++) {
         char value[32];
-        (void) snprintf(value, sizeof value, "text %lld", (long long) r->next);
+        if (r->next >= r->source->altered_from && r->next < r->source->altered_to)
+            (void) snprintf(value, sizeof value, "altered");
+        else
+            (void) snprintf(value, sizeof value, "text %lld", (long long) r->next);
         FIRN_TRY(column_add_i64(id, r->next, err));
         FIRN_TRY(r->next % 7 == 0 ? column_add_null(text, err) : column_add_text(text, value, err));
     }

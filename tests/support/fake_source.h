@@ -30,6 +30,7 @@ typedef struct fake_source {
     void (*at_batch)(void *state, int number); /* or NULL: called with each batch's number, before it is made */
     void             *at_batch_state;
     firn_code         freeze_code; /* freeze fails with it; FIRN_E_NONE: it does not */
+    int64_t           altered_from, altered_to; /* ids whose text is "altered", where it is not null; the second is none of them */
     int64_t           miscount; /* added to what the server says it sent */
 } fake_source;
 
