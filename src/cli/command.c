@@ -109,6 +109,19 @@ static const command_info commands[] = {
      {"firn connector --source shop", "firn connector --source shop --output -"},
      {"into the config folder", "to stdout"},
      true, cmd_connector_run},
+    {"state show", NULL, COMMAND_SET_STATE_SHOW, "TABLE", 1, 1, "show where a followed table stands",
+     "Prints the properties in the lake by which a table is followed: its position, the one that all tables have reached, the load "
+     "it goes back to, and why it was stopped, if it was. Needs the catalog only.",
+     {"firn state show orders --source shop", "firn state show orders --source shop --format json"},
+     {"a table", "one JSON document, with the properties' names"},
+     true, cmd_state_show_run},
+    {"state set", NULL, COMMAND_SET_STATE_SET, "TABLE POSITION", 2, 2, "set a followed table's position by hand",
+     "Sets a table's position back (or on), for repairs: changes behind it are applied again, changes before it are not applied any more. "
+     "A window that was applied before as it comes again is recognised by the hash in its snapshot and not applied twice. The "
+     "source must still have the changes: a slot that was read further does not go back. Needs --yes.",
+     {"firn state set orders 3F/9A01C2D8 --source shop --yes", "firn state show orders --source shop"},
+     {"apply again what came behind that position", "where it stands"},
+     true, cmd_state_set_run},
     {"config show", NULL, COMMAND_SET_CONFIG_SHOW, "", 0, 0, "show every setting and where it came from",
      "Prints each setting with its value and origin: command line, environment, .env, file and line, or default. "
      "Secrets are shown as ***. Without --source only what holds for all sources is shown.",

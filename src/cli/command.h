@@ -58,6 +58,8 @@ FIRN_MUST_USE firn_status cmd_schema_changes_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_scan_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_connector_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_config_show_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_state_show_run(session *s, firn_error *err);
+FIRN_MUST_USE firn_status cmd_state_set_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_config_schema_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_explain_run(session *s, firn_error *err);
 FIRN_MUST_USE firn_status cmd_completion_run(session *s, firn_error *err);

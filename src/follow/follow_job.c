@@ -110,6 +110,8 @@ look_at_tables(table_list *list, firn_error *err)
             continue;
         }
         FIRN_TRY(followed_table_look(table, err));
+        if (table->is_adopted)
+            FIRN_TRY(replayed_windows_find(table->base, table->position, list->arena, &table->replayed, &table->replayed_count, err));
         if (kept != i) {
             list->tables[kept] = *table;
             *table = (followed_table){0};

@@ -1,5 +1,6 @@
 #include "follow/follow_loop.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,6 +174,58 @@ make_changes(followed_table *table, firn_error *err)
     return table_changes_new(table->shape->key_columns, table->shape->key_count, &table->changes, err);
 }
 
+/* Up to where everything of a table was read. */
+static uint64_t
+reached(const follow_loop *loop)
+{
+    return loop->in_transaction && loop->commit_position > loop->window_end ? loop->commit_position : loop->window_end;
+}
+
+/* Whether the window was applied before somebody set the position back; it is none of those to come then. */
+static bool
+take_replayed(const follow_loop *loop, followed_table *table)
+{
+    bool found = false;
+
+    while (table->replayed_count && table->replayed[0].position <= reached(loop)) {
+        found = found || (table->replayed[0].hash == table->window_hash && !table->is_staged);
+        table->replayed++;
+        table->replayed_count--;
+    }
+    return found;
+}
+
+/* Windows that may have been applied before are cut where they were cut then. */
+static bool
+is_in_replay(const follow_loop *loop)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        const followed_table *t = &loop->tables[i];
+        if (!t->is_stopped && t->replayed_count && t->replayed[t->replayed_count - 1].position > loop->window_end) return true;
+    }
+    return false;
+}
+
+static firn_status
+pass_over(follow_loop *loop, followed_table *table, uint64_t consistent, firn_error *err)
+{
+    char           position[CHANGE_POSITION_TEXT_MAX], all[CHANGE_POSITION_TEXT_MAX], message[FIRN_ERROR_TEXT_MAX];
+    table_property properties[] = {{PROPERTY_POSITION, position}, {PROPERTY_CONSISTENT, all}};
+
+    change_position_format(loop->window_end, position);
+    change_position_format(consistent, all);
+    FIRN_TRY(followed_table_set(table, loop->ctx, properties, consistent ? 2 : 1, err));
+    (void) snprintf(message, sizeof message,
+                    "%" PRIu64 " changes up to %s were applied before, as a snapshot says: only the position is moved",
+                    table_changes_event_count(table->changes), position);
+    follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, table->name, message, NULL);
+    table->position = loop->window_end;
+    followed_table_end_window(table);
+    loop->status_is_old = true;
+    follow_progress_pending(loop->ctx->settings->progress, table->number, 0);
+    return FIRN_OK;
+}
+
 static firn_status
 apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_error *err)
 {
@@ -180,6 +233,7 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
     bool                 of_table = false;
 
     FIRN_TRY(make_changes(table, err));
+    if (take_replayed(loop, table)) return pass_over(loop, table, consistent, err);
     if (table_apply(table, loop->ctx, &settings, &of_table, err))
         return stop_or_fail(loop, table, consistent, of_table, err);
     loop->commit_count++;
@@ -264,6 +318,7 @@ window_is_due(const follow_loop *loop, uint64_t now_us)
 
     if (!loop->window_began_us) return false;
     if (loop->is_staged) return true;
+    if (is_in_replay(loop)) return window_is_full(loop);
     if (now_us - loop->window_began_us >= s->commit_interval_ms * 1000) return true;
     if (s->batch_changes && loop->window_changes >= s->batch_changes) return true;
     return window_is_full(loop);
@@ -381,6 +436,11 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     if (!table || table->is_stopped || loop->commit_position < table->position) return FIRN_OK;
     if (!table->shape || table->shape->relation != event->relation) {
         FIRN_TRY(change_shape(loop, table, event->relation, err));
+        if (table->is_stopped) return FIRN_OK;
+    }
+    if (table->replayed_count && table->replayed[0].position <= loop->commit_position && has_changes(table) &&
+        !table->changed_in_transaction) {
+        FIRN_TRY(apply_table(loop, table, 0, err));
         if (table->is_stopped) return FIRN_OK;
     }
     FIRN_TRY(make_changes(table, err));

@@ -5,6 +5,7 @@
 #define FIRN_FOLLOW_FOLLOWED_TABLE_H
 
 #include "follow/follow_job.h"
+#include "follow/replayed_window.h"
 #include "follow/table_changes.h"
 #include "follow/table_index.h"
 #include "follow/table_shape.h"
@@ -32,6 +33,8 @@ typedef struct followed_table {
     const follow_table_config *config;
     table_metadata            *base;     /* as it was at our last look; referenced */
     uint64_t                   position; /* it has all transactions that this contains */
+    replayed_window           *replayed; /* windows behind `position` that the table has already; the next one first */
+    unsigned                   replayed_count;
     bool                       is_adopted; /* the lake says that it is followed */
     bool                       is_stopped;
     char                       reason[FIRN_ERROR_TEXT_MAX];

@@ -518,7 +518,7 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     properties[p++] = (table_property){PROPERTY_LAST_EVENT, firn_arena_printf(arena, "%" PRId64, a->table->last_event_us)};
     summary[s++] = (table_property){PROPERTY_POSITION, properties[0].value};
     if (a->settings->consistent) summary[s++] = (table_property){PROPERTY_CONSISTENT, properties[1].value};
-    summary[s++] = (table_property){"firn.window-hash", firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
+    summary[s++] = (table_property){SUMMARY_WINDOW_HASH, firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
     summary[s++] = properties[p - 2]; /* events applied so far: rates come of it */
     summary[s++] = (table_property){
         "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before)};

@@ -12,6 +12,8 @@ import urllib.request
 
 import pytest
 
+import expected
+from judges import assert_equal
 from servers.postgres import SUPERUSER
 from test_json_schema import valid
 
@@ -261,3 +263,44 @@ def test_a_command_and_a_webhook_are_told(shop, webhook):
 def test_an_event_that_there_is_not(shop):
     shop.configure(notify={"command": ["true"], "events": ["nonsense"]})
     assert "'nonsense'" in shop.run("follow", "--source", "shop", timeout=60).expect(64).err
+
+
+# ---- a position that was set by hand ----
+
+def state(shop, table):
+    return shop.run("state", "show", table, "--source", "shop", "--format", "json").expect(0).json
+
+
+def test_windows_that_come_again_are_not_applied_twice(shop, duck):
+    c, copy = shop.connection, "SELECT pg_copy_logical_replication_slot('{}', '{}')"
+    c.execute("CREATE TABLE plain (v int); ALTER TABLE plain REPLICA IDENTITY FULL; INSERT INTO plain VALUES (0)")
+    shop.load("shop")
+    c.execute("UPDATE a SET n = 1 WHERE id = 1; INSERT INTO plain VALUES (1)")
+    follow(shop)
+    before = {table: state(shop, table)["firn.position"] for table in ("a", "plain")}
+    c.execute(copy.format("firn_shop", "firn_kept"))
+    for step in range(3):
+        c.execute(f"UPDATE a SET n = n + 1 WHERE id > {step}; INSERT INTO plain VALUES (7), ({step}); UPDATE b SET t = '{step}'")
+        follow(shop)
+    applied = {table: int(state(shop, table)["firn.events-applied"]) for table in ("a", "b", "plain")}
+    assert applied == {"a": 1 + 100 + 99 + 98, "b": 30, "plain": 1 + 6}
+
+    assert "--yes" in shop.run("state", "set", "a", before["a"], "--source", "shop").err
+    assert state(shop, "a")["firn.position"] != before["a"], "it was not confirmed"
+    shop.run("state", "set", "a", "nonsense", "--source", "shop", "--yes").expect(64)
+    for table, position in before.items():
+        shop.run("state", "set", table, position, "--source", "shop", "--yes").expect(0)
+        assert state(shop, table)["firn.position"] == position
+    # The slot has moved on: nothing is lost silently.
+    c.execute("UPDATE a SET n = n + 1 WHERE id = 5; INSERT INTO plain VALUES (9)")
+    refused = shop.run("follow", "--source", "shop", "--until-caught-up", timeout=120)
+    assert refused.code not in (0, 130), refused.err
+    shop.server.sql("SELECT pg_drop_replication_slot('firn_shop')")
+    c.execute(copy.format("firn_kept", "firn_shop"))
+    shop.server.sql("SELECT pg_drop_replication_slot('firn_kept')")
+    result = follow(shop)
+    assert result.err.count("were applied before") == 6, result.err
+    assert {table: int(state(shop, table)["firn.events-applied"]) for table in applied} == \
+        {"a": applied["a"] + 1, "b": applied["b"], "plain": applied["plain"] + 1}
+    for table in ("a", "b", "plain"):
+        assert_equal(expected.read(c, "public", table), duck.read(shop.lake, "bronze.shop", table), "DuckDB")
