@@ -13,16 +13,18 @@ may_copy(const compact_round *r, const compact_file *file)
            (!r->has_lineage || data->first_row_id >= 0);
 }
 
-/* The last row group may be a small rest. */
+/* The last row group may be a small rest. One that is a file of its own is too large: nothing could come of it but the same file. */
 static bool
-groups_are_large(const parquet_metadata *m)
+groups_are_large(const parquet_metadata *m, int64_t file_bytes_max)
 {
-    for (unsigned g = 0; g + (m->row_group_count > 1) < m->row_group_count; g++) {
+    for (unsigned g = 0; g < m->row_group_count; g++) {
+        bool                     is_rest = g > 0 && g + 1 == m->row_group_count;
         const parquet_row_group *group = &m->row_groups[g];
         int64_t                  bytes = 0;
 
         for (unsigned i = 0; i < m->leaf_count; i++) bytes += group->chunks[i].compressed_size_bytes;
-        if (group->row_count < COMPACT_COPY_ROWS_MIN && bytes < COMPACT_COPY_BYTES_MIN) return false;
+        if (bytes > file_bytes_max) return false;
+        if (!is_rest && group->row_count < COMPACT_COPY_ROWS_MIN && bytes < COMPACT_COPY_BYTES_MIN) return false;
     }
     return m->row_group_count > 0;
 }
@@ -68,7 +70,7 @@ compact_copy(const compact_round *r, const compact_file *file, roll_writer *writ
     if (!may_copy(r, file)) return FIRN_OK;
     FIRN_TRY(stored_file_open(&stored, r->t->lake->files, &file->data->file, memory_bytes, err));
     m = parquet_file_metadata(stored.file);
-    if (!groups_are_large(m) || (int64_t) m->row_count != file->data->file.record_count) return FIRN_OK;
+    if (!groups_are_large(m, compact_target_size(r->table)) || (int64_t) m->row_count != file->data->file.record_count) return FIRN_OK;
     copy.file = stored.file;
     if (r->has_lineage && has_lineage_column(m)) {
         if (!has_whole_lineage(m)) return FIRN_OK;

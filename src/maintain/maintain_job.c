@@ -66,6 +66,20 @@ ends_the_job(firn_status status)
     return status == FIRN_CANCELLED || status == FIRN_NO_MEMORY || status == FIRN_BUG;
 }
 
+/*
+ * A disk that is full is so for every table, and each would write for minutes before it notices. Its error is the job's, and the
+ * table's too.
+ */
+static firn_status
+end_for_room(firn_error *failed, firn_error *err)
+{
+    // The error has its hint already.
+    firn_state(failed, "the table is as before or as after a step, and what was written for nothing is removed; compaction needs room "
+                       "for the new files beside the old ones, `--only orphans,expire` needs next to none and gives some back");
+    *err = *failed;
+    return err->status;
+}
+
 static firn_status
 maintain_one(const maintain_job *job, const char *name, task_cancel *cancel, maintain_summary *summary, firn_error *err)
 {
@@ -91,7 +105,7 @@ maintain_one(const maintain_job *job, const char *name, task_cancel *cancel, mai
     }
     summary->table_count++;
     if (job->tell) job->tell(job->tell_state, line);
-    return FIRN_OK;
+    return failed.code == FIRN_E_STORAGE_FULL ? end_for_room(&failed, err) : FIRN_OK;
 }
 
 firn_status
@@ -100,13 +114,14 @@ maintain_job_run(const maintain_job *job, task_cancel *cancel, maintain_summary 
     maintain_summary *summary = ret_summary;
     name_list         list = {.job = job, .arena = &summary->arena};
     uint64_t          started_us = firn_clock_monotonic_us();
+    firn_status       status = FIRN_OK;
 
     FIRN_TRY(list_tables(job, &list, err));
     summary->tables = firn_arena_array(&summary->arena, list.count, sizeof *summary->tables);
     if (!summary->tables) return firn_fail_memory(err, "a list of tables");
-    for (unsigned i = 0; i < list.count; i++) FIRN_TRY(maintain_one(job, list.names[i], cancel, summary, err));
+    for (unsigned i = 0; i < list.count && !status; i++) status = maintain_one(job, list.names[i], cancel, summary, err);
     summary->elapsed_ms = (int64_t) ((firn_clock_monotonic_us() - started_us) / 1000);
-    if (!summary->failed_count) return FIRN_OK;
+    if (status || !summary->failed_count) return status;
     return firn_fail(err, FIRN_E_MAINTAIN_TABLES_FAILED, "%u of %u tables could not be maintained",
                      summary->failed_count, summary->table_count);
 }

@@ -1,5 +1,5 @@
 /*
- * All tables of a namespace, one after another: a table that fails is told, and the others go on.
+ * All tables of a namespace, one after another: a table that fails is told, and the others go on, unless there is no room to write.
  */
 #ifndef FIRN_MAINTAIN_MAINTAIN_JOB_H
 #define FIRN_MAINTAIN_MAINTAIN_JOB_H
@@ -34,7 +34,10 @@ typedef struct maintain_job {
     void *tell_state;
 } maintain_job;
 
-/* FIRN_NOT_FOUND: no table is wanted. FIRN_FAILED (MAINTAIN_TABLES_FAILED): some failed; the summary has them all. */
+/*
+ * FIRN_NOT_FOUND: no table is wanted. FIRN_FAILED (MAINTAIN_TABLES_FAILED): some failed; the summary has them all. FIRN_IO
+ * (STORAGE_FULL): the job ended with the last table of the summary, since the disk is full for the others as well.
+ */
 FIRN_MUST_USE firn_status maintain_job_run(const maintain_job *job, task_cancel *cancel, maintain_summary *ret_summary,
                                            firn_error *err);
 

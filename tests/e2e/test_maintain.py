@@ -487,6 +487,41 @@ def test_unwritable_warehouse(shop, duck):
     assert_same(project, duck)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_full_disk(shop, project, duck, spark_new):
+    """The disk fills in the middle of a compaction: the table stays, and the same command goes on afterwards."""
+    project.warehouse.mkdir()
+    rows = "INSERT INTO t SELECT g, md5(g::text) || md5('a' || g), 0, NULL FROM generate_series(1000, 250000) g"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(project.warehouse)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount: {mounted.stderr.decode()}")
+    try:
+        shop()
+        project.connection.execute(rows)
+        project.load("s", "--no-resume")
+        # One file of more than the target: it is to become several.
+        table = spark_new.table(project.warehouse, NAMESPACE, "t")
+        spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.target-file-size-bytes'='4000000')")
+        before, disk = files_of(project), os.statvfs(project.warehouse)
+        room = (disk.f_blocks - disk.f_bfree) * disk.f_frsize + 1_000_000
+        subprocess.run(["mount", "-o", f"remount,size={room}", str(project.warehouse)], check=True)
+
+        result = project.run("maintain", "--source", "s", "--table-filter", "t", "--format", "json").expect(74)
+
+        line = valid(result.json, "maintain")["tables"][0]
+        assert line["error"] == "FIRN-3002" and "FIRN-3002" in result.err and "--only orphans,expire" in result.err, result
+        assert project.run_json()["exit_code"] == 74
+        assert files_of(project) == before
+        assert_same(project, duck)
+
+        subprocess.run(["mount", "-o", "remount,size=200m", str(project.warehouse)], check=True)
+        result = maintain(project, "--table-filter", "t")
+        assert result["rewritten_files"] == 1 and result["after"]["data_files"] > 1
+        assert_same(project, duck)
+    finally:
+        subprocess.run(["umount", str(project.warehouse)], check=True)
+
+
 def test_nothing_to_maintain(project, new_database):
     name, _ = new_database("CREATE TABLE t (id int)")
     project.source("s", name, "public")
