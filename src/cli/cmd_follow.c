@@ -5,6 +5,7 @@
 #include "cli/connect_feed.h"
 #include "cli/connect_notify.h"
 #include "cli/follow_page.h"
+#include "cli/follow_upkeep.h"
 #include "cli/load_step.h"
 #include "cli/load_summary.h"
 #include "cli/run_record.h"
@@ -156,6 +157,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
     FIRN_AUTO(follow_progress_freep) follow_progress *progress = NULL;
     FIRN_AUTO(follow_page_freep) follow_page         *page = NULL; /* ends before the progress that it shows */
+    FIRN_AUTO(follow_upkeep_stopp) follow_upkeep   *upkeep = NULL;
     load_settings   load = {0};
     follow_settings settings = {0};
     feed_connection connection = {0};
@@ -171,6 +173,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_TRY(session_catch_signals(s, err));
     if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(load_first(s, &load, lake.lake, &failed_load, err));
     FIRN_TRY(open_page(s, &settings, lake.lake, &page, err));
+    FIRN_TRY(follow_upkeep_start(s, &upkeep, err));
     follow_feed feed = connect_feed_of(&connection);
     FIRN_TRY(follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err));
     *err = failed_load;

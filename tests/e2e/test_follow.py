@@ -2,6 +2,7 @@
 import os
 import pathlib
 import random
+import re
 import signal
 import time
 
@@ -21,11 +22,11 @@ CRASH_POINTS = ("data.after-footer", "delete.after-write", "commit.before-send",
 @pytest.fixture
 def followed(project, new_database):
     """A loaded source, with its connection; its slot goes at the end."""
-    def make(sql, **settings):
+    def make(sql, follow_more=None, **settings):
         name, connection = new_database(sql)
         project.connection = connection
         project.environment["SUPER_PASSWORD"] = project.server.password
-        project.source("n", name, "public", follow={"from": "postgres", "commit_interval": "100ms"},
+        project.source("n", name, "public", follow={"from": "postgres", "commit_interval": "100ms", **(follow_more or {})},
                        connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"}, **settings)
         project.load("n")
         return connection
@@ -129,6 +130,24 @@ def test_stops_at_a_signal_with_what_is_whole(project, followed, duck):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert "firn follow: 3 tables, 0 stopped" in err
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_maintenance_beside_many_small_commits(project, followed, duck, version):
+    """Files do not pile up, and nothing is lost between two that commit to the same tables."""
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES}, follow_more={"maintain_interval": "50ms"})
+    work = Workload(c, 11)
+    process = project.start("follow", "--source", "n")
+    deadline, log = time.monotonic() + 90, project.folder / "logs" / "cdc_consumer.log"
+    compacted = re.compile(r"maintained table=keyed files_rewritten=[1-9]")
+    while not (log.exists() and len(compacted.findall(log.read_text())) >= 3):
+        assert time.monotonic() < deadline and process.poll() is None, "keyed was not maintained"
+        work.transaction()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
     follow(project)
     assert_all_equal(project, duck)
 
