@@ -18,6 +18,7 @@ DECLARE
   first bigint := (SELECT max(id) FROM changes_first);
   last bigint := first;
   deleted bigint := 0;
+  picked bigint;
   number bigint := 0;
   stamp timestamptz := '2026-01-01 00:00:00+00';
 BEGIN
@@ -37,9 +38,10 @@ BEGIN
         END LOOP;
       ELSE
         LOOP
+          picked := 1 + floor(random() * last)::bigint; -- by itself: a volatile condition is one for every row
           UPDATE changes SET status = (ARRAY['paid', 'packed', 'shipped', 'closed'])[1 + number % 4], amount = amount + 1.25,
                  updated_at = stamp, note = CASE WHEN number % 3 = 0 THEN 'changed ' || number ELSE note END
-          WHERE id = 1 + floor(random() * last)::bigint;
+          WHERE id = picked;
           EXIT WHEN FOUND;
         END LOOP;
       END IF;

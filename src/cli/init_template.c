@@ -45,6 +45,8 @@ static const char sources_text[] =
     "      #kafka_cluster: primary\n"
     "      #commit_interval: 10s\n"
     "      #schema_changes: apply        # apply | additive | stop\n"
+    "      #maintain: auto               # auto | off: compaction and expiry beside the changes\n"
+    "      #maintain_interval: 1m\n"
     "      #batch_size: 0                   # most messages in one commit; 0: no such limit\n"
     "      #notify:                         # who is told of changed shapes, stopped tables and failed runs\n"
     "        #command: [/usr/local/bin/on-firn-event]\n"
