@@ -183,7 +183,7 @@ write_value(jwriter *w, const config_shape *shape)
     case OPTION_KIND_DURATION:
         begin_or_reference(w);
         jwrite_member_text(w, "type", "string");
-        jwrite_member_text(w, "pattern", "^[0-9]+(ms|s|m|h|d)$");
+        jwrite_member_text(w, "pattern", "^[0-9]+([mM]?[sS]|[mMhHdD])$");
         break;
     case OPTION_KIND_CHOICE:
         begin_or_reference(w);
