@@ -628,6 +628,7 @@ follow_loop_run(follow_loop *loop, firn_error *err)
 
         if (turn(loop, &cancelled_us, &ended, err)) {
             FIRN_TRY(begin_again(loop, err));
+            ended = loop->caught_up = false; /* the end is met again when what is read again is in the lake */
             continue;
         }
         if (ended) return FIRN_OK;
