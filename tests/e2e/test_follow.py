@@ -4,6 +4,7 @@ import pathlib
 import random
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -132,6 +133,37 @@ def test_stops_at_a_signal_with_what_is_whole(project, followed, duck):
     assert "firn follow: 3 tables, 0 stopped" in err
     follow(project)
     assert_all_equal(project, duck)
+
+
+def test_balances_add_up_at_every_position(project, followed, duck):
+    """pgbench's transaction changes a table of each kind by the same amount: whatever position the lake was at, all agree."""
+    tables = {"pgbench_accounts": "abalance", "pgbench_tellers": "tbalance", "pgbench_branches": "bbalance", "pgbench_history": "delta"}
+    c = followed("CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));"
+                 "ALTER TABLE pgbench_history REPLICA IDENTITY FULL;"
+                 "CREATE TABLE pgbench_branches (bid int PRIMARY KEY, bbalance int, filler char(88));"
+                 "CREATE TABLE pgbench_tellers (tid int PRIMARY KEY, bid int, tbalance int, filler char(84));"
+                 "CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, filler char(84));"
+                 "INSERT INTO pgbench_branches SELECT g, 0 FROM generate_series(1, 1) g;"
+                 "INSERT INTO pgbench_tellers SELECT g, 1, 0 FROM generate_series(1, 10) g;"
+                 "INSERT INTO pgbench_accounts SELECT g, 1, 0 FROM generate_series(1, 100000) g")
+    process = project.start("follow", "--source", "n")
+    subprocess.run([os.path.join(project.server.bin, "pgbench"), "-n", "-c", "4", "-T", "4"], check=True, capture_output=True,
+                   env=project.server.environment(c.info.dbname), timeout=60)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    follow(project)
+    sums = {}
+    for name, column in tables.items():
+        table = project.lake.static_table("bronze.n", name)
+        for entry in table.metadata.snapshot_log[1:]:  # the first is the load's
+            position = table.snapshot_by_id(entry.snapshot_id).summary["firn.position"]
+            values = table.scan(snapshot_id=entry.snapshot_id, selected_fields=(column,)).to_arrow()
+            sums.setdefault(position, {})[name] = sum(value or 0 for value in values[column].to_pylist())
+    assert len(sums) > 5
+    for position, balances in sums.items():
+        assert len(balances) == len(tables) and len(set(balances.values())) == 1, f"at {position}: {balances}"
+    assert_all_equal(project, duck, tables)
 
 
 @pytest.mark.parametrize("version", (2, 3))
