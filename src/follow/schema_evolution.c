@@ -284,6 +284,14 @@ has_rows(const plan *p)
     return p->table->current_snapshot && table_metadata_record_count(p->table) != 0;
 }
 
+/* Iceberg's vectorised Spark reader (1.10.0) fails on a column whose Parquet type is another integer than its own type and
+ * that has a default: decimals of up to 18 digits. The table would be there, and could not be read. */
+static bool
+is_default_readable(const data_type *type)
+{
+    return type->kind != TYPE_DECIMAL || type->precision > 18;
+}
+
 static firn_status
 add_column(plan *p, unsigned column, schema_field *field, firn_error *err)
 {
@@ -296,14 +304,15 @@ add_column(plan *p, unsigned column, schema_field *field, firn_error *err)
     FIRN_TRY(type_text(p, wanted->type, &change.after, err));
     p->differs = true;
     if (!has_rows(p)) return note(p, change, err);
-    if (origin->missing_value && p->table->format_version >= 3)
+    if (origin->missing_value && p->table->format_version >= 3 && is_default_readable(wanted->type))
         FIRN_TRY(missing_value_to_json(wanted->type, origin->missing_value, p->arena, &field->initial_default, err));
     field->write_default = field->initial_default;
     if (!field->initial_default) field->required = false;
     if ((origin->missing_value || origin->has_default) && !field->initial_default) {
         change.action = SCHEMA_RELOAD;
-        change.note = p->table->format_version >= 3 ? "old rows have values that no event tells of"
-                                                    : "old rows have a default, which format version 2 cannot say";
+        change.note = p->table->format_version < 3        ? "old rows have a default, which format version 2 cannot say"
+                      : is_default_readable(wanted->type) ? "old rows have values that no event tells of"
+                                                          : "old rows have a default, which Spark cannot read in a decimal of up to 18 digits";
     }
     return note(p, change, err);
 }
