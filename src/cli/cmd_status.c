@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "cli/status_view.h"
 #include "postgres/replication_lag.h"
+#include "state/table_properties.h"
 
 /* What follow leaves untold of an idle source's log (follow_loop.c), and how long it takes at most. */
 #define IDLE_BYTES ((int64_t) 1 << 20)
@@ -54,7 +55,7 @@ look_at_table(session *s, const lake_namespace *place, status_entry *entry, firn
 static void
 set_lag(status_entry *e, const replication_lag *lag, uint64_t position, int64_t newest_event_us, int64_t now_us)
 {
-    bool    is_running = lag->is_followed && strcmp(e->follow_state, "following") == 0;
+    bool    is_running = lag->is_followed && strcmp(e->follow_state, FOLLOW_STATE_FOLLOWING) == 0;
     int64_t last_us = e->row.last_event_at_us;
 
     e->lag_bytes = lag->server_position > position ? (int64_t) (lag->server_position - position) : 0;

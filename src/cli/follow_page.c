@@ -9,6 +9,7 @@
 #include "cli/metrics_text.h"
 #include "cli/status_server.h"
 #include "cli/status_view.h"
+#include "state/table_properties.h"
 
 struct follow_page {
     follow_page_settings settings;
@@ -196,7 +197,7 @@ fill_entry(const follow_page *page, const follow_view *view, const table_progres
     char              position[CHANGE_POSITION_TEXT_MAX];
 
     *ret_entry = (status_entry){.row = row ? *row : (status_row){.load_status = "completed"},
-                                .follow_state = t->is_stopped ? "stopped" : "following",
+                                .follow_state = t->is_stopped ? FOLLOW_STATE_STOPPED : FOLLOW_STATE_FOLLOWING,
                                 .lag_bytes = (int64_t) follow_view_lag_bytes(view, t),
                                 .lag_seconds = (double) lag_us / 1e6,
                                 .changes_per_second = t->changes_per_second};

@@ -57,19 +57,15 @@ copy_text(firn_arena *arena, const char *text, const char **ret_copy, firn_error
 firn_status
 status_entry_take_table(status_entry *entry, const table_metadata *table, int64_t now_us, firn_arena *arena, firn_error *err)
 {
-    const char     *load = table_metadata_property(table, PROPERTY_LOAD_POSITION);
-    const char     *followed = table_metadata_property(table, PROPERTY_FOLLOWED_LOAD);
-    const char     *state = table_metadata_property(table, PROPERTY_FOLLOW_STATE);
     const char     *position = table_metadata_property(table, PROPERTY_POSITION);
     const char     *reason = table_metadata_property(table, PROPERTY_FOLLOW_REASON);
     const snapshot *current = table_metadata_current_snapshot(table);
+    bool            stopped = table_follow_state_of(table) == TABLE_STOPPED;
     uint64_t        ours, rows = 0;
 
     FIRN_TRY(copy_text(arena, current ? snapshot_summary(current, SUMMARY_ROWS_CHECKSUM) : NULL, &entry->rows_checksum, err));
-    /* Of an earlier load's following nothing counts any more. */
-    if (!load || !followed || strcmp(load, followed) != 0) return FIRN_OK;
-    bool stopped = state && strcmp(state, FOLLOW_STATE_STOPPED) == 0;
-    entry->follow_state = stopped ? FOLLOW_STATE_STOPPED : "following";
+    if (table_follow_state_of(table) == TABLE_NOT_FOLLOWED) return FIRN_OK;
+    entry->follow_state = stopped ? FOLLOW_STATE_STOPPED : FOLLOW_STATE_FOLLOWING;
     if (position && change_position_parse(position, &ours) &&
         (stopped || !entry->row.cdc_position || !change_position_parse(entry->row.cdc_position, &rows) || ours > rows))
         FIRN_TRY(copy_text(arena, position, &entry->row.cdc_position, err));

@@ -171,7 +171,7 @@ adopt_tables(follow_loop *loop, firn_error *err)
         char            position[CHANGE_POSITION_TEXT_MAX];
         table_property  properties[] = {{PROPERTY_FOLLOWED_LOAD, load},
                                         {PROPERTY_POSITION, position},
-                                        {PROPERTY_FOLLOW_STATE, "following"}};
+                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
 
         if (table->is_adopted) continue;
         change_position_format(table->position, position);

@@ -60,13 +60,11 @@ read_position(const followed_table *table, const char *key, uint64_t *ret_positi
 firn_status
 followed_table_look(followed_table *table, firn_error *err)
 {
-    const char *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
-    const char *followed = table_metadata_property(table->base, PROPERTY_FOLLOWED_LOAD);
-    const char *state = table_metadata_property(table->base, PROPERTY_FOLLOW_STATE);
-    const char *reason = table_metadata_property(table->base, PROPERTY_FOLLOW_REASON);
+    table_follow_state state = table_follow_state_of(table->base);
+    const char        *reason = table_metadata_property(table->base, PROPERTY_FOLLOW_REASON);
 
-    table->is_adopted = load && followed && strcmp(load, followed) == 0;
-    table->is_stopped = table->is_adopted && state && strcmp(state, FOLLOW_STATE_STOPPED) == 0;
+    table->is_adopted = state != TABLE_NOT_FOLLOWED;
+    table->is_stopped = state == TABLE_STOPPED;
     if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
     return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);
 }

@@ -9,19 +9,8 @@
 #include "follow/table_changes.h"
 #include "follow/table_index.h"
 #include "follow/table_shape.h"
+#include "state/table_properties.h"
 
-/* Properties of a table in the lake; see follow_job.h. */
-#define PROPERTY_SOURCE_TABLE "firn.source-table"
-#define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
-#define PROPERTY_LOAD_POSITION "firn.load-position"
-#define PROPERTY_POSITION "firn.position"
-#define PROPERTY_CONSISTENT "firn.consistent-position"
-#define PROPERTY_FOLLOWED_LOAD "firn.followed-load"
-#define PROPERTY_FOLLOW_STATE "firn.follow-state"
-#define PROPERTY_FOLLOW_REASON "firn.follow-reason"
-#define PROPERTY_EVENTS_APPLIED "firn.events-applied"
-#define PROPERTY_LAST_EVENT "firn.last-event-us"
-#define FOLLOW_STATE_STOPPED "stopped"
 /* The branch that has the first parts of a window that is too large for the memory: nobody sees it on main before it is
  * whole. */
 #define STAGE_BRANCH "firn-window"

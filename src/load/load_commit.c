@@ -93,9 +93,9 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     if (c->comment) properties[property_count++] = (table_property){"comment", c->comment};
     if (c->with_rows) {
         properties[property_count++] = (table_property){PROPERTY_LOAD_POSITION, point->position};
-        properties[property_count++] = (table_property){"firn.position", point->position};
+        properties[property_count++] = (table_property){PROPERTY_POSITION, point->position};
         properties[property_count++] = (table_property){"firn.position-exact", point->exact ? "true" : "false"};
-        summary[summary_count++] = (table_property){"firn.position", point->position};
+        summary[summary_count++] = (table_property){PROPERTY_POSITION, point->position};
         summary[summary_count++] = (table_property){"firn.coerced-values", coerced};
         summary[summary_count++] = (table_property){SUMMARY_ROWS_CHECKSUM, checksum};
         if (ctx->settings->correlation_id)

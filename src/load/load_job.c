@@ -315,7 +315,7 @@ fresh_start_visit(void *state, const char *table_name, firn_error *err)
     if (strcmp(table_name, STATUS_TABLE_NAME) != 0) {
         if (!load_filter_matches(f->settings, table_name)) return FIRN_OK;
         FIRN_TRY(f->lake->ops->load(f->lake, &ident, &table, err));
-        owner = table_metadata_property(table, "firn.source-table");
+        owner = table_metadata_property(table, PROPERTY_SOURCE_TABLE);
         if (!owner || strncmp(owner, f->settings->schema_name, schema_size) != 0 || owner[schema_size] != '.') return FIRN_OK;
     } else if (f->settings->table_filter_count) {
         return FIRN_OK;

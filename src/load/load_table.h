@@ -6,12 +6,9 @@
 
 #include "load/load_crew.h"
 #include "load/load_job.h"
+#include "state/table_properties.h"
 #include "write/pending_files.h"
 
-/* Of a table that firn has loaded. */
-#define PROPERTY_SOURCE_TABLE "firn.source-table"
-#define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
-#define PROPERTY_LOAD_POSITION "firn.load-position"
 #define LOAD_BATCH_BYTES ((size_t) 1 << 20)
 #define LOAD_FILE_SIZE_DEFAULT ((uint64_t) 512 << 20)
 

@@ -7,9 +7,6 @@
 
 #include "catalog/catalog.h"
 
-/* Whether changes of the source come into this table. */
-bool joint_point_is_followed(const table_metadata *table);
-
 /* The newest snapshot of the current branch that has nothing from behind the position; *ret_snapshot NULL: the table had no
  * rows yet. It has all before it where whoever follows was brought there. False: it is not known to be there any more, or
  * the table has had another schema since. */

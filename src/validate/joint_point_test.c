@@ -117,23 +117,6 @@ test_what_is_not_known(void **state)
     assert_int_equal(found(&h, "0/30"), -1);
 }
 
-static void
-test_whether_a_table_is_followed(void **state)
-{
-    table_property properties[] = {{"firn.load-position", "0/10"}, {"firn.followed-load", "0/10"}, {"firn.follow-state", "following"}};
-    table_metadata table = {.properties = properties, .property_count = 3};
-
-    (void) state;
-    assert_true(joint_point_is_followed(&table));
-    properties[1].value = "0/5"; /* loaded anew since */
-    assert_false(joint_point_is_followed(&table));
-    properties[1].value = "0/10";
-    properties[2].value = "stopped";
-    assert_false(joint_point_is_followed(&table));
-    table.property_count = 1;
-    assert_false(joint_point_is_followed(&table));
-}
-
 int
 main(void)
 {
@@ -142,7 +125,6 @@ main(void)
         cmocka_unit_test(test_a_rewrite_has_the_position_of_what_it_rewrote),
         cmocka_unit_test(test_parts_of_a_window_are_not_the_table),
         cmocka_unit_test(test_what_is_not_known),
-        cmocka_unit_test(test_whether_a_table_is_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

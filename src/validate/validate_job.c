@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "state/schema_changes_table.h"
 #include "state/status_table.h"
-#include "validate/joint_point.h"
+#include "state/table_properties.h"
 #include "validate/validate_table.h"
 
 typedef struct job {
@@ -252,7 +252,7 @@ find_followed(const job *j, bool *ret_any, firn_error *err)
         table_ident ident = {s->namespace_levels, s->namespace_level_count, j->tables[i]->name};
         firn_status status = j->ctx.lake->ops->load(j->ctx.lake, &ident, &table, err);
 
-        if (!status) *ret_any = joint_point_is_followed(table);
+        if (!status) *ret_any = table_follow_state_of(table) == TABLE_FOLLOWING;
         /* The table's own look at it says what is wrong. */
         else
             firn_error_reset(err);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "state/table_properties.h"
 #include "validate/joint_point.h"
 #include "validate/key_check.h"
 #include "validate/repair.h"
@@ -38,18 +39,18 @@ keep_text(look *l, const char *text, const char **ret_copy, firn_error *err)
 static firn_status
 choose_snapshot(look *l, firn_error *err)
 {
-    const char     *position = table_metadata_property(l->metadata, "firn.position"), *joint = l->ctx->joint_position;
+    const char     *position = table_metadata_property(l->metadata, PROPERTY_POSITION), *joint = l->ctx->joint_position;
     const snapshot *current = table_metadata_current_snapshot(l->metadata), *found = NULL;
 
     l->snap = current;
-    if (joint && joint_point_is_followed(l->metadata) && joint_point_find(l->metadata, joint, &found) &&
+    if (joint && table_follow_state_of(l->metadata) == TABLE_FOLLOWING && joint_point_find(l->metadata, joint, &found) &&
         (found == current || !l->ctx->settings->repair)) {
         l->snap = found;
         position = joint;
         FIRN_TRY(keep_text(l, joint, &l->result->compared_at, err));
     }
     if (l->snap) l->result->snapshot_id = l->snap->snapshot_id;
-    if (!position) position = table_metadata_property(l->metadata, "firn.load-position");
+    if (!position) position = table_metadata_property(l->metadata, PROPERTY_LOAD_POSITION);
     return keep_text(l, position, &l->result->lake_position, err);
 }
 

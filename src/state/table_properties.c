@@ -1,0 +1,14 @@
+#include "state/table_properties.h"
+
+#include <string.h>
+
+table_follow_state
+table_follow_state_of(const table_metadata *table)
+{
+    const char *load = table_metadata_property(table, PROPERTY_LOAD_POSITION);
+    const char *followed = table_metadata_property(table, PROPERTY_FOLLOWED_LOAD);
+    const char *state = table_metadata_property(table, PROPERTY_FOLLOW_STATE);
+
+    if (!load || !followed || strcmp(load, followed) != 0) return TABLE_NOT_FOLLOWED;
+    return state && strcmp(state, FOLLOW_STATE_STOPPED) == 0 ? TABLE_STOPPED : TABLE_FOLLOWING;
+}

@@ -1,0 +1,31 @@
+/*
+ * What a table in the lake says of its load and its following: properties that the commit sets which makes them true
+ * (DESIGN, "What lies in the lake"; docs/FOLLOW.md).
+ */
+#ifndef FIRN_STATE_TABLE_PROPERTIES_H
+#define FIRN_STATE_TABLE_PROPERTIES_H
+
+#include "iceberg/table_metadata.h"
+
+#define PROPERTY_SOURCE_TABLE "firn.source-table"
+#define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
+#define PROPERTY_LOAD_POSITION "firn.load-position"
+#define PROPERTY_POSITION "firn.position" /* in each commit's summary, too */
+#define PROPERTY_CONSISTENT "firn.consistent-position"
+#define PROPERTY_FOLLOWED_LOAD "firn.followed-load"
+#define PROPERTY_FOLLOW_STATE "firn.follow-state"
+#define PROPERTY_FOLLOW_REASON "firn.follow-reason"
+#define PROPERTY_EVENTS_APPLIED "firn.events-applied"
+#define PROPERTY_LAST_EVENT "firn.last-event-us"
+#define FOLLOW_STATE_FOLLOWING "following"
+#define FOLLOW_STATE_STOPPED "stopped"
+
+typedef enum table_follow_state {
+    TABLE_NOT_FOLLOWED, /* never since it was loaded last: what an earlier load's following said counts no more */
+    TABLE_FOLLOWING,
+    TABLE_STOPPED,
+} table_follow_state;
+
+table_follow_state table_follow_state_of(const table_metadata *table);
+
+#endif
