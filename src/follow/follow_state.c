@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "catalog/commit.h"
+#include "catalog/table_names.h"
 #include "change/change_stream.h"
 #include "follow/followed_table.h"
 
@@ -64,39 +64,11 @@ set_of_table(catalog *lake, const follow_state_change *wanted, const char *name,
 
 /* ---- all tables ---- */
 
-typedef struct name_list {
-    firn_arena   arena;
-    const char **names;
-    unsigned     count, capacity;
-} name_list;
-
-static void
-name_list_done(name_list *list)
-{
-    firn_arena_done(&list->arena);
-}
-
-static firn_status
-add_name(void *state, const char *name, firn_error *err)
-{
-    name_list *list = state;
-
-    if (list->count == list->capacity) {
-        unsigned     capacity = list->capacity ? list->capacity * 2 : 64;
-        const char **names = firn_arena_array(&list->arena, capacity, sizeof *names);
-        if (!names) return firn_fail_memory(err, "the tables");
-        if (list->count) memcpy(names, list->names, list->count * sizeof *names);
-        list->names = names;
-        list->capacity = capacity;
-    }
-    list->names[list->count] = firn_arena_strdup(&list->arena, name);
-    return list->names[list->count++] ? FIRN_OK : firn_fail_memory(err, "the tables");
-}
-
 firn_status
 follow_state_set(catalog *lake, const follow_state_change *change, firn_error *err)
 {
-    FIRN_AUTO(name_list_done) name_list list = {0};
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    table_names list = {.arena = &arena};
     FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
     table_ident place = {.namespace_levels = change->namespace_levels, .level_count = change->namespace_level_count};
     table_ident ident = place;
@@ -104,7 +76,7 @@ follow_state_set(catalog *lake, const follow_state_change *change, firn_error *e
     ident.name = change->table;
     FIRN_TRY(lake->ops->load(lake, &ident, &table, err));
     if (!is_followed(table)) return set_of_table(lake, change, change->table, true, err);
-    FIRN_TRY(lake->ops->list(lake, &place, add_name, &list, err));
+    FIRN_TRY(lake->ops->list(lake, &place, table_names_add, &list, err));
     /* A crash in between leaves positions that are lower than need be, never higher. */
     for (unsigned i = 0; i < list.count; i++) {
         if (strcmp(list.names[i], change->table) != 0) FIRN_TRY(set_of_table(lake, change, list.names[i], false, err));

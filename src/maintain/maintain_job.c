@@ -1,14 +1,13 @@
 #include "maintain/maintain_job.h"
 
 #include "base/clock.h"
+#include "catalog/table_names.h"
 
 #include <stdlib.h>
 
 typedef struct name_list {
     const maintain_job *job;
-    firn_arena         *arena;
-    const char        **names;
-    unsigned            count, capacity;
+    table_names         names;
 } name_list;
 
 void
@@ -24,17 +23,7 @@ add_name(void *state, const char *name, firn_error *err)
     name_list *list = state;
 
     if (list->job->wants && !list->job->wants(list->job->state, name)) return FIRN_OK;
-    if (list->count == list->capacity) {
-        unsigned     capacity = list->capacity ? list->capacity * 2 : 64;
-        const char **names = firn_arena_array(list->arena, capacity, sizeof *names);
-
-        if (!names) return firn_fail_memory(err, "a list of tables");
-        if (list->count) memcpy(names, list->names, list->count * sizeof *names);
-        list->names = names;
-        list->capacity = capacity;
-    }
-    list->names[list->count] = firn_arena_strdup(list->arena, name);
-    return list->names[list->count++] ? FIRN_OK : firn_fail_memory(err, "a list of tables");
+    return table_names_add(&list->names, name, err);
 }
 
 static int
@@ -49,13 +38,13 @@ list_tables(const maintain_job *job, name_list *list, firn_error *err)
     table_ident ident = {job->namespace_levels, job->level_count, NULL};
 
     FIRN_TRY(job->lake->ops->list(job->lake, &ident, add_name, list, err));
-    if (list->count == 0) {
+    if (list->names.count == 0) {
         (void) firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "no table of the namespace '%s' is to be maintained",
                          job->namespace_levels[job->level_count - 1]);
         firn_hint(err, "check --table-filter, or load the tables first: `firn load`");
         return err->status;
     }
-    qsort(list->names, list->count, sizeof *list->names, compare_names);
+    qsort(list->names.names, list->names.count, sizeof *list->names.names, compare_names);
     return FIRN_OK;
 }
 
@@ -112,14 +101,14 @@ firn_status
 maintain_job_run(const maintain_job *job, task_cancel *cancel, maintain_summary *ret_summary, firn_error *err)
 {
     maintain_summary *summary = ret_summary;
-    name_list         list = {.job = job, .arena = &summary->arena};
+    name_list         list = {.job = job, .names = {.arena = &summary->arena}};
     uint64_t          started_us = firn_clock_monotonic_us();
     firn_status       status = FIRN_OK;
 
     FIRN_TRY(list_tables(job, &list, err));
-    summary->tables = firn_arena_array(&summary->arena, list.count, sizeof *summary->tables);
+    summary->tables = firn_arena_array(&summary->arena, list.names.count, sizeof *summary->tables);
     if (!summary->tables) return firn_fail_memory(err, "a list of tables");
-    for (unsigned i = 0; i < list.count && !status; i++) status = maintain_one(job, list.names[i], cancel, summary, err);
+    for (unsigned i = 0; i < list.names.count && !status; i++) status = maintain_one(job, list.names.names[i], cancel, summary, err);
     summary->elapsed_ms = (int64_t) ((firn_clock_monotonic_us() - started_us) / 1000);
     if (status || !summary->failed_count) return status;
     return firn_fail(err, FIRN_E_MAINTAIN_TABLES_FAILED, "%u of %u tables could not be maintained",

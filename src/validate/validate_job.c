@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "catalog/table_names.h"
 #include "state/schema_changes_table.h"
 #include "state/status_table.h"
 #include "state/table_properties.h"
@@ -71,8 +72,7 @@ in_source(const source_tables *all, const char *name)
 typedef struct extra_search {
     job                 *job;
     const source_tables *all;
-    const char         **names;
-    unsigned             count, capacity;
+    table_names          names;
 } extra_search;
 
 static firn_status
@@ -81,17 +81,7 @@ visit_lake_table(void *state, const char *name, firn_error *err)
     extra_search *e = state;
 
     if (!is_wanted(e->job->ctx.settings, name) || in_source(e->all, name)) return FIRN_OK;
-    if (e->count == e->capacity) {
-        unsigned     capacity = e->capacity ? e->capacity * 2 : 16;
-        const char **room = firn_arena_array(&e->job->arena, capacity, sizeof *room);
-
-        if (!room) return firn_fail_memory(err, "the tables of the lake");
-        if (e->count) memcpy(room, e->names, e->count * sizeof *room);
-        e->names = room;
-        e->capacity = capacity;
-    }
-    e->names[e->count] = firn_arena_strdup(&e->job->result->arena, name);
-    return e->names[e->count++] ? FIRN_OK : firn_fail_memory(err, "the tables of the lake");
+    return table_names_add(&e->names, name, err);
 }
 
 static firn_status
@@ -100,7 +90,7 @@ find_tables(job *j, firn_error *err)
     const validate_settings *s = j->ctx.settings;
     validate_result         *result = j->result;
     source_tables            all = {0};
-    extra_search             extra = {.job = j, .all = &all};
+    extra_search             extra = {.job = j, .all = &all, .names = {.arena = &result->arena}};
     table_ident ident = {.namespace_levels = s->namespace_levels, .level_count = s->namespace_level_count};
 
     FIRN_TRY(j->ctx.src->ops->list(j->ctx.src, &j->arena, &all, err));
@@ -114,7 +104,7 @@ find_tables(job *j, firn_error *err)
     }
     qsort(j->tables, j->table_count, sizeof *j->tables, bigger_first);
     if (s->check_missing) FIRN_TRY(j->ctx.lake->ops->list(j->ctx.lake, &ident, visit_lake_table, &extra, err));
-    result->tables = firn_arena_array(&result->arena, j->table_count + extra.count + 1, sizeof *result->tables);
+    result->tables = firn_arena_array(&result->arena, j->table_count + extra.names.count + 1, sizeof *result->tables);
     if (!result->tables) return firn_fail_memory(err, "the list of tables");
     for (unsigned i = 0; i < j->table_count; i++) {
         result->tables[i].name = firn_arena_strdup(&result->arena, j->tables[i]->name);
@@ -122,8 +112,8 @@ find_tables(job *j, firn_error *err)
         result->tables[i].state = VALIDATE_FAILED;
     }
     result->table_count = j->table_count;
-    for (unsigned i = 0; i < extra.count; i++)
-        result->tables[result->table_count++] = (validate_table_result){.name = extra.names[i], .state = VALIDATE_EXTRA};
+    for (unsigned i = 0; i < extra.names.count; i++)
+        result->tables[result->table_count++] = (validate_table_result){.name = extra.names.names[i], .state = VALIDATE_EXTRA};
     if (result->table_count) return FIRN_OK;
     return firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "no table of schema '%s' matches", s->schema_name);
 }
