@@ -7,7 +7,6 @@
 #include "cli/session.h"
 #include "maintain/maintain_folder.h"
 #include "maintain/maintain_job.h"
-#include "source/source_names.h"
 
 /* Other writers say nowhere what they are about to commit: their files are only known to be young. */
 #define ORPHAN_AGE_MIN_MS (INT64_C(24) * 3600 * 1000)
@@ -80,19 +79,6 @@ tell(void *state, const maintain_table_line *line)
 }
 
 static firn_status
-state_folder(session *s, const char **ret_root, const char **ret_folder, firn_error *err)
-{
-    char        slot[SOURCE_NAME_SIZE];
-    const char *name;
-
-    source_slot_name(settings_text(&s->values, OPTION_SOURCE), slot);
-    name = firn_arena_printf(&s->arena, "checkpoints/%s", slot);
-    if (!name) return firn_fail_memory(err, "a path");
-    FIRN_TRY(session_path(s, "checkpoints", ret_root, err));
-    return session_path(s, name, ret_folder, err);
-}
-
-static firn_status
 run_job(session *s, maintain_settings *settings, const lake_connection *lake, maintain_summary *summary, firn_error *err)
 {
     FIRN_AUTO(maintain_folder_done) maintain_folder folder = {0};
@@ -101,7 +87,8 @@ run_job(session *s, maintain_settings *settings, const lake_connection *lake, ma
     maintain_job job = {.settings = settings, .lake = lake->lake, .wants = is_wanted, .state = s, .tell = tell};
 
     FIRN_TRY(connect_namespace(s, &job.namespace_levels, &job.level_count, err));
-    FIRN_TRY(state_folder(s, &settings->pending_root, &own_folder, err));
+    FIRN_TRY(session_path(s, "checkpoints", &settings->pending_root, err));
+    FIRN_TRY(session_state_folder(s, &own_folder, err));
     if (!settings->dry_run) {
         FIRN_TRY(maintain_folder_open(own_folder, s->run_id, lake->lake, job.namespace_levels, job.level_count, &folder, err));
         if (folder.removed_file_count)

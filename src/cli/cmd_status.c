@@ -7,12 +7,9 @@
 #include "cli/connect.h"
 #include "cli/session.h"
 #include "cli/status_view.h"
+#include "follow/follow_job.h"
 #include "postgres/replication_lag.h"
 #include "state/table_properties.h"
-
-/* What follow leaves untold of an idle source's log (follow_loop.c), and how long it takes at most. */
-#define IDLE_BYTES ((int64_t) 1 << 20)
-#define IDLE_US ((int64_t) 60000000)
 
 static bool
 is_wanted(const session *s, const char *table)
@@ -69,7 +66,7 @@ set_lag(status_entry *e, const replication_lag *lag, uint64_t position, int64_t 
 
         /* The source hides its own figure from roles without pg_read_all_stats. Little log after a long time may be
          * nothing of these tables: that cannot be told. */
-        if (newest_event_us && (e->lag_bytes >= IDLE_BYTES || age_us < IDLE_US)) e->lag_seconds = (double) age_us / 1e6;
+        if (newest_event_us && (e->lag_bytes >= (int64_t) FOLLOW_IDLE_BYTES || age_us < (int64_t) (2 * FOLLOW_IDLE_US))) e->lag_seconds = (double) age_us / 1e6;
     } else if (last_us && now_us > last_us)
         e->lag_seconds = (double) (now_us - last_us) / 1e6;
 }

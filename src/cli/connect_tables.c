@@ -3,7 +3,6 @@
 
 #include "base/text.h"
 #include "cli/connect.h"
-#include "source/source_names.h"
 
 typedef struct table_builder {
     session           *s;
@@ -163,20 +162,6 @@ add_tables(table_builder *b, const yaml_node *entry, firn_error *err)
     return FIRN_OK;
 }
 
-/* checkpoints/<source>, the source's name made fit for a folder. */
-static firn_status
-set_state_folder(session *s, load_settings *out, firn_error *err)
-{
-    char        slot[SOURCE_NAME_SIZE];
-    const char *name;
-
-    source_slot_name(out->source_name, slot);
-    name = firn_arena_printf(&s->arena, "checkpoints/%s", slot);
-    if (!name) return firn_fail_memory(err, "a path");
-    out->run_id = s->run_id;
-    return session_path(s, name, &out->state_folder, err);
-}
-
 firn_status
 connect_load_settings(session *s, const yaml_node *entry, load_settings *ret_settings, firn_error *err)
 {
@@ -202,7 +187,8 @@ connect_load_settings(session *s, const yaml_node *entry, load_settings *ret_set
     out.fresh_start = settings_flag(v, OPTION_FRESH_START);
     out.schema_only = settings_flag(v, OPTION_SCHEMA_ONLY);
     out.correlation_id = s->correlation_id;
-    FIRN_TRY(set_state_folder(s, &out, err));
+    out.run_id = s->run_id;
+    FIRN_TRY(session_state_folder(s, &out.state_folder, err));
     FIRN_TRY(set_defaults(&b, err));
     FIRN_TRY(add_tables(&b, entry, err));
     *ret_settings = out;

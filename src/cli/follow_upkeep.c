@@ -8,7 +8,6 @@
 #include "follow/followed_table.h"
 #include "maintain/maintain_folder.h"
 #include "maintain/maintain_job.h"
-#include "source/source_names.h"
 #include "task/task.h"
 
 #define PAUSE_FACTOR 4u
@@ -107,20 +106,14 @@ work(void *state, firn_error *err)
 static firn_status
 take_settings(session *s, follow_upkeep *u, firn_error *err)
 {
-    char        slot[SOURCE_NAME_SIZE];
-    const char *name;
-
     u->settings = (maintain_settings){.steps = MAINTAIN_ALL & ~(unsigned) MAINTAIN_ORPHANS,
                                       .snapshot_age_ms = -1,
                                       .memory_bytes = settings_size(&s->values, OPTION_MEMORY) / MEMORY_DIVISOR,
                                       .worker_count = 1,
                                       .correlation_id = s->correlation_id};
     u->pause_min_ms = settings_duration_ms(&s->values, OPTION_FOLLOW_MAINTAIN_INTERVAL);
-    source_slot_name(settings_text(&s->values, OPTION_SOURCE), slot);
-    name = firn_arena_printf(&s->arena, "checkpoints/%s", slot);
-    if (!name) return firn_fail_memory(err, "a path");
     FIRN_TRY(session_path(s, "checkpoints", &u->settings.pending_root, err));
-    FIRN_TRY(session_path(s, name, &u->own_folder, err));
+    FIRN_TRY(session_state_folder(s, &u->own_folder, err));
     FIRN_TRY(connect_namespace(s, &u->levels, &u->level_count, err));
     return connect_lake(s, &u->lake, err);
 }

@@ -7,17 +7,6 @@
 #include "cli/table_print.h"
 
 static const char *
-grouped(session *s, uint64_t number)
-{
-    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    firn_error                              ignored = {0};
-
-    firn_buffer_init(&text, 64);
-    if (text_add_grouped(&text, number, &ignored) != FIRN_OK) return NULL;
-    return firn_arena_text(&s->arena, firn_buffer_slice(&text));
-}
-
-static const char *
 bytes_text(session *s, uint64_t bytes)
 {
     char text[32];
@@ -64,9 +53,9 @@ print_tables(session *s, const load_result *result, firn_error *err)
         uint64_t    elapsed_ms = t->ended_us > t->started_us ? (uint64_t) (t->ended_us - t->started_us) / 1000 : 0;
         const char *cells[] = {t->name,
                                load_state_name(t->state),
-                               grouped(s, t->row_count),
+                               table_print_count(&s->arena, t->row_count),
                                bytes_text(s, t->source_bytes),
-                               grouped(s, t->file_count),
+                               table_print_count(&s->arena, t->file_count),
                                bytes_text(s, t->file_bytes),
                                duration_text(s, elapsed_ms),
                                note_of(s, t)};
@@ -119,7 +108,7 @@ load_summary_show(session *s, const load_result *result, firn_error *err)
 {
     warn_coerced(result);
     const char *format = settings_text(&s->values, OPTION_LOG_FORMAT);
-    const char *rows = grouped(s, result->row_count);
+    const char *rows = table_print_count(&s->arena, result->row_count);
     const char *bytes = bytes_text(s, result->source_bytes), *time = duration_text(s, result->elapsed_ms);
 
     if (!rows || !bytes || !time) return firn_fail_memory(err, "the summary");

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/option_help.h"
+#include "source/source_names.h"
 
 #define PATH_BYTES_MAX 4096
 
@@ -49,6 +50,18 @@ session_path(session *s, const char *name, const char **ret_path, firn_error *er
     *ret_path = name[0] == '/' ? firn_arena_strdup(&s->arena, name)
                                : firn_arena_printf(&s->arena, "%s/%s", s->project_root, name);
     return *ret_path ? FIRN_OK : firn_fail_memory(err, "a path");
+}
+
+firn_status
+session_state_folder(session *s, const char **ret_path, firn_error *err)
+{
+    char        slot[SOURCE_NAME_SIZE];
+    const char *name;
+
+    source_slot_name(settings_text(&s->values, OPTION_SOURCE), slot);
+    name = firn_arena_printf(&s->arena, "checkpoints/%s", slot);
+    if (!name) return firn_fail_memory(err, "a path");
+    return session_path(s, name, ret_path, err);
 }
 
 /* The project root made absolute: log lines and locations must not depend on where firn was called. */

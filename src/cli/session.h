@@ -53,5 +53,7 @@ FIRN_MUST_USE firn_status session_catch_signals(session *s, firn_error *err);
 int                       session_exit_code(const session *s, firn_status status);
 /* A path below the project root, in the arena. */
 FIRN_MUST_USE firn_status session_path(session *s, const char *name, const char **ret_path, firn_error *err);
+/* checkpoints/<source>, the source's name made fit for a folder: what this machine keeps of it. */
+FIRN_MUST_USE firn_status session_state_folder(session *s, const char **ret_path, firn_error *err);
 
 #endif

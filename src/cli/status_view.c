@@ -92,12 +92,7 @@ time_text(firn_arena *arena, int64_t us)
 static const char *
 count_text(firn_arena *arena, int64_t count)
 {
-    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    firn_error                              ignored = {0};
-
-    firn_buffer_init(&text, 64);
-    if (text_add_grouped(&text, count < 0 ? 0 : (uint64_t) count, &ignored) != FIRN_OK) return NULL;
-    return firn_arena_text(arena, firn_buffer_slice(&text));
+    return table_print_count(arena, count < 0 ? 0 : (uint64_t) count);
 }
 
 static const char *

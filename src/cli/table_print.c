@@ -2,11 +2,24 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 void
 table_print_init(table_print *table, firn_arena *arena, const char *headers[], unsigned column_count)
 {
     assert(column_count <= TABLE_PRINT_COLUMNS_MAX);
     *table = (table_print){.column_count = column_count, .headers = headers, .arena = arena};
+}
+
+const char *
+table_print_count(firn_arena *arena, uint64_t number)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
+    firn_error                              ignored = {0};
+
+    firn_buffer_init(&text, 64);
+    if (text_add_grouped(&text, number, &ignored) != FIRN_OK) return NULL;
+    return firn_arena_text(arena, firn_buffer_slice(&text));
 }
 
 firn_status

@@ -23,6 +23,8 @@ typedef struct table_print {
 void table_print_init(table_print *table, firn_arena *arena, const char *headers[], unsigned column_count);
 /* `cells` has column_count texts, borrowed until printed; NULL: empty. */
 FIRN_MUST_USE firn_status table_print_add(table_print *table, const char *const cells[], firn_error *err);
+/* A number for a cell, with its digits in groups; NULL: no memory. */
+const char *table_print_count(firn_arena *arena, uint64_t number);
 FIRN_MUST_USE firn_status table_print_write(const table_print *table, firn_buffer *out, firn_error *err);
 
 #endif

@@ -20,13 +20,7 @@ kind_name(difference_kind kind)
 static const char *
 grouped(session *s, bool is_known, uint64_t number)
 {
-    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-    firn_error                              ignored = {0};
-
-    if (!is_known) return "";
-    firn_buffer_init(&text, 64);
-    if (text_add_grouped(&text, number, &ignored) != FIRN_OK) return NULL;
-    return firn_arena_text(&s->arena, firn_buffer_slice(&text));
+    return is_known ? table_print_count(&s->arena, number) : "";
 }
 
 static bool

@@ -26,6 +26,10 @@
 #include "task/task.h"
 #include "write/pending_files.h"
 
+/* An idle source is told to the lake, and acknowledged, when this much of its log has passed, and not more often. */
+#define FOLLOW_IDLE_BYTES ((uint64_t) 1 << 20)
+#define FOLLOW_IDLE_US ((uint64_t) 30000000)
+
 typedef struct follow_table_config {
     const char *name;
     table_rules rules;

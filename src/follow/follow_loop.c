@@ -18,9 +18,6 @@
 #define UNDERCUT_MAX 20u
 /* How long a transaction may still come when the job is to end. */
 #define DRAIN_US ((uint64_t) 5000000)
-/* An idle source is told to the lake, and acknowledged, when this much of its log has passed, and not more often. */
-#define IDLE_BYTES ((uint64_t) 1 << 20)
-#define IDLE_US ((uint64_t) 30000000)
 /* How often others are told how far it has come: each row of _cdc_status is part of a commit. */
 #define STATUS_US ((uint64_t) 30000000)
 #define PUBLISH_US ((uint64_t) 100000)
@@ -349,7 +346,7 @@ static bool
 idle_is_due(const follow_loop *loop, uint64_t now_us)
 {
     if (loop->window_began_us || loop->in_transaction || loop->window_end <= loop->consistent) return false;
-    return loop->window_end - loop->consistent >= IDLE_BYTES && now_us - loop->noted_us >= IDLE_US;
+    return loop->window_end - loop->consistent >= FOLLOW_IDLE_BYTES && now_us - loop->noted_us >= FOLLOW_IDLE_US;
 }
 
 /* ---- exact positions ---- */
@@ -572,7 +569,7 @@ end(follow_loop *loop, firn_error *err)
         return drop_stages(loop, err);
     }
     FIRN_TRY(commit_window(loop, err));
-    return loop->window_end - loop->consistent >= IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
+    return loop->window_end - loop->consistent >= FOLLOW_IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
 }
 
 /* Between two items. *ret_ended: the job has come to its end. */

@@ -23,14 +23,15 @@ CRASH_POINTS = ("data.after-footer", "delete.after-write", "commit.before-send",
 
 @pytest.fixture
 def followed(project, new_database):
-    """A loaded source, with its connection; its slot goes at the end."""
-    def make(sql, follow_more=None, **settings):
+    """A source, loaded where that is not left out, with its connection; its slot goes at the end."""
+    def make(sql, follow_more=None, load=True, **settings):
         name, connection = new_database(sql)
         project.connection = connection
         project.environment["SUPER_PASSWORD"] = project.server.password
         project.source("n", name, "public", follow={"from": "postgres", "commit_interval": "100ms", **(follow_more or {})},
                        connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"}, **settings)
-        project.load("n")
+        if load:
+            project.load("n")
         return connection
     yield make
     project.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'firn_n'")
@@ -214,22 +215,17 @@ def test_a_source_that_was_never_loaded(project, new_database):
     assert "FIRN-5030" in result.err and "firn load --source n" in result.err and "--load" in result.err
 
 
-def test_load_and_follow_in_one_run(project, new_database, duck):
-    name, c = new_database("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 1000) g")
-    project.connection, project.environment["SUPER_PASSWORD"] = c, project.server.password
-    project.source("n", name, "public", follow={"from": "postgres"}, connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"})
-    try:
-        follow(project, "--load")
-        c.execute("UPDATE t SET n = 1 WHERE id < 100; CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)")
-        # A table that is new is loaded, with the changes since; what was loaded before is followed on.
-        result = follow(project, "--load")
-        assert "2 tables" in result.err.splitlines()[-1], result.err
-        c.execute("INSERT INTO later VALUES (2); DELETE FROM t WHERE id > 900")
-        follow(project)
-        assert_all_equal(project, duck, ("t", "later"))
-        assert events_applied(project, "t") == 199 and events_applied(project, "later") == 1
-    finally:
-        project.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'firn_n'")
+def test_load_and_follow_in_one_run(project, followed, duck):
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 1000) g", load=False)
+    follow(project, "--load")
+    c.execute("UPDATE t SET n = 1 WHERE id < 100; CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)")
+    # A table that is new is loaded, with the changes since; what was loaded before is followed on.
+    result = follow(project, "--load")
+    assert "2 tables" in result.err.splitlines()[-1], result.err
+    c.execute("INSERT INTO later VALUES (2); DELETE FROM t WHERE id > 900")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "later"))
+    assert events_applied(project, "t") == 199 and events_applied(project, "later") == 1
 
 
 def test_columns_that_come_go_and_change_their_name(project, followed, duck):
