@@ -8,13 +8,11 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
-#include "base/map.h"
 #include "batch/array.h"
 #include "catalog/commit.h"
+#include "follow/row_deletes.h"
 #include "follow/row_holes.h"
 #include "iceberg/file_names.h"
-#include "scan/scan_plan.h"
-#include "write/delete_writer.h"
 #include "write/roll_writer.h"
 
 #define BATCH_ROWS 8192u
@@ -391,79 +389,9 @@ find_old_rows(apply *a, firn_error *err)
     return FIRN_OK;
 }
 
-/* ---- delete files ---- */
-
-/* Of every data file that loses rows, its entry and what deletes of it already. */
-static firn_status
-map_tasks(scan_plan *plan, firn_arena *arena, firn_map *by_path, firn_error *err)
-{
-    const scan_task *tasks = NULL;
-    size_t           count = 0;
-
-    FIRN_TRY(scan_plan_rest(plan, arena, &tasks, &count, err));
-    for (size_t i = 0; i < count; i++)
-        FIRN_TRY(firn_map_put(by_path, firn_slice_text(tasks[i].data->file.path), (void *) (uintptr_t) &tasks[i], err));
-    return FIRN_OK;
-}
-
-static firn_status
-make_targets(apply *a, const firn_map *by_path, delete_target *targets, roaring64 **sets, size_t *ret_count, firn_error *err)
-{
-    uint64_t rows[1024];
-    size_t   count = 0;
-
-    for (size_t i = 0; i < a->gone_count;) {
-        uint32_t         file = key_place_file(a->gone[i]);
-        const char      *path = table_index_path(a->table->index, a->gone[i]);
-        const scan_task *task = path ? firn_map_get(by_path, firn_slice_text(path)) : NULL;
-        roaring64       *set = sets[count] = roaring64_new();
-
-        if (!set) return firn_fail_memory(err, "deleted rows");
-        if (!task)
-            return firn_fail(err, FIRN_E_BUG, "the key index of '%s' names a data file that the table does not have: %s",
-                             a->table->name, path ? path : "?");
-        while (i < a->gone_count && key_place_file(a->gone[i]) == file) {
-            size_t n = 0;
-            for (; n < FIRN_COUNT(rows) && i < a->gone_count && key_place_file(a->gone[i]) == file; i++)
-                rows[n++] = key_place_row(a->gone[i]);
-            FIRN_TRY(roaring64_add_many(set, rows, n, err));
-        }
-        targets[count++] = (delete_target){
-            .file = &task->data->file, .rows = set, .delete_count = task->delete_count, .deletes = task->deletes};
-    }
-    *ret_count = count;
-    return FIRN_OK;
-}
-
-static size_t
-count_gone_files(const apply *a)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < a->gone_count; i++)
-        count += i == 0 || key_place_file(a->gone[i]) != key_place_file(a->gone[i - 1]);
-    return count;
-}
-
-static void
-free_sets(roaring64 **sets, size_t count)
-{
-    for (size_t i = 0; i < count; i++) roaring64_free(sets[i]);
-}
-
 static firn_status
 write_deletes(apply *a, const table_metadata *base, firn_error *err)
 {
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    FIRN_AUTO(scan_plan_freep) scan_plan *plan = NULL;
-    FIRN_AUTO(firn_map_freep) firn_map   *by_path = firn_map_new();
-    size_t         file_count = count_gone_files(a), target_count = 0;
-    delete_target *targets = firn_arena_array(&arena, file_count + 1, sizeof *targets);
-    roaring64    **sets = firn_arena_array(&arena, file_count + 1, sizeof(roaring64 *));
-    scan_settings  scan = {.files = a->ctx->lake->files,
-                           .table = base,
-                           .snap = table_metadata_current_snapshot(base),
-                           .columns = table_metadata_schema(base)};
     delete_writer_settings settings = {.files = a->ctx->lake->files,
                                        .table = base,
                                        .data_location = a->data_location,
@@ -473,13 +401,7 @@ write_deletes(apply *a, const table_metadata *base, firn_error *err)
                                        .table_name = a->table->name,
                                        .memory_bytes_max = a->ctx->settings->memory_bytes / 8};
 
-    if (!by_path || !targets || !sets) return firn_fail_memory(err, "deleted rows");
-    FIRN_TRY(scan_plan_open(&scan, &plan, err));
-    FIRN_TRY(map_tasks(plan, &arena, by_path, err));
-    firn_status status = make_targets(a, by_path, targets, sets, &target_count, err);
-    if (!status) status = delete_writer_write(&settings, targets, target_count, &a->deletes, err);
-    free_sets(sets, file_count);
-    if (status) return status;
+    FIRN_TRY(row_deletes_write(&settings, a->table->index, a->gone, a->gone_count, &a->deletes, err));
     a->delete_number += a->deletes.added.count;
     firn_crash_point("delete.after-write");
     return FIRN_OK;
