@@ -69,7 +69,6 @@ static firn_status
 read_input(session *s, const load_settings *settings, kept_point *ret_kept, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
-
     char                                    bytes[1024];
     ssize_t                                 size;
 

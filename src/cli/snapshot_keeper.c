@@ -23,6 +23,9 @@
 /* One that was begun just before the load died may still be connecting. */
 #define READY_TRIES 60
 #define READY_PAUSE_MS 50
+/* One that we have begun: it starts, connects and takes the snapshot over. */
+#define HELD_TRIES 3000
+#define HELD_PAUSE_MS 5
 
 struct snapshot_keeper {
     session             *s;
@@ -280,6 +283,26 @@ begin_holder(snapshot_keeper *k, const kept_point *kept, firn_error *err)
     return firn_fail_errno(err, FIRN_E_SYSTEM, failed, "cannot start the process that holds the snapshot");
 }
 
+/* Only what is held is worth noting: who dies before has kept nothing. The file is the holder's word (end_holder has
+ * removed any other). The guard is held. */
+static firn_status
+wait_until_held(snapshot_keeper *k, firn_error *err)
+{
+    int status = 0;
+
+    for (int i = 0; i < HELD_TRIES; i++) {
+        if (file_exists(k->file)) return FIRN_OK;
+        if (waitpid(k->child, &status, WNOHANG) == k->child) {
+            k->child = 0;
+            return firn_fail(err, FIRN_E_SYSTEM, "the process that holds the snapshot ended with %s %d",
+                             WIFEXITED(status) ? "exit code" : "signal",
+                             WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+        }
+        (void) poll(NULL, 0, HELD_PAUSE_MS);
+    }
+    return firn_fail(err, FIRN_E_SYSTEM, "the process that holds the snapshot does not get hold of it");
+}
+
 static firn_status
 keep(void *state, const kept_point *kept, firn_error *err)
 {
@@ -287,7 +310,7 @@ keep(void *state, const kept_point *kept, firn_error *err)
 
     task_lock_hold(k->guard);
     end_holder(k);
-    if (begin_holder(k, kept, err)) end_holder(k);
+    if (begin_holder(k, kept, err) || wait_until_held(k, err)) end_holder(k);
     task_lock_release(k->guard);
     return err->status;
 }

@@ -43,7 +43,7 @@ typedef struct load_keeper {
     void *state;
     /* What an earlier run has had kept and may go on with; it is kept as long as this run lives. False: nothing. */
     bool (*find)(void *state, kept_point *ret_kept);
-    /* Begins to keep a point that this process holds. Any thread. */
+    /* Begins to keep a point that this process holds, and returns when it is kept. Any thread. */
     firn_status (*keep)(void *state, const kept_point *kept, firn_error *err);
     /* Ends what is kept, by whomever it was begun. */
     void (*end)(void *state);
