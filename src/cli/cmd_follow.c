@@ -4,10 +4,9 @@
 #include "base/text.h"
 #include "cli/connect_feed.h"
 #include "cli/connect_notify.h"
+#include "cli/follow_load.h"
 #include "cli/follow_page.h"
 #include "cli/follow_upkeep.h"
-#include "cli/load_step.h"
-#include "cli/load_summary.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
 #include "cli/source_lock.h"
@@ -129,26 +128,6 @@ open_page(session *s, const follow_settings *settings, catalog *lake, follow_pag
 
 /* ---- the job ---- */
 
-/* Tables that fail are said, and left: those that are there are followed. */
-static firn_status
-load_first(session *s, load_settings *settings, catalog *lake, firn_error *ret_failed, firn_error *err)
-{
-    FIRN_AUTO(connect_source_freep) source *src = NULL;
-    FIRN_AUTO(load_result_done) load_result result = {0};
-    firn_error shown = {0};
-
-    FIRN_TRY(connect_source(s, &src, err));
-    firn_status status = load_step_run(s, settings, src, lake, &result, err);
-    if (load_summary_show(s, &result, &shown) != FIRN_OK) log_warning("%s", shown.cause);
-    if (s->last_line) log_line(LOG_INFO, NULL, 0, "%s", s->last_line);
-    s->last_line = NULL;
-    if (err->code != FIRN_E_LOAD_TABLES_FAILED) return status;
-    log_line(LOG_ERROR, NULL, 0, "%s", err->cause);
-    *ret_failed = *err;
-    firn_error_reset(err);
-    return FIRN_OK;
-}
-
 static firn_status
 run(session *s, const yaml_node *entry, notifier *told, follow_result *result, firn_error *err)
 {
@@ -158,6 +137,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_AUTO(follow_progress_freep) follow_progress *progress = NULL;
     FIRN_AUTO(follow_page_freep) follow_page         *page = NULL; /* ends before the progress that it shows */
     FIRN_AUTO(follow_upkeep_stopp) follow_upkeep   *upkeep = NULL;
+    FIRN_AUTO(follow_load_freep) follow_load       *loader = NULL;
     load_settings   load = {0};
     follow_settings settings = {0};
     feed_connection connection = {0};
@@ -171,7 +151,10 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_TRY(follow_progress_new(&progress, err));
     settings.progress = progress;
     FIRN_TRY(session_catch_signals(s, err));
-    if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(load_first(s, &load, lake.lake, &failed_load, err));
+    FIRN_TRY(follow_load_new(s, &load, lake.lake, &loader, err));
+    if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(follow_load_first(loader, &failed_load, err));
+    FIRN_TRY(follow_load_watch(loader, err));
+    settings.loader = follow_load_ops(loader);
     FIRN_TRY(open_page(s, &settings, lake.lake, &page, err));
     FIRN_TRY(follow_upkeep_start(s, &upkeep, err));
     follow_feed feed = connect_feed_of(&connection);

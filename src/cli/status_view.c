@@ -60,11 +60,12 @@ status_entry_take_table(status_entry *entry, const table_metadata *table, int64_
     const char     *position = table_metadata_property(table, PROPERTY_POSITION);
     const char     *reason = table_metadata_property(table, PROPERTY_FOLLOW_REASON);
     const snapshot *current = table_metadata_current_snapshot(table);
-    bool            stopped = table_follow_state_of(table) == TABLE_STOPPED;
+    table_follow_state state = table_follow_state_of(table);
+    bool            stopped = state == TABLE_STOPPED || state == TABLE_TO_LOAD_AGAIN;
     uint64_t        ours, rows = 0;
 
     FIRN_TRY(copy_text(arena, current ? snapshot_summary(current, SUMMARY_ROWS_CHECKSUM) : NULL, &entry->rows_checksum, err));
-    if (table_follow_state_of(table) == TABLE_NOT_FOLLOWED) return FIRN_OK;
+    if (state == TABLE_NOT_FOLLOWED) return FIRN_OK;
     entry->follow_state = stopped ? FOLLOW_STATE_STOPPED : FOLLOW_STATE_FOLLOWING;
     if (position && change_position_parse(position, &ours) &&
         (stopped || !entry->row.cdc_position || !change_position_parse(entry->row.cdc_position, &rows) || ours > rows))

@@ -231,12 +231,33 @@ begin(follow_loop *loop, firn_error *err)
 
 /* ---- the end ---- */
 
+/* What an earlier round of this run did. */
+static void
+take_counts(follow_loop *loop, const follow_result *before)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        for (unsigned k = 0; k < before->table_count; k++) {
+            const follow_table_result *r = &before->tables[k];
+            if (strcmp(r->name, loop->tables[i].name) != 0) continue;
+            loop->tables[i].change_count = r->change_count;
+            loop->tables[i].row_count = r->row_count;
+            loop->tables[i].delete_count = r->delete_count;
+            loop->tables[i].commit_count = r->commit_count;
+        }
+    }
+    loop->change_count = before->change_count;
+    loop->commit_count = before->commit_count;
+    loop->transaction_count = before->transaction_count;
+    loop->received_bytes = before->received_bytes;
+}
+
 static firn_status
 fill_result(const follow_loop *loop, follow_result *result, firn_error *err)
 {
     result->tables = firn_arena_array(&result->arena, loop->table_count + 1, sizeof *result->tables);
     if (!result->tables) return firn_fail_memory(err, "the result");
     result->table_count = loop->table_count;
+    result->stopped_count = 0;
     for (unsigned i = 0; i < loop->table_count; i++) {
         const followed_table *table = &loop->tables[i];
         follow_table_result  *r = &result->tables[i];
@@ -271,11 +292,13 @@ fail_stopped(const follow_result *result, firn_error *err)
 }
 
 static firn_status
-run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, follow_result *result, firn_error *err)
+run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, bool *ret_wants_load, follow_result *result,
+                firn_error *err)
 {
     FIRN_AUTO(follow_loop_done) follow_loop loop = {
         .ctx = ctx, .feed = feed, .tables = list->tables, .table_count = list->count};
     firn_error  ignored = {0};
+    take_counts(&loop, result);
     firn_status status = begin(&loop, err);
 
     if (!status) status = follow_loop_run(&loop, err);
@@ -288,29 +311,126 @@ run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, 
     follow_loop_done(&loop);
     if (fill_result(&loop, result, status ? &ignored : err)) return err->status;
     if (status) return status;
+    *ret_wants_load = loop.wants_load;
+    if (loop.wants_load) return FIRN_OK;
     return result->stopped_count ? fail_stopped(result, err) : FIRN_OK;
+}
+
+/* ---- rounds ---- */
+
+/* Between two rounds, tables are loaded. */
+typedef struct follow_rounds {
+    follow_context    *ctx;
+    const follow_feed *feed;
+    firn_arena         arena;
+    unsigned           number;
+    const char *const *again; /* loaded again before this round; in the arena */
+    unsigned           again_count;
+    bool               wants_load; /* the round ended for it */
+} follow_rounds;
+
+static bool
+can_load(const follow_settings *settings)
+{
+    return settings->loader && settings->loader->load;
+}
+
+/* The tables that only a load would mend. Where it did not, they stay stopped. */
+static firn_status
+note_again(follow_rounds *r, const table_list *list, firn_error *err)
+{
+    const char **names = firn_arena_array(&r->arena, list->count + 1, sizeof *names);
+    unsigned     count = 0;
+
+    if (!names) return firn_fail_memory(err, "the tables");
+    for (unsigned i = 0; i < list->count; i++) {
+        if (!list->tables[i].wants_reload) continue;
+        names[count] = firn_arena_strdup(&r->arena, list->tables[i].name);
+        if (!names[count++]) return firn_fail_memory(err, "the tables");
+    }
+    r->again = names;
+    r->again_count = count;
+    return FIRN_OK;
+}
+
+static void
+pass_over_failed(const follow_rounds *r, const table_list *list)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        for (unsigned k = 0; k < r->again_count; k++) {
+            if (strcmp(list->tables[i].name, r->again[k]) == 0) list->tables[i].wants_reload = false;
+        }
+    }
+}
+
+static firn_status
+follow_tables(follow_rounds *r, table_list *list, follow_result *result, firn_error *err)
+{
+    const follow_settings *s = r->ctx->settings;
+
+    FIRN_TRY(look_at_tables(list, err));
+    if (!list->count) return fail_not_loaded(s, err);
+    pass_over_failed(r, list);
+    FIRN_TRY(note_again(r, list, err));
+    if (r->again_count && can_load(s)) {
+        r->wants_load = true;
+        return FIRN_OK;
+    }
+    firn_status status = run_with_tables(r->ctx, r->feed, list, &r->wants_load, result, err);
+    return r->wants_load ? note_again(r, list, err) : status;
+}
+
+/* A round has a list of pending files of its own: what a load finds of others, a dead run has left. */
+static firn_status
+run_round(follow_rounds *r, follow_result *result, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(pending_files_freep) pending_files *pending = NULL;
+    table_list  list = {.ctx = r->ctx, .arena = &arena};
+    const char *run_id = firn_arena_printf(&arena, "%s.%u", r->ctx->settings->run_id, r->number++);
+    firn_error  ignored = {0};
+
+    if (!run_id) return firn_fail_memory(err, "a round");
+    r->wants_load = false;
+    FIRN_TRY(pending_files_open(r->ctx->settings->state_folder, run_id, &pending, err));
+    r->ctx->pending = pending;
+    firn_status status = follow_tables(r, &list, result, err);
+    for (unsigned i = 0; i < list.count; i++) followed_table_done(&list.tables[i]);
+    r->ctx->pending = NULL;
+    if (pending_files_close(pending, status ? &ignored : err) && !status) return err->status;
+    return status;
+}
+
+static firn_status
+run_rounds(follow_rounds *r, follow_result *result, firn_error *err)
+{
+    const follow_loader *loader = r->ctx->settings->loader;
+
+    for (;;) {
+        FIRN_TRY(run_round(r, result, err));
+        if (!r->wants_load || task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
+        FIRN_TRY(loader->load(loader->state, r->again, r->again_count, err));
+        if (task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
+    }
+}
+
+static void
+rounds_done(follow_rounds *r)
+{
+    firn_arena_done(&r->arena);
 }
 
 firn_status
 follow_run(const follow_settings *settings, const follow_feed *feed, catalog *lake, const follow_events *events,
            task_cancel *cancel, follow_result *ret_result, firn_error *err)
 {
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    FIRN_AUTO(pending_files_freep) pending_files *pending = NULL;
     follow_context ctx = {.settings = settings, .lake = lake, .events = events, .cancel = cancel};
-    table_list     list = {.ctx = &ctx, .arena = &arena};
+    FIRN_AUTO(rounds_done) follow_rounds rounds = {.ctx = &ctx, .feed = feed};
     uint64_t       started_us = firn_clock_monotonic_us();
-    firn_error     ignored = {0};
 
     *ret_result = (follow_result){0};
     look_after_dead_runs(&ctx);
-    FIRN_TRY(pending_files_open(settings->state_folder, settings->run_id, &pending, err));
-    ctx.pending = pending;
-    firn_status status = look_at_tables(&list, err);
-    if (!status && !list.count) status = fail_not_loaded(settings, err);
-    if (!status) status = run_with_tables(&ctx, feed, &list, ret_result, err);
-    for (unsigned i = 0; i < list.count; i++) followed_table_done(&list.tables[i]);
+    firn_status status = run_rounds(&rounds, ret_result, err);
     ret_result->elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000;
-    if (pending_files_close(pending, status ? &ignored : err) && !status) return err->status;
     return status;
 }

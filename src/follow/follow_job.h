@@ -9,7 +9,7 @@
  *   firn.position             this table has all transactions that the position contains
  *   firn.consistent-position  so has every table that is followed; the highest one in the lake counts
  *   firn.followed-load        the firn.load-position at which following took the table over; another one: loaded anew
- *   firn.follow-state         "stopped": not followed any more, and why; the others go on
+ *   firn.follow-state         "stopped": not followed any more, and why; "reload": so until it is loaded again; the others go on
  * Status:   rows of _cdc_status, for people: now and then, and at the end (follow_status.h)
  * Fencing:  a table whose firn.position somebody else has moved stops the job: another firn follows it
  * Failures: of a row or a table's shape: this table is stopped, durably, before any other goes on. Of the stream, the
@@ -35,6 +35,21 @@ typedef struct follow_table_config {
     table_rules rules;
 } follow_table_config;
 
+/*
+ * Tables that the job has not: who loads them is not its matter (cli/ composes it of load/). A load comes between two
+ * windows; the source keeps what it has to say meanwhile, and a table's changes count from its load's position on.
+ */
+typedef struct follow_loader {
+    void *state;
+    /* Changes of a table of the source's schema are about to come that nobody follows. */
+    void (*met)(void *state, const char *table);
+    /* Whether there are tables to load; asked often, between transactions. */
+    bool (*has_new)(void *state);
+    /* Loads those, and the tables `again` anew. Failures are told, the job goes on without; an error ends it. NULL: tables
+     * are only loaded by the user. */
+    firn_status (*load)(void *state, const char *const again[], unsigned again_count, firn_error *err);
+} follow_loader;
+
 typedef struct follow_settings {
     const char                *source_name, *schema_name;
     const char *const         *namespace_levels;
@@ -51,6 +66,7 @@ typedef struct follow_settings {
     const char                *correlation_id;
     const char                *state_folder; /* of this source on this machine: indexes, pending files; is there */
     const char                *run_id;
+    const follow_loader       *loader;   /* NULL: nobody */
     follow_progress           *progress; /* told of everything; NULL: nobody watches */
 } follow_settings;
 

@@ -102,11 +102,18 @@ follow_loop_done(follow_loop *loop)
 
 /* ---- tables ---- */
 
+static bool
+can_load(const follow_loop *loop)
+{
+    return loop->ctx->settings->loader && loop->ctx->settings->loader->load;
+}
+
 firn_status
 follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consistent, const firn_error *why, firn_error *err)
 {
     char           position[CHANGE_POSITION_TEXT_MAX], reason[FIRN_ERROR_TEXT_MAX];
-    table_property properties[3] = {{PROPERTY_FOLLOW_STATE, FOLLOW_STATE_STOPPED}, {PROPERTY_FOLLOW_REASON, reason}};
+    const char    *state = table->wants_reload ? FOLLOW_STATE_RELOAD : FOLLOW_STATE_STOPPED;
+    table_property properties[3] = {{PROPERTY_FOLLOW_STATE, state}, {PROPERTY_FOLLOW_REASON, reason}};
     unsigned       count = 2;
 
     (void) snprintf(reason, sizeof reason, "FIRN-%04u %.480s", (unsigned) why->code % 10000, why->cause);
@@ -121,7 +128,10 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
     loop->status_is_old = true;
     follow_progress_stopped(loop->ctx->settings->progress, table->number, table->reason);
     FIRN_TRY(followed_table_drop_stage(table, loop->ctx, err));
-    follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
+    if (table->wants_reload && can_load(loop))
+        follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, table->name, "is to be loaded again", why);
+    else
+        follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
     return FIRN_OK;
 }
 
@@ -466,6 +476,15 @@ end_transaction(follow_loop *loop, uint64_t end_position)
     for (unsigned i = 0; i < loop->table_count; i++) loop->tables[i].changed_in_transaction = false;
 }
 
+static void
+meet(const follow_loop *loop, const change_relation *relation)
+{
+    const follow_settings *s = loop->ctx->settings;
+
+    if (s->loader && strcmp(relation->schema, s->schema_name) == 0 && !find_table(loop, relation))
+        s->loader->met(s->loader->state, relation->name);
+}
+
 static firn_status
 take_item(follow_loop *loop, const change_item *item, firn_error *err)
 {
@@ -488,8 +507,10 @@ take_item(follow_loop *loop, const change_item *item, firn_error *err)
         }
         loop->start_position = loop->consistent;
         return follow_loop_open(loop, err);
+    case ITEM_RELATION: /* of a table that is followed: seen with the first change */
+        meet(loop, item->relation);
+        return FIRN_OK;
     case ITEM_NOTHING:
-    case ITEM_RELATION: /* seen with the first change */
     case ITEM_MESSAGE:
     case ITEM_END:
         break;
@@ -572,6 +593,18 @@ end(follow_loop *loop, firn_error *err)
     return loop->window_end - loop->consistent >= FOLLOW_IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
 }
 
+static bool
+wants_load(const follow_loop *loop)
+{
+    const follow_loader *loader = loop->ctx->settings->loader;
+
+    if (!can_load(loop)) return false;
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (loop->tables[i].wants_reload) return true;
+    }
+    return loader->has_new(loader->state);
+}
+
 /* Between two items. *ret_ended: the job has come to its end. */
 static firn_status
 turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err)
@@ -585,6 +618,10 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
         return *ret_ended ? end(loop, err) : FIRN_OK;
     }
     if (loop->in_transaction) return FIRN_OK;
+    if (wants_load(loop)) {
+        loop->wants_load = *ret_ended = true;
+        return end(loop, err);
+    }
     if (is_caught_up(loop)) {
         loop->caught_up = *ret_ended = true;
         return end(loop, err);
@@ -625,7 +662,7 @@ follow_loop_run(follow_loop *loop, firn_error *err)
 
         if (turn(loop, &cancelled_us, &ended, err)) {
             FIRN_TRY(begin_again(loop, err));
-            ended = loop->caught_up = false; /* the end is met again when what is read again is in the lake */
+            ended = loop->caught_up = loop->wants_load = false; /* the end is met again when what is read again is in the lake */
             continue;
         }
         if (ended) return FIRN_OK;

@@ -40,11 +40,12 @@ typedef struct follow_loop {
     position_cut cut; /* where somebody else wants a commit */
     uint64_t change_count, commit_count, transaction_count, received_bytes;
     bool     caught_up;
+    bool     wants_load; /* ended because tables are to be loaded */
 } follow_loop;
 
 /* Opens the stream. */
 FIRN_MUST_USE firn_status follow_loop_open(follow_loop *loop, firn_error *err);
-/* FIRN_OK: cancelled, or caught up; whole transactions are committed. */
+/* FIRN_OK: cancelled, caught up, or a load is wanted; whole transactions are committed. */
 FIRN_MUST_USE firn_status follow_loop_run(follow_loop *loop, firn_error *err);
 void                      follow_loop_done(follow_loop *loop);
 /* Writes the tables' rows of _cdc_status, where something happened since. A failure is a warning. */

@@ -59,6 +59,26 @@ follow_progress_free(follow_progress *p)
 
 /* ---- writing ---- */
 
+static const table_entry *
+find_entry(const follow_progress *p, const char *name)
+{
+    for (unsigned i = 0; i < p->table_count; i++) {
+        if (strcmp(p->tables[i].shown.name, name) == 0) return &p->tables[i];
+    }
+    return NULL;
+}
+
+static void
+take_beginning(table_progress *shown, const table_progress *beginning)
+{
+    shown->is_stopped = beginning->is_stopped;
+    memcpy(shown->reason, beginning->reason, sizeof shown->reason);
+    shown->position = beginning->position;
+    shown->last_event_us = beginning->last_event_us;
+    shown->oldest_pending_us = 0;
+    shown->events_applied = beginning->events_applied;
+}
+
 firn_status
 follow_progress_begin(follow_progress *p, const table_progress tables[], unsigned count, firn_error *err)
 {
@@ -71,14 +91,17 @@ follow_progress_begin(follow_progress *p, const table_progress tables[], unsigne
     failed = !entries;
     if (entries) memset(entries, 0, (count + 1u) * sizeof *entries);
     for (unsigned i = 0; !failed && i < count; i++) {
-        entries[i].shown = tables[i];
+        const table_entry *before = find_entry(p, tables[i].name);
+
+        if (before) entries[i] = *before;
+        take_beginning(&entries[i].shown, &tables[i]);
         entries[i].shown.name = firn_arena_strdup(&p->arena, tables[i].name);
         failed = !entries[i].shown.name;
     }
     if (!failed) {
         p->tables = entries;
         p->table_count = count;
-        p->began_us = (int64_t) firn_clock_monotonic_us();
+        if (!p->began_us) p->began_us = (int64_t) firn_clock_monotonic_us();
     }
     task_lock_release(p->lock);
     return failed ? firn_fail_memory(err, "the progress") : FIRN_OK;

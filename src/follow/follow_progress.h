@@ -49,7 +49,7 @@ FIRN_DEFINE_FREEP(follow_progress, follow_progress_free)
 
 /* All calls below take NULL for: nobody watches. */
 
-/* The tables as the job begins; names are copied. */
+/* The tables as the job begins, or goes on with more of them (counts go on, too); names are copied. */
 FIRN_MUST_USE firn_status follow_progress_begin(follow_progress *p, const table_progress tables[], unsigned count,
                                                 firn_error *err);
 void follow_progress_stream(follow_progress *p, const stream_progress *stream);

@@ -64,7 +64,8 @@ followed_table_look(followed_table *table, firn_error *err)
     const char        *reason = table_metadata_property(table->base, PROPERTY_FOLLOW_REASON);
 
     table->is_adopted = state != TABLE_NOT_FOLLOWED;
-    table->is_stopped = state == TABLE_STOPPED;
+    table->wants_reload = state == TABLE_TO_LOAD_AGAIN;
+    table->is_stopped = state == TABLE_STOPPED || table->wants_reload;
     if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
     return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);
 }

@@ -26,6 +26,7 @@ typedef struct followed_table {
     unsigned                   replayed_count;
     bool                       is_adopted; /* the lake says that it is followed */
     bool                       is_stopped;
+    bool                       wants_reload; /* stopped, and a load would mend it */
     char                       reason[FIRN_ERROR_TEXT_MAX];
     table_index               *index; /* NULL: not needed yet */
     table_shape               *shape; /* NULL: no change of it was seen yet */

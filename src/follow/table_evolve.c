@@ -71,10 +71,11 @@ tell_changes(const followed_table *table, const follow_context *ctx, const schem
 }
 
 static firn_status
-fail_verdict(const followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
+fail_verdict(followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
 {
     const schema_change *worst = &evolution->changes[0];
 
+    table->wants_reload = evolution->verdict == SCHEMA_RELOAD;
     for (unsigned i = 0; i < evolution->change_count; i++) {
         if (evolution->changes[i].action == evolution->verdict) worst = &evolution->changes[i];
     }

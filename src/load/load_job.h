@@ -56,6 +56,8 @@ typedef struct load_settings {
     unsigned           namespace_level_count;
     const char *const *table_filters; /* SQL LIKE, any of them; none: all tables */
     unsigned           table_filter_count;
+    const char *const *table_names; /* of those, only these; none: all of them */
+    unsigned           table_name_count;
     unsigned           parallel_workers; /* tables at the same time */
     unsigned           parallel_tables;  /* connections (splits) per table */
     uint64_t           batch_rows;       /* most rows in a batch */

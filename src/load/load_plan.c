@@ -8,9 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool
+is_named(const load_settings *settings, const char *table_name)
+{
+    for (unsigned i = 0; i < settings->table_name_count; i++) {
+        if (strcmp(settings->table_names[i], table_name) == 0) return true;
+    }
+    return settings->table_name_count == 0;
+}
+
 bool
 load_filter_matches(const load_settings *settings, const char *table_name)
 {
+    if (!is_named(settings, table_name)) return false;
     for (unsigned i = 0; i < settings->table_filter_count; i++) {
         if (text_like(table_name, settings->table_filters[i])) return true;
     }

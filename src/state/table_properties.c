@@ -10,5 +10,6 @@ table_follow_state_of(const table_metadata *table)
     const char *state = table_metadata_property(table, PROPERTY_FOLLOW_STATE);
 
     if (!load || !followed || strcmp(load, followed) != 0) return TABLE_NOT_FOLLOWED;
+    if (state && strcmp(state, FOLLOW_STATE_RELOAD) == 0) return TABLE_TO_LOAD_AGAIN;
     return state && strcmp(state, FOLLOW_STATE_STOPPED) == 0 ? TABLE_STOPPED : TABLE_FOLLOWING;
 }

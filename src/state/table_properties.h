@@ -19,11 +19,13 @@
 #define PROPERTY_LAST_EVENT "firn.last-event-us"
 #define FOLLOW_STATE_FOLLOWING "following"
 #define FOLLOW_STATE_STOPPED "stopped"
+#define FOLLOW_STATE_RELOAD "reload" /* stopped, until it is loaded again */
 
 typedef enum table_follow_state {
     TABLE_NOT_FOLLOWED, /* never since it was loaded last: what an earlier load's following said counts no more */
     TABLE_FOLLOWING,
     TABLE_STOPPED,
+    TABLE_TO_LOAD_AGAIN, /* stopped too */
 } table_follow_state;
 
 table_follow_state table_follow_state_of(const table_metadata *table);

@@ -19,6 +19,8 @@ test_whether_a_table_is_followed(void **state)
     properties[1].value = "0/10";
     properties[2].value = "stopped";
     assert_int_equal(table_follow_state_of(&table), TABLE_STOPPED);
+    properties[2].value = "reload";
+    assert_int_equal(table_follow_state_of(&table), TABLE_TO_LOAD_AGAIN);
     table.property_count = 1;
     assert_int_equal(table_follow_state_of(&table), TABLE_NOT_FOLLOWED);
 }

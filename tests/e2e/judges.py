@@ -45,7 +45,7 @@ class Lake:
     def folder(self, namespace, table):
         """The table's folder: its name, or with the characters escaped that paths and URIs cannot carry."""
         folder = self.namespace_folder(namespace)
-        escaped = (name for name in os.listdir(folder) if urllib.parse.unquote(name) == table) if os.path.isdir(folder) else ()
+        escaped = (name for name in os.listdir(folder) if urllib.parse.unquote(name) == table) if os.path.isdir(folder) else iter(())
         return os.path.join(folder, next(escaped, table))
 
     def versions(self, namespace, table):
