@@ -12,8 +12,8 @@ SELECT g AS id, (hashint8(g) & 2147483647) % 200000 AS customer,
        timestamptz '2024-01-01 00:00:00+00' + g * interval '5 seconds 123 microseconds' AS updated_at
 FROM generate_series(1::bigint, :rows) g;
 
--- Transactions of 100 changes. CALL it outside of a transaction.
-CREATE PROCEDURE changes_run(transactions int) LANGUAGE plpgsql AS $$
+-- Transactions of 100 changes, so many of them a second (NULL: as fast as it goes). CALL it outside of a transaction.
+CREATE PROCEDURE changes_run(transactions int, per_second float DEFAULT NULL) LANGUAGE plpgsql AS $$
 DECLARE
   first bigint := (SELECT max(id) FROM changes_first);
   last bigint := first;
@@ -21,6 +21,7 @@ DECLARE
   picked bigint;
   number bigint := 0;
   stamp timestamptz := '2026-01-01 00:00:00+00';
+  began timestamptz := clock_timestamp();
 BEGIN
   PERFORM setseed(0.5);
   FOR t IN 1..transactions LOOP
@@ -47,6 +48,9 @@ BEGIN
       END IF;
     END LOOP;
     COMMIT;
+    IF per_second IS NOT NULL THEN
+      PERFORM pg_sleep(t / per_second - extract(epoch FROM clock_timestamp() - began));
+    END IF;
   END LOOP;
 END $$;
 
