@@ -67,8 +67,11 @@ class Types:
     def __init__(self, connection):
         rows = connection.execute("""
             SELECT oid::bigint, typname, typtype, typcategory, typelem::bigint, typbasetype::bigint, typtypmod, typndims,
-                   typrelid::bigint, typsubscript::text, typdelim::text
-            FROM pg_type""").fetchall()
+                   typrelid::bigint,
+                   -- before 14: an array is what has a size that varies and elements
+                   coalesce(to_jsonb(t) ->> 'typsubscript', CASE WHEN typlen = -1 AND typelem <> 0 THEN 'array_subscript_handler' END),
+                   typdelim::text
+            FROM pg_type t""").fetchall()
         self.by_oid = {int(row[0]): row for row in rows}
         self.members = {}
         for relation, name, type_oid, modifier, dimensions in connection.execute("""

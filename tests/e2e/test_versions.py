@@ -3,11 +3,13 @@ import pathlib
 
 import pytest
 
+import expected
 import feed
 from firn import LOADER, LOADER_PASSWORD, Project
-from judges import read_pyiceberg
-from servers.postgres import PostgresServer
+from judges import assert_equal, read_pyiceberg
+from servers.postgres import SUPERUSER, PostgresServer
 from servers.process import scratch_folder
+from workload import NAMES, TABLES as FOLLOWED_TABLES
 
 VERSIONS = [12, 13, 14, 15, 16, 17, 18]  # 15 is Debian's
 SETTINGS = "logical_decoding_work_mem = 64kB\nmax_prepared_transactions = 5\n"
@@ -140,3 +142,49 @@ def test_load(versioned):
     assert sorted(bulk.column("id").to_pylist()) == [*range(1000, 3000), *range(5000, 6000)]
     assert read_pyiceberg(project.lake, "bronze.shop", "d").select(["id", "remark", "extra"]).to_pylist() == [
         {"id": 3, "remark": None, "extra": 7}, {"id": 4, "remark": "four", "extra": 7}, {"id": 5, "remark": "five", "extra": 7}]
+
+
+# Statement by statement; the transaction in the middle is streamed where the server can do that.
+FOLLOWED_CHANGES = """
+INSERT INTO plain VALUES ('q', 1), ('q', 1), (NULL, NULL)
+UPDATE keyed SET amount = amount + 1 WHERE id % 3 = 0
+UPDATE keyed SET id = id + 100000, doc = NULL WHERE id < 50
+DELETE FROM keyed WHERE id % 11 = 0
+UPDATE pair SET b = b || 'z' WHERE a % 2 = 0
+DELETE FROM plain WHERE ctid IN (SELECT ctid FROM plain WHERE w = 3 LIMIT 20)
+BEGIN; TRUNCATE plain; INSERT INTO plain VALUES ('after', 1), ('after', 1); COMMIT
+ALTER TABLE keyed ADD COLUMN extra timestamptz
+ALTER TABLE keyed RENAME name TO label
+BEGIN; INSERT INTO keyed (id, amount, extra) SELECT g, 1, now() FROM generate_series(200000, 210000) g; SAVEPOINT s; DELETE FROM keyed; ROLLBACK TO s; \
+UPDATE keyed SET big = repeat(md5(id::text), 2), flags = '{t}' WHERE id % 2 = 0; COMMIT
+BEGIN; DELETE FROM keyed; ROLLBACK
+ALTER TABLE pair DROP COLUMN v
+UPDATE pair SET a = -a WHERE a < 20
+UPDATE plain SET w = 2
+"""
+
+
+def test_follow(versioned, duck):
+    version, server, _, _ = versioned
+    server.sql("CREATE DATABASE followed")
+    connection = expected.connect(f"host={server.folder} port={server.port} user={SUPERUSER} dbname=followed")
+    connection.execute("RESET search_path")
+    connection.execute(FOLLOWED_TABLES)
+    project = Project(scratch_folder(f"followed{version}"), server)
+    project.environment["SUPER_PASSWORD"] = server.password
+    project.source("n", "followed", "public", follow={"from": "postgres"}, tables={"keyed": {"format_version": 3}},
+                   connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"})
+    project.load("n")
+    try:
+        for statement in FOLLOWED_CHANGES.replace("\\\n", "").strip().splitlines():
+            connection.execute(statement)
+        for turn in range(2):
+            project.run("follow", "--source", "n", "--until-caught-up", timeout=60).expect(0)
+            for name in NAMES:
+                source = expected.read(connection, "public", name)
+                assert_equal(source, read_pyiceberg(project.lake, "bronze.n", name), "PyIceberg")
+                assert_equal(source, duck.read(project.lake, "bronze.n", name), "DuckDB")
+            connection.execute(f"UPDATE keyed SET amount = -amount WHERE id % 5 = 0; DELETE FROM plain WHERE w = 2; INSERT INTO pair VALUES (-1, 'last{turn}')")
+    finally:
+        connection.close()
+        server.sql("SELECT pg_drop_replication_slot('firn_n')")
