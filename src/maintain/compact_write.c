@@ -54,23 +54,42 @@ write_batches(const compact_round *r, const compact_file *file, batch_reader *re
     }
 }
 
-/* The file's live rows, as they are or decoded. */
+/* The live ones of `count` rows from `first` on, decoded. */
+static firn_status
+write_range(const compact_round *r, const compact_file *file, uint64_t first, uint64_t count, roll_writer *writer,
+            int64_t *rows, firn_error *err)
+{
+    FIRN_AUTO(batch_reader_freep) batch_reader *reader = NULL;
+
+    if (count == 0) return FIRN_OK;
+    FIRN_TRY(scan_task_open_range(&r->scan, &r->tasks[file - r->files], first, count, &reader, err));
+    return write_batches(r, file, reader, writer, rows, err);
+}
+
+/* The file's live rows, as they are or decoded: consecutive row groups that must be are read at once. */
 static firn_status
 write_file(const compact_round *r, const compact_file *file, roll_writer *writer, size_t memory_bytes, int64_t *rows,
            firn_error *err)
 {
-    FIRN_AUTO(batch_reader_freep) batch_reader *reader = NULL;
-    bool copied = false;
+    FIRN_AUTO(compact_copy_done) compact_copy copy = {0};
+    uint64_t first = 0, row = 0;
 
     if (file->data->file.record_count == 0) return FIRN_OK;
     FIRN_TRY(maintain_task_check(r->t, err));
-    FIRN_TRY(compact_copy(r, file, writer, memory_bytes / 3, &copied, err));
-    if (copied) {
-        *rows += file->data->file.record_count;
-        return FIRN_OK;
+    FIRN_TRY(compact_copy_open(&copy, r, file, writer, memory_bytes / 3, err));
+    for (unsigned g = 0; g < copy.group_count; g++) {
+        uint64_t count;
+        bool     copied = false;
+
+        parquet_file_row_group(copy.stored.file, g, &row, &count);
+        if (!compact_copy_may_group(&copy, g)) continue;
+        // Rows keep their order: those before it first.
+        FIRN_TRY(write_range(r, file, first, row - first, writer, rows, err));
+        FIRN_TRY(compact_copy_group(&copy, g, &copied, err));
+        first = copied ? row + count : row;
+        if (copied) *rows += (int64_t) count;
     }
-    FIRN_TRY(scan_task_open(&r->scan, &r->tasks[file - r->files], &reader, err));
-    return write_batches(r, file, reader, writer, rows, err);
+    return write_range(r, file, first, (uint64_t) file->data->file.record_count - first, writer, rows, err);
 }
 
 /* What was read must be what the new files say they hold. */

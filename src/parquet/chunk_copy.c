@@ -59,9 +59,8 @@ is_real(const parquet_leaf *leaf)
     return leaf->physical == PARQUET_FLOAT || leaf->physical == PARQUET_DOUBLE;
 }
 
-/* The bytes of one bound of the leaf's type. */
-static bool
-bound_size_fits(const parquet_leaf *leaf, firn_slice bound)
+bool
+chunk_bound_fits(const parquet_leaf *leaf, firn_slice bound)
 {
     if (!bound.data) return false;
     switch (leaf->lane) {
@@ -102,9 +101,8 @@ load_be128(firn_slice bytes)
     return (int128) value;
 }
 
-/* Two values of the lane, as the encoder would have seen them. */
-static void
-add_bounds(value_stats *stats, const parquet_leaf *leaf, firn_slice min, firn_slice max)
+void
+chunk_bounds_add(value_stats *stats, const parquet_leaf *leaf, firn_slice min, firn_slice max)
 {
     uint8_t    bools[2];
     int32_t    words[2];
@@ -149,7 +147,7 @@ take_statistics(const parquet_leaf *leaf, const parquet_chunk *from, chunk_info 
     value_stats               own = {.null_count = (uint64_t) s->null_count,
                                      .nan_count = (uint64_t) nan_count};
 
-    if (bound_size_fits(leaf, s->min) && bound_size_fits(leaf, s->max)) add_bounds(&own, leaf, s->min, s->max);
+    if (chunk_bound_fits(leaf, s->min) && chunk_bound_fits(leaf, s->max)) chunk_bounds_add(&own, leaf, s->min, s->max);
     chunk->lacks_bounds = !own.has_bounds && s->null_count + nan_count < from->value_count;
     chunk->null_count = own.null_count;
     chunk->nan_count = own.nan_count;
@@ -179,8 +177,8 @@ copy_bytes(const parquet_source *source, uint64_t from, uint64_t size, firn_sink
     return FIRN_OK;
 }
 
-static firn_status
-read_index(const parquet_source *source, int64_t offset, int32_t size, firn_buffer *out, firn_error *err)
+firn_status
+chunk_index_read(const parquet_source *source, int64_t offset, int32_t size, firn_buffer *out, firn_error *err)
 {
     firn_buffer_reset(out);
     if (offset <= 0 || size <= 0) return FIRN_OK;
@@ -204,9 +202,9 @@ copy_page_index(const parquet_chunk *from, const parquet_source *source, firn_bu
     firn_arena_init(&arena, INDEX_ARENA_MAX);
     firn_buffer_init(&offset_bytes, INDEX_ARENA_MAX);
     firn_buffer_init(&column_bytes, INDEX_ARENA_MAX);
-    FIRN_TRY(read_index(source, from->offset_index_offset, from->offset_index_size, &offset_bytes, err));
+    FIRN_TRY(chunk_index_read(source, from->offset_index_offset, from->offset_index_size, &offset_bytes, err));
     if (!offset_bytes.size) return FIRN_OK;
-    FIRN_TRY(read_index(source, from->column_index_offset, from->column_index_size, &column_bytes, err));
+    FIRN_TRY(chunk_index_read(source, from->column_index_offset, from->column_index_size, &column_bytes, err));
     FIRN_TRY(page_index_read(source->name, firn_buffer_slice(&offset_bytes), firn_buffer_slice(&column_bytes), &arena,
                              &index, err));
     entries = firn_arena_array(&arena, index.page_count + 1, sizeof *entries);

@@ -23,4 +23,12 @@ FIRN_MUST_USE firn_status chunk_copy(const parquet_leaf *leaf, const parquet_chu
                                      firn_sink *sink, firn_buffer *scratch, firn_buffer *columns, firn_buffer *offsets,
                                      chunk_info *ret_chunk, value_stats *stats, firn_error *err);
 
+/* Parts of it, for page_copy.h. Whether there is a bound and it has the size of the leaf's type. */
+bool                      chunk_bound_fits(const parquet_leaf *leaf, firn_slice bound);
+/* Both fit: they are added as two values, as the encoder would have seen them. */
+void                      chunk_bounds_add(value_stats *stats, const parquet_leaf *leaf, firn_slice min, firn_slice max);
+/* An index's bytes; none where the footer names no place. */
+FIRN_MUST_USE firn_status chunk_index_read(const parquet_source *source, int64_t offset, int32_t size, firn_buffer *out,
+                                           firn_error *err);
+
 #endif

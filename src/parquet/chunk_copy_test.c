@@ -288,6 +288,152 @@ test_a_column_can_be_added_to_copied_rows(void **state)
     schema_unref(numbered);
 }
 
+/* Every row group appended to the open one; the columns that are not taken over are read. How many were taken over. */
+static unsigned
+splice_file(parquet_writer *writer, table_schema *schema, const memory_file *from)
+{
+    firn_error    err = {0};
+    parquet_file *file = NULL;
+    unsigned      taken = 0;
+
+    OK(parquet_file_open(&from->source, 0, &file, &err));
+    for (unsigned g = 0; g < parquet_file_row_group_count(file); g++) {
+        parquet_splice      *splice = NULL;
+        table_schema        *columns = NULL;
+        batch_reader        *rest = NULL;
+        schema_field         fields[64];
+        parquet_row_range    range;
+        parquet_read_options options = {.batch_rows = 64, .ranges = &range, .range_count = 1};
+        unsigned             count = 0;
+
+        OK(parquet_splice_new(writer, file, g, 0, schema->field_count, &splice, &err));
+        assert_non_null(splice);
+        for (unsigned i = 0; i < schema->field_count; i++) {
+            if (!parquet_splice_takes(splice, i)) fields[count++] = schema->fields[i];
+        }
+        assert_true(count > 0 && count < schema->field_count);
+        taken += schema->field_count - count;
+        OK(schema_new(0, fields, count, NULL, 0, false, &columns, &err));
+        parquet_file_row_group(file, g, &range.first_row, &range.row_count);
+        OK(parquet_file_read(file, columns, &options, &rest, &err));
+        OK(parquet_writer_splice(writer, splice, rest, &err));
+        batch_reader_free(rest);
+        schema_unref(columns);
+        parquet_splice_free(splice);
+    }
+    parquet_file_free(file);
+    return taken;
+}
+
+/* The page index of two files of the same rows: each page's bounds hold its rows' bounds in the other, which has them by
+ * encoding; counts of rows and nulls are exact. */
+static void
+assert_same_pages(const memory_file *spliced, const memory_file *encoded, const table_schema *schema)
+{
+    firn_error    err = {0};
+    parquet_file *a = NULL, *b = NULL;
+
+    OK(parquet_file_open(&spliced->source, 0, &a, &err));
+    OK(parquet_file_open(&encoded->source, 0, &b, &err));
+    assert_int_equal(parquet_file_row_group_count(a), 1);
+    assert_int_equal(parquet_file_row_group_count(b), 1);
+    for (unsigned i = 0; i < schema->field_count; i++) {
+        parquet_page_ranges x = {0}, y = {0};
+
+        OK(parquet_file_page_ranges(a, 0, schema->fields[i].id, &x, &err));
+        OK(parquet_file_page_ranges(b, 0, schema->fields[i].id, &y, &err));
+        assert_int_equal(x.page_count, y.page_count);
+        for (unsigned p = 0; p < x.page_count; p++) {
+            assert_int_equal(x.pages[p].first_row, y.pages[p].first_row);
+            assert_int_equal(x.pages[p].row_count, y.pages[p].row_count);
+            assert_int_equal(x.pages[p].range.null_count, y.pages[p].range.null_count);
+            assert_true(firn_slice_equal(x.pages[p].range.min, y.pages[p].range.min));
+            assert_true(firn_slice_equal(x.pages[p].range.max, y.pages[p].range.max));
+        }
+        parquet_page_ranges_done(&x);
+        parquet_page_ranges_done(&y);
+    }
+    parquet_file_free(a);
+    parquet_file_free(b);
+}
+
+/* Three files of 700 rows in row groups of 300, 300 and 100 become one row group. All pages end at hundreds. */
+static void
+test_pages_taken_over_are_like_encoded_ones(void **state)
+{
+    table_schema     *schema = sample_schema();
+    memory_file       parts[FILES], spliced, encoded;
+    firn_error        err = {0};
+    parquet_options   options = small_pages(PARQUET_ZSTD), one_group = options;
+    parquet_writer   *writer, *whole;
+    parquet_file_info info, wanted;
+    firn_buffer       text = {0}, wanted_text = {0};
+
+    (void) state;
+    options.dictionary_size_bytes = one_group.dictionary_size_bytes = 0;
+    one_group.row_group_rows_max = FILES * ROWS;
+    writer = open_writer(&spliced, schema, &one_group);
+    whole = open_writer(&encoded, schema, &one_group);
+    for (uint64_t i = 0; i < FILES; i++) {
+        parquet_writer   *part = open_writer(&parts[i], schema, &options);
+        parquet_file_info part_info;
+        batch             rows;
+
+        sample_rows(schema, ROWS, i + 1, &rows);
+        OK(parquet_writer_add(part, &rows.array, &err));
+        OK(parquet_writer_add(whole, &rows.array, &err));
+        batch_done(&rows);
+        close_writer(&parts[i], part, &part_info);
+        parquet_file_info_done(&part_info);
+        assert_true(splice_file(writer, schema, &parts[i]) > 0);
+    }
+    close_writer(&spliced, writer, &info);
+    close_writer(&encoded, whole, &wanted);
+
+    firn_buffer_init(&text, 1 << 26);
+    firn_buffer_init(&wanted_text, 1 << 26);
+    add_text_of(&spliced, schema, &text);
+    add_text_of(&encoded, schema, &wanted_text);
+    assert_true(firn_slice_equal(firn_buffer_slice(&text), firn_buffer_slice(&wanted_text)));
+    assert_same_facts(&info, &wanted);
+    assert_same_pages(&spliced, &encoded, schema);
+    parquet_file_info_done(&info);
+    parquet_file_info_done(&wanted);
+    firn_buffer_done(&text);
+    firn_buffer_done(&wanted_text);
+    for (int i = 0; i < FILES; i++) firn_buffer_done(&parts[i].bytes);
+    firn_buffer_done(&spliced.bytes);
+    firn_buffer_done(&encoded.bytes);
+    schema_unref(schema);
+}
+
+/* Pages of a tenth of the rows that the new file's have. */
+static void
+test_small_pages_are_decoded(void **state)
+{
+    table_schema    *schema = sample_schema();
+    memory_file      part, target;
+    firn_error       err = {0};
+    parquet_options  options = small_pages(PARQUET_ZSTD);
+    parquet_writer  *writer;
+    parquet_file    *file = NULL;
+    parquet_splice  *splice = NULL;
+
+    (void) state;
+    options.dictionary_size_bytes = 0;
+    options.page_rows_max = 1000;
+    writer = open_writer(&target, schema, &options);
+    write_sample(&part, schema, 1, PARQUET_ZSTD);
+    OK(parquet_file_open(&part.source, 0, &file, &err));
+    OK(parquet_splice_new(writer, file, 0, 0, schema->field_count, &splice, &err));
+    assert_null(splice);
+    parquet_file_free(file);
+    parquet_writer_free(writer);
+    firn_buffer_done(&part.bytes);
+    firn_buffer_done(&target.bytes);
+    schema_unref(schema);
+}
+
 static void
 test_another_codec_or_schema_is_not_copied(void **state)
 {
@@ -323,6 +469,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copied_row_groups_are_like_encoded_ones),
         cmocka_unit_test(test_a_column_can_be_added_to_copied_rows),
+        cmocka_unit_test(test_pages_taken_over_are_like_encoded_ones),
+        cmocka_unit_test(test_small_pages_are_decoded),
         cmocka_unit_test(test_another_codec_or_schema_is_not_copied),
     };
 

@@ -420,6 +420,13 @@ column_writer_close_page(column_writer *c, page_writer *pages, firn_buffer *body
     return close_page(c, pages, body, false, err);
 }
 
+firn_status
+column_writer_end_page(column_writer *c, page_writer *pages, firn_buffer *body, firn_error *err)
+{
+    FIRN_TRY(close_page(c, pages, body, false, err));
+    return c->is_dictionary_open ? leave_dictionary(c, err) : FIRN_OK;
+}
+
 static firn_status
 write_dictionary(column_writer *c, page_writer *pages, firn_buffer *body, firn_sink *sink, firn_error *err)
 {
@@ -458,6 +465,7 @@ reset_chunk(column_writer *c)
     c->chunk = (chunk_info){0};
     c->chunk_stats = (value_stats){0};
     c->chunk_row_count = 0;
+    c->chunk_min_is_cut = c->chunk_max_is_cut = false;
     if (c->pages.capacity > PAGES_SIZE_KEPT) firn_buffer_done(&c->pages);
     firn_buffer_reset(&c->pages);
     firn_buffer_reset(&c->entries);
@@ -478,6 +486,8 @@ column_writer_end_chunk(column_writer *c, page_writer *pages, firn_buffer *body,
     c->chunk.null_count = c->chunk_stats.null_count;
     c->chunk.nan_count = c->chunk_stats.nan_count;
     value_stats_bounds(&c->chunk_stats, c->leaf, &c->chunk.min, &c->chunk.max);
+    c->chunk.min.is_exact = c->chunk.min.is_exact && !c->chunk_min_is_cut;
+    c->chunk.max.is_exact = c->chunk.max.is_exact && !c->chunk_max_is_cut;
     value_stats_merge(&c->file_stats, c->leaf, &c->chunk_stats);
     c->file_compressed_bytes += c->chunk.compressed_bytes;
     c->file_value_count += c->chunk.value_count;

@@ -62,6 +62,7 @@ typedef struct column_writer {
     size_t      chunk_row_count;
     chunk_info  chunk;
     value_stats chunk_stats;
+    bool        chunk_min_is_cut, chunk_max_is_cut; /* of pages taken over: the bound is no value */
 
     /* The file so far. */
     uint64_t    file_compressed_bytes, file_value_count;
@@ -80,6 +81,9 @@ FIRN_MUST_USE firn_status column_writer_add(column_writer *c, const leaf_rows *r
 /* Scratch is `body`: the page before compression. */
 FIRN_MUST_USE firn_status column_writer_close_page(column_writer *c, page_writer *pages, firn_buffer *body,
                                                    firn_error *err);
+/* Closes it, and the dictionary for the rest of the chunk: PLAIN pages of another file follow (page_copy.h). */
+FIRN_MUST_USE firn_status column_writer_end_page(column_writer *c, page_writer *pages, firn_buffer *body,
+                                                 firn_error *err);
 /* Closes the open page and writes the chunk; its offsets count from sink->written_bytes. The column and
  * the offset index are appended to `columns` and `offsets`. */
 FIRN_MUST_USE firn_status column_writer_end_chunk(column_writer *c, page_writer *pages, firn_buffer *body,

@@ -15,6 +15,7 @@ typedef struct task_reader {
     batch_reader               base; /* first */
     const scan_settings       *settings;
     const scan_task           *task;
+    const parquet_row_range   *range; /* NULL: the whole file */
     firn_arena                 arena;
     stored_file                file;
     table_schema              *read; /* the scan's columns, then what only the filters need */
@@ -193,14 +194,19 @@ open_rows(task_reader *r, firn_error *err)
     FIRN_TRY(read_columns_make(settings, data, r->file.file, r->sets, r->set_count, &r->arena, &r->read, err));
     if (settings->where)
         FIRN_TRY(scan_ranges_make(r->file.file, settings->where, &r->arena, &options.ranges, &options.range_count, err));
+    if (r->range) {
+        options.ranges = r->range;
+        options.range_count = 1;
+    }
     r->batch_rows_max = settings->batch_rows ? settings->batch_rows : SCAN_BATCH_ROWS_DEFAULT;
     r->batch_rows = r->batch_rows_max < FIRST_BATCH_ROWS ? r->batch_rows_max : FIRST_BATCH_ROWS;
     options.batch_rows = r->batch_rows;
     return parquet_file_read(r->file.file, r->read, &options, &r->rows, err);
 }
 
-firn_status
-scan_task_open(const scan_settings *settings, const scan_task *task, batch_reader **ret_reader, firn_error *err)
+static firn_status
+open_task(const scan_settings *settings, const scan_task *task, const parquet_row_range *range, batch_reader **ret_reader,
+          firn_error *err)
 {
     task_reader *r = firn_calloc(1, sizeof *r);
 
@@ -213,7 +219,30 @@ scan_task_open(const scan_settings *settings, const scan_task *task, batch_reade
     r->task = task;
     firn_arena_init(&r->arena, FIRN_ARENA_SIZE_MAX_DEFAULT);
     firn_buffer_init(&r->key, (size_t) 256 << 20);
+    if (range) {
+        parquet_row_range *copy = firn_arena_alloc(&r->arena, sizeof *copy);
+
+        if (!copy) return firn_fail_memory(err, "a scan's data file");
+        *copy = *range;
+        r->range = copy;
+    }
     if (open_rows(r, err)) return firn_while(err, "scanning '%s'", task->data->file.path);
     *ret_reader = FIRN_STEAL(owned);
     return FIRN_OK;
+}
+
+firn_status
+scan_task_open(const scan_settings *settings, const scan_task *task, batch_reader **ret_reader, firn_error *err)
+{
+    return open_task(settings, task, NULL, ret_reader, err);
+}
+
+firn_status
+scan_task_open_range(const scan_settings *settings, const scan_task *task, uint64_t first_row, uint64_t row_count,
+                     batch_reader **ret_reader, firn_error *err)
+{
+    parquet_row_range range = {first_row, row_count};
+
+    assert(!settings->where && row_count > 0);
+    return open_task(settings, task, &range, ret_reader, err);
 }

@@ -20,6 +20,9 @@
 /* Borrows settings and task. */
 FIRN_MUST_USE firn_status scan_task_open(const scan_settings *settings, const scan_task *task, batch_reader **ret_reader,
                                          firn_error *err);
+/* The same of some of the file's rows: a range by their number in it. */
+FIRN_MUST_USE firn_status scan_task_open_range(const scan_settings *settings, const scan_task *task, uint64_t first_row,
+                                               uint64_t row_count, batch_reader **ret_reader, firn_error *err);
 /* Of the batch last returned: the row number in the data file (0 = first) of each of its rows. Ascending; valid until
  * the next call of the reader. */
 const uint64_t *scan_reader_positions(const batch_reader *reader);

@@ -420,34 +420,64 @@ slot_of_values(roll_writer *w, const firn_slice partition[], partition_slot **re
     return *ret_slot ? FIRN_OK : slot_new(w, key, ret_slot, err);
 }
 
-static firn_status
-slot_copy_group(partition_slot *slot, const roll_copy *copy, unsigned row_group, firn_error *err)
-{
-    FIRN_AUTO(array_done) struct ArrowArray extra = {0};
-    uint64_t first_row, row_count;
-
-    parquet_file_row_group(copy->file, row_group, &first_row, &row_count);
-    if (copy->extra_count) FIRN_TRY(copy->make_extra(copy->state, first_row, row_count, &extra, err));
-    if (parquet_writer_copy(slot->writer, copy->file, row_group, copy->extra_count ? &extra : NULL, err))
-        return firn_while(err, "writing '%s'", slot->path);
-    return FIRN_OK;
-}
-
 firn_status
 roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err)
 {
+    FIRN_AUTO(array_done) struct ArrowArray extra = {0};
     partition_slot *slot = NULL;
+    uint64_t        first_row, row_count;
 
     *ret_copied = false;
     FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
     if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
     if (!parquet_writer_can_copy(slot->writer, copy->file, copy->extra_count)) return FIRN_OK;
-    for (unsigned g = 0; g < parquet_file_row_group_count(copy->file); g++) {
-        if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
-        FIRN_TRY(slot_copy_group(slot, copy, g, err));
-        FIRN_TRY(slot_grew(w, slot, err));
-    }
+    parquet_file_row_group(copy->file, copy->row_group, &first_row, &row_count);
+    if (copy->extra_count) FIRN_TRY(copy->make_extra(copy->state, first_row, row_count, &extra, err));
+    if (parquet_writer_copy(slot->writer, copy->file, copy->row_group, copy->extra_count ? &extra : NULL, err))
+        return firn_while(err, "writing '%s'", slot->path);
     *ret_copied = true;
+    FIRN_TRY(slot_grew(w, slot, err));
+    return limit_open_files(w, slot, err);
+}
+
+/* *ret_reader NULL: the splice takes over every column. */
+static firn_status
+open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *splice, batch_reader **ret_reader, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(schema_unrefp) table_schema *columns = NULL;
+    const table_schema *schema = w->settings.schema;
+    schema_field       *fields = firn_arena_array(&arena, schema->field_count, sizeof *fields);
+    unsigned            count = 0;
+    uint64_t            first_row, row_count;
+
+    if (!fields) return firn_fail_memory(err, "columns");
+    for (unsigned i = 0; i < schema->field_count; i++) {
+        if (!parquet_splice_takes(splice, i)) fields[count++] = schema->fields[i];
+    }
+    if (!count) return FIRN_OK;
+    FIRN_TRY(schema_new(schema->schema_id, fields, count, NULL, 0, false, &columns, err));
+    parquet_file_row_group(copy->file, copy->row_group, &first_row, &row_count);
+    return copy->open_rest(copy->state, columns, first_row, row_count, ret_reader, err);
+}
+
+firn_status
+roll_writer_splice(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err)
+{
+    FIRN_AUTO(parquet_splice_freep) parquet_splice *splice = NULL;
+    FIRN_AUTO(batch_reader_freep) batch_reader *rest = NULL;
+    partition_slot *slot = NULL;
+
+    *ret_copied = false;
+    FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
+    if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
+    FIRN_TRY(parquet_splice_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->splice_column_count, &splice,
+                                err));
+    if (!splice) return FIRN_OK;
+    FIRN_TRY(open_rest(w, copy, splice, &rest, err));
+    if (parquet_writer_splice(slot->writer, splice, rest, err)) return firn_while(err, "writing '%s'", slot->path);
+    *ret_copied = true;
+    FIRN_TRY(slot_grew(w, slot, err));
     return limit_open_files(w, slot, err);
 }
 

@@ -58,17 +58,23 @@ typedef struct roll_place {
 } roll_place;
 FIRN_MUST_USE firn_status roll_writer_add_placed(roll_writer *w, const struct ArrowArray *rows, roll_place places[],
                                                  firn_error *err);
-/* A file whose row groups are taken over as they are (parquet_writer_copy). */
+/* A row group of a file that is taken over as it is (parquet_writer_copy) or in some columns (parquet_writer_splice). */
 typedef struct roll_copy {
     const struct parquet_file *file;
+    unsigned                   row_group;
     const firn_slice          *partition; /* of all its rows, by the spec's fields */
-    /* The schema's last columns, where the file has them not: their values for some of its rows. */
+    /* The schema's last columns, where the file has them not; for a copy, their values for some of its rows. */
     unsigned extra_count;
     firn_status (*make_extra)(void *state, uint64_t first_row, uint64_t row_count, struct ArrowArray *ret_rows,
                               firn_error *err);
+    /* For a splice: columns of the schema that can be taken over at all, and the row group's rows in others. */
+    unsigned splice_column_count;
+    firn_status (*open_rest)(void *state, table_schema *columns, uint64_t first_row, uint64_t row_count,
+                             batch_reader **ret_reader, firn_error *err);
     void *state;
 } roll_copy;
 /* *ret_copied false: its columns or codec are others, or something is not known of it: nothing was done. */
+FIRN_MUST_USE firn_status roll_writer_splice(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err);
 FIRN_MUST_USE firn_status roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err);
 /* Closes the open files: the next row begins new ones. */
 FIRN_MUST_USE firn_status roll_writer_roll(roll_writer *w, firn_error *err);

@@ -300,6 +300,29 @@ def test_small_files_and_deleted_rows(shop, duck, spark_new, version):
     assert_same(project, duck)
 
 
+@pytest.mark.parametrize("version", (2, 3))
+def test_pages_of_small_files_are_taken_over(shop, duck, spark_new, version):
+    """Row groups too small to stay become one; columns that have no dictionary keep their pages, others are decoded."""
+    project = shop(version)
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    for number in range(5):
+        first = 10000 + 20000 * number
+        spark_new.sql(f"INSERT INTO {table} SELECT id + {first}, md5(CAST(id AS STRING)), 1.00, NULL FROM range(0, 20000, 1, 1)")
+        project.connection.execute(f"INSERT INTO t SELECT id + {first}, md5(id::text), 1.00, NULL FROM generate_series(0, 19999) id")
+    lineage = "id, _row_id, _last_updated_sequence_number"
+    before = spark_rows(spark_new, project, lineage) if version == 3 else None
+
+    result = maintain(project, "--only", "compact")
+
+    assert result["after"]["data_files"] == 1
+    want = expected.read(project.connection, "public", "t")
+    assert_same(project, duck, want)
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE id BETWEEN 29990 AND 30009") == [["20"]]
+    if version == 3:
+        assert spark_rows(spark_new, project, lineage) == before
+
+
 # ------------------------------------------------------------------ delete files
 
 @pytest.mark.parametrize("granularity", ("file", "partition"))
