@@ -37,12 +37,28 @@ check_directory(const key_base *base)
     return load_le32(base->directory) == 0 && last == base->count;
 }
 
-bool
-key_base_parse(firn_slice bytes, bool ours, key_base *ret_base)
+/* Whole chunks at a time, but for the last. */
+static bool
+check_bytes(const key_base *base)
+{
+    uint64_t checksum = 0;
+
+    for (size_t at = HEADER_BYTES; at < base->size_bytes;) {
+        size_t left = base->size_bytes - at, part = left < KEY_BASE_RESIDENT_MAX ? left : KEY_BASE_RESIDENT_MAX;
+
+        checksum = index_checksum(checksum, base->bytes + at, part);
+        at += part;
+        key_base_release(base);
+    }
+    return checksum == load_le64(base->bytes + 64);
+}
+
+static bool
+parse(firn_slice bytes, bool ours, bool mapped, key_base *ret_base)
 {
     const uint8_t *h = bytes.data;
     uint64_t       extra_size, directory_size, flags;
-    key_base       base = {.bytes = h, .size_bytes = bytes.size};
+    key_base       base = {.bytes = h, .size_bytes = bytes.size, .mapped = mapped};
 
     if (bytes.size < HEADER_BYTES || load_le64(h) != MAGIC) return false;
     if (firn_hash_bytes(h, HEADER_USED - 8) != load_le64(h + HEADER_USED - 8)) return false;
@@ -60,12 +76,15 @@ key_base_parse(firn_slice bytes, bool ours, key_base *ret_base)
     base.entries = h + HEADER_BYTES;
     base.directory = base.entries + base.count * KEY_ENTRY_BYTES;
     base.extra = firn_slice_of(base.directory + directory_size, (size_t) extra_size);
-    if (!ours) {
-        if (index_checksum(0, h + HEADER_BYTES, bytes.size - HEADER_BYTES) != load_le64(h + 64)) return false;
-        if (!check_directory(&base)) return false;
-    }
+    if (!ours && (!check_bytes(&base) || !check_directory(&base))) return false;
     *ret_base = base;
     return true;
+}
+
+bool
+key_base_parse(firn_slice bytes, bool ours, key_base *ret_base)
+{
+    return parse(bytes, ours, false, ret_base);
 }
 
 firn_status
@@ -83,7 +102,7 @@ key_base_open(const char *path, bool ours, key_base *ret_base, firn_error *err)
     (void) close(fd);
     if (bytes != MAP_FAILED) {
         (void) madvise(bytes, size, MADV_SEQUENTIAL);
-        if (key_base_parse(firn_slice_of(bytes, size), ours, ret_base)) {
+        if (parse(firn_slice_of(bytes, size), ours, true, ret_base)) {
             (void) madvise(bytes, size, MADV_RANDOM);
             return FIRN_OK;
         }
@@ -92,15 +111,28 @@ key_base_open(const char *path, bool ours, key_base *ret_base, firn_error *err)
     return firn_fail(err, FIRN_E_INDEX_DAMAGED, "the key index '%s' is damaged", path);
 }
 
-void
-key_base_close(key_base *base)
+/* The system's calls want it without const. */
+static void *
+mapping(const key_base *base)
 {
-    union { // munmap wants it without const
+    union {
         const uint8_t *ours;
         void          *theirs;
     } bytes = {base->bytes};
 
-    if (base->bytes) (void) munmap(bytes.theirs, base->size_bytes);
+    return bytes.theirs;
+}
+
+void
+key_base_release(const key_base *base)
+{
+    if (base->mapped) (void) madvise(mapping(base), base->size_bytes, MADV_DONTNEED);
+}
+
+void
+key_base_close(key_base *base)
+{
+    if (base->mapped) (void) munmap(mapping(base), base->size_bytes);
     *base = (key_base){0};
 }
 

@@ -6,7 +6,8 @@
  *          Little-endian. 21 bytes a key.
  * Damage:  the header and everything behind it have checksums, verified when the file is opened (with the page cache
  *          warm, a second for 50 million keys): a file that a power cut or a disk has spoilt is not taken, without any fsync
- * Memory:  mapped for reading; the directory of the writer: a quarter of a byte a key
+ * Memory:  mapped for reading: who walks through a large one lets go of what lies behind (key_base_release); the
+ *          directory of the writer: a quarter of a byte a key
  * Threads: readers share it
  */
 #ifndef FIRN_INDEX_KEY_BASE_H
@@ -17,6 +18,8 @@
 
 #define KEY_BASE_COUNT_MAX UINT32_MAX
 #define KEY_BASE_EXTRA_MAX ((size_t) 512 << 20)
+/* Of a mapped base, this much at most is to be resident. */
+#define KEY_BASE_RESIDENT_MAX ((size_t) 32 << 20)
 
 typedef struct key_base {
     const uint8_t *bytes; /* mapped */
@@ -27,14 +30,16 @@ typedef struct key_base {
     firn_slice     extra;
     key_seed       seed;
     uint64_t       id; /* random, of this file only */
-    bool           copies;
+    bool           copies, mapped;
 } key_base;
 
 /* FIRN_NOT_FOUND where it is missing; FIRN_CORRUPT (INDEX_DAMAGED) where it is not a whole base file. `ours`: this process
  * has just written it, so that the checksum of all of it is passed over. */
 FIRN_MUST_USE firn_status key_base_open(const char *path, bool ours, key_base *ret_base, firn_error *err);
 void                      key_base_close(key_base *base);
-/* The same on bytes that lie in memory, which are borrowed. */
+/* Its pages do not count as this process's memory any more, until they are read again (from the page cache). */
+void                      key_base_release(const key_base *base);
+/* The same as open on bytes that lie in memory, which are borrowed. */
 FIRN_MUST_USE bool        key_base_parse(firn_slice bytes, bool ours, key_base *ret_base);
 
 static inline key_hash

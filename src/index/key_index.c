@@ -16,6 +16,7 @@
 
 #define MEMORY_DEFAULT ((size_t) 64 << 20)
 #define DELTA_COUNT_MIN 16384
+#define RANK_BITS 16  /* of a key's hash, by which a window's keys are put in order */
 #define LOOK_AHEAD 16 /* keys whose cache lines are asked for before they are looked at */
 #define COPY_LOW_MASK INT32_MAX
 
@@ -278,19 +279,72 @@ find_one(const key_index *index, key_hash key)
     return has_row(index, place) ? place : KEY_PLACE_NONE;
 }
 
+/* Up to LOOK_AHEAD keys: keys[order[i]], or without an order keys[i]. */
+static void
+find_some(const key_index *index, const key_hash keys[], const uint32_t order[], size_t begin, size_t end,
+          uint64_t ret_places[])
+{
+    for (size_t i = begin; i < end; i++) {
+        key_hash key = keys[order ? order[i] : i];
+
+        if (index->delta.count) __builtin_prefetch(key_delta_home(&index->delta, key));
+        __builtin_prefetch(key_base_directory_at(&index->base, key));
+    }
+    for (size_t i = begin; i < end; i++) __builtin_prefetch(key_base_guess_at(&index->base, keys[order ? order[i] : i]));
+    for (size_t i = begin; i < end; i++) {
+        size_t at = order ? order[i] : i;
+
+        ret_places[at] = find_one(index, keys[at]);
+    }
+}
+
+static size_t
+rank_of(key_hash key)
+{
+    return (size_t) (key.high >> (64 - RANK_BITS));
+}
+
+/* The keys about as they lie in the base. NULL: no memory for it. */
+static uint32_t *
+order_by_rank(const key_hash keys[], size_t count)
+{
+    FIRN_AUTO(firn_freep) uint32_t *starts = firn_calloc((size_t) 1 << RANK_BITS, sizeof *starts);
+    uint32_t                       *order = count <= UINT32_MAX ? firn_alloc(count * sizeof *order) : NULL;
+    uint32_t                        start = 0;
+
+    if (!starts || !order) {
+        firn_free(order);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) starts[rank_of(keys[i])]++;
+    for (size_t rank = 0; rank < (size_t) 1 << RANK_BITS; rank++) {
+        uint32_t here = starts[rank];
+
+        starts[rank] = start;
+        start += here;
+    }
+    for (size_t i = 0; i < count; i++) order[starts[rank_of(keys[i])]++] = (uint32_t) i;
+    return order;
+}
+
+/* One walk through a large base, which lets go of what lies behind: all of it would become resident otherwise. */
 void
 key_index_find(const key_index *index, const key_hash keys[], size_t count, uint64_t ret_places[])
 {
-    for (size_t begin = 0; begin < count; begin += LOOK_AHEAD) {
-        size_t end = begin + LOOK_AHEAD < count ? begin + LOOK_AHEAD : count;
+    bool                            is_large = index->base.size_bytes > KEY_BASE_RESIDENT_MAX;
+    FIRN_AUTO(firn_freep) uint32_t *order = is_large ? order_by_rank(keys, count) : NULL;
+    size_t                          parts = index->base.size_bytes / KEY_BASE_RESIDENT_MAX + 1, part = 0;
 
-        for (size_t i = begin; i < end; i++) {
-            if (index->delta.count) __builtin_prefetch(key_delta_home(&index->delta, keys[i]));
-            __builtin_prefetch(key_base_directory_at(&index->base, keys[i]));
-        }
-        for (size_t i = begin; i < end; i++) __builtin_prefetch(key_base_guess_at(&index->base, keys[i]));
-        for (size_t i = begin; i < end; i++) ret_places[i] = find_one(index, keys[i]);
+    for (size_t begin = 0; begin < count; begin += LOOK_AHEAD) {
+        size_t end = begin + LOOK_AHEAD < count ? begin + LOOK_AHEAD : count, now;
+
+        find_some(index, keys, order, begin, end, ret_places);
+        if (!order) continue;
+        now = rank_of(keys[order[end - 1]]) * parts >> RANK_BITS;
+        if (now != part) key_base_release(&index->base);
+        part = now;
     }
+    if (is_large) key_base_release(&index->base);
 }
 
 static key_hash
@@ -346,7 +400,7 @@ merge(key_index *index, key_sorter *sorter, firn_error *err)
     const key_base *base = &index->base;
     key_change      change;
     bool            more;
-    uint64_t        at = 0;
+    uint64_t        at = 0, released = 0;
     uint32_t        live = UINT32_MAX; // the file of the entry before, which is there
 
     if (!name) return firn_fail_memory(err, "the key index");
@@ -355,6 +409,10 @@ merge(key_index *index, key_sorter *sorter, firn_error *err)
     while (at < base->count || more) {
         key_hash key = at < base->count ? key_base_key(base, at) : change.key;
 
+        if ((at - released) * KEY_ENTRY_BYTES >= KEY_BASE_RESIDENT_MAX) {
+            key_base_release(base);
+            released = at;
+        }
         if (more && (at == base->count || !key_hash_less(key, change.key))) {
             if (at < base->count && key_hash_equal(key, change.key)) at++;
             if (has_row(index, change.place)) FIRN_TRY(key_base_writer_add(w, change.key, change.place, err));
