@@ -120,7 +120,8 @@ fill_view(session *s, const lake_namespace *place, const status_rows *rows, stat
         status_entry *entry = &view->entries[view->count];
 
         if (!is_wanted(s, rows->rows[i].table_name)) continue;
-        *entry = (status_entry){.row = rows->rows[i], .lag_bytes = -1, .lag_seconds = -1, .changes_per_second = -1};
+        *entry = (status_entry){.row = rows->rows[i], .lag_bytes = -1, .lag_seconds = -1, .changes_per_second = -1,
+                                  .totals = {-1, -1, -1, -1}};
         FIRN_TRY(look_at_table(s, place, entry, err));
         view->count++;
     }

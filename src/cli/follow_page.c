@@ -119,6 +119,27 @@ add_counts(page_metrics *p)
     }
 }
 
+/* What readers pay. Left out where the table's own summary does not tell. */
+static void
+add_shapes(page_metrics *p)
+{
+    metrics_family(&p->m, "firn_table_files", METRIC_GAUGE, "Files that the table consists of.");
+    for (unsigned i = 0; i < p->count; i++) {
+        const snapshot_totals *totals = &p->tables[i].table->totals;
+
+        if (totals->data_files >= 0) add_u64(p, &p->tables[i], "kind", "data", (uint64_t) totals->data_files);
+        if (totals->delete_files >= 0) add_u64(p, &p->tables[i], "kind", "delete", (uint64_t) totals->delete_files);
+    }
+    metrics_family(&p->m, "firn_table_deleted_row_ratio", METRIC_GAUGE, "Of the rows in data files, those that are deleted.");
+    for (unsigned i = 0; i < p->count; i++) {
+        const snapshot_totals *totals = &p->tables[i].table->totals;
+        const metric_label     labels[] = {{"source", p->page->settings.source}, {"table", p->tables[i].table->name}};
+
+        if (totals->records < 0 || totals->deleted_rows < 0) continue;
+        metrics_double(&p->m, labels, 2, totals->records ? (double) totals->deleted_rows / (double) totals->records : 0);
+    }
+}
+
 /* Left out where there was none: an age since 1970 would be an alarm. */
 static void
 add_times(page_metrics *p)
@@ -173,6 +194,7 @@ render_metrics(const follow_page *page, firn_buffer *out, firn_error *err)
     add_source(&p);
     add_states(&p);
     add_counts(&p);
+    add_shapes(&p);
     add_times(&p);
     return metrics_end(&p.m);
 }
@@ -200,7 +222,8 @@ fill_entry(const follow_page *page, const follow_view *view, const table_progres
                                 .follow_state = t->is_stopped ? FOLLOW_STATE_STOPPED : FOLLOW_STATE_FOLLOWING,
                                 .lag_bytes = (int64_t) follow_view_lag_bytes(view, t),
                                 .lag_seconds = (double) lag_us / 1e6,
-                                .changes_per_second = t->changes_per_second};
+                                .changes_per_second = t->changes_per_second,
+                                .totals = t->totals};
     change_position_format(follow_view_position(view, t), position);
     ret_entry->row.table_name = t->name;
     ret_entry->row.cdc_position = firn_arena_strdup(arena, position);

@@ -64,6 +64,7 @@ status_entry_take_table(status_entry *entry, const table_metadata *table, int64_
     bool            stopped = state == TABLE_STOPPED || state == TABLE_TO_LOAD_AGAIN;
     uint64_t        ours, rows = 0;
 
+    entry->totals = snapshot_totals_of(current);
     FIRN_TRY(copy_text(arena, current ? snapshot_summary(current, SUMMARY_ROWS_CHECKSUM) : NULL, &entry->rows_checksum, err));
     if (state == TABLE_NOT_FOLLOWED) return FIRN_OK;
     entry->follow_state = stopped ? FOLLOW_STATE_STOPPED : FOLLOW_STATE_FOLLOWING;
@@ -96,6 +97,15 @@ count_text(firn_arena *arena, int64_t count)
     return table_print_count(arena, count < 0 ? 0 : (uint64_t) count);
 }
 
+/* What readers pay for: "12 + 3", data files and delete files. */
+static const char *
+files_text(firn_arena *arena, const snapshot_totals *t)
+{
+    if (t->data_files < 0) return NULL;
+    if (t->delete_files <= 0) return count_text(arena, t->data_files);
+    return firn_arena_printf(arena, "%s + %s", count_text(arena, t->data_files), count_text(arena, t->delete_files));
+}
+
 static const char *
 lag_text(firn_arena *arena, const status_entry *e)
 {
@@ -111,11 +121,12 @@ lag_text(firn_arena *arena, const status_entry *e)
 firn_status
 status_view_write_table(const status_view *view, firn_arena *arena, firn_buffer *out, firn_error *err)
 {
-    static const char *headers[] = {"table", "state", "rows", "position", "lag", "changes", "changes/s", "last commit", "error"};
+    static const char *headers[] = {"table", "state", "rows", "position", "lag", "changes", "changes/s", "files", "deleted rows", "last commit",
+                                    "error"};
     table_print        table;
 
     table_print_init(&table, arena, headers, FIRN_COUNT(headers));
-    table.right[2] = table.right[5] = table.right[6] = true;
+    table.right[2] = table.right[5] = table.right[6] = table.right[7] = table.right[8] = true;
     for (unsigned i = 0; i < view->count; i++) {
         const status_entry *e = &view->entries[i];
         const char *rate = e->changes_per_second < 0 ? NULL : firn_arena_printf(arena, "%.1f", e->changes_per_second);
@@ -126,6 +137,8 @@ status_view_write_table(const status_view *view, firn_arena *arena, firn_buffer 
                                lag_text(arena, e),
                                e->follow_state ? count_text(arena, e->row.events_applied) : NULL,
                                rate,
+                               files_text(arena, &e->totals),
+                               e->totals.deleted_rows < 0 ? NULL : count_text(arena, e->totals.deleted_rows),
                                time_text(arena, e->row.last_commit_at_us),
                                e->row.error_message};
         FIRN_TRY(table_print_add(&table, cells, err));
@@ -154,6 +167,15 @@ write_number(jwriter *w, const char *key, double number)
 }
 
 static void
+write_count(jwriter *w, const char *key, int64_t count)
+{
+    jwrite_key(w, key);
+    if (count < 0) jwrite_null(w);
+    else
+        jwrite_i64(w, count);
+}
+
+static void
 write_entry(jwriter *w, const status_entry *e)
 {
     const status_row *row = &e->row;
@@ -174,12 +196,12 @@ write_entry(jwriter *w, const status_entry *e)
     write_time(w, "initial_load_end", row->initial_load_end_us);
     jwrite_member_text(w, "load_position", row->load_position);
     jwrite_member_text(w, "cdc_position", row->cdc_position);
-    jwrite_key(w, "lag_bytes");
-    if (e->lag_bytes < 0) jwrite_null(w);
-    else
-        jwrite_i64(w, e->lag_bytes);
+    write_count(w, "lag_bytes", e->lag_bytes);
     write_number(w, "lag_seconds", e->lag_seconds);
     write_number(w, "changes_per_second", e->changes_per_second);
+    write_count(w, "data_files", e->totals.data_files);
+    write_count(w, "delete_files", e->totals.delete_files);
+    write_count(w, "deleted_rows", e->totals.deleted_rows);
     write_time(w, "last_event_at", row->last_event_at_us);
     write_time(w, "last_commit_at", row->last_commit_at_us);
     jwrite_member_i64(w, "events_applied", row->events_applied);

@@ -17,6 +17,7 @@ typedef struct status_entry {
     int64_t     lag_bytes;     /* -1: not known; so below */
     double      lag_seconds;
     double      changes_per_second;
+    snapshot_totals totals; /* of the table's current snapshot */
 } status_entry;
 
 typedef struct status_view {

@@ -196,6 +196,7 @@ show_tables(follow_loop *loop, firn_error *err)
         tables[i] = (table_progress){.name = table->name,
                                      .is_stopped = table->is_stopped,
                                      .position = table->position,
+                                     .totals = snapshot_totals_of(table_metadata_current_snapshot(table->base)),
                                      .last_event_us = table_metadata_property_i64(table->base, PROPERTY_LAST_EVENT, 0),
                                      .events_applied = table_metadata_property_i64(table->base, PROPERTY_EVENTS_APPLIED, 0)};
         (void) snprintf(tables[i].reason, sizeof tables[i].reason, "%s", table->is_stopped ? table->reason : "");

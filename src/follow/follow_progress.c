@@ -154,6 +154,7 @@ follow_progress_committed(follow_progress *p, unsigned number, const table_commi
             changes += c->changes[op];
         }
         s->position = c->position;
+        s->totals = c->totals;
         if (c->last_event_us) s->last_event_us = c->last_event_us;
         s->last_commit_us = now_us;
         s->oldest_pending_us = 0;

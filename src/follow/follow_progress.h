@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/histogram.h"
 #include "change/change.h"
+#include "iceberg/snapshot.h"
 
 #define PROGRESS_OP_COUNT (CHANGE_TRUNCATE + 1)
 #define PROGRESS_REASON_MAX 512
@@ -27,6 +28,7 @@ typedef struct table_progress {
     uint64_t    changes[PROGRESS_OP_COUNT]; /* committed, by change_op */
     uint64_t    commit_count, failed_count, row_count, deleted_row_count;
     uint64_t    data_file_count, delete_file_count, data_bytes, delete_bytes;
+    snapshot_totals totals;        /* of the table as the job has left it, or found it */
     double      changes_per_second; /* committed, over the last five minutes or since the job began */
 } table_progress;
 
@@ -60,6 +62,7 @@ typedef struct table_commit_progress {
     uint64_t position, changes[PROGRESS_OP_COUNT], row_count, deleted_row_count;
     uint64_t data_file_count, delete_file_count, data_bytes, delete_bytes, elapsed_us;
     int64_t  oldest_event_us, last_event_us;
+    snapshot_totals totals;
 } table_commit_progress;
 
 void follow_progress_committed(follow_progress *p, unsigned number, const table_commit_progress *commit);

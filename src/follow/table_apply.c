@@ -624,7 +624,8 @@ tell_progress(const apply *a, uint64_t elapsed_us)
                                     .delete_bytes = size_of(&a->deletes.added),
                                     .elapsed_us = elapsed_us,
                                     .oldest_event_us = table->oldest_event_us,
-                                    .last_event_us = table->last_event_us};
+                                    .last_event_us = table->last_event_us,
+                                    .totals = snapshot_totals_of(table_metadata_current_snapshot(table->base))};
 
     memcpy(commit.changes, table->window_ops, sizeof commit.changes);
     follow_progress_committed(a->ctx->settings->progress, table->number, &commit);

@@ -1,5 +1,7 @@
 #include "iceberg/snapshot.h"
 
+#include "base/text.h"
+
 #define MANIFESTS_MAX 1000000
 #define SUMMARY_MAX 100000
 
@@ -10,6 +12,24 @@ snapshot_summary(const snapshot *s, const char *key)
         if (strcmp(s->summary[i].key, key) == 0) return s->summary[i].value;
     }
     return NULL;
+}
+
+static int64_t
+total(const snapshot *s, const char *key)
+{
+    const char *text = s ? snapshot_summary(s, key) : "0";
+    int64_t     number;
+
+    return text && text_parse_i64(firn_slice_text(text), &number) && number >= 0 ? number : -1;
+}
+
+snapshot_totals
+snapshot_totals_of(const snapshot *s)
+{
+    return (snapshot_totals){.records = total(s, "total-records"),
+                             .data_files = total(s, "total-data-files"),
+                             .delete_files = total(s, "total-delete-files"),
+                             .deleted_rows = total(s, "total-position-deletes")};
 }
 
 static firn_status

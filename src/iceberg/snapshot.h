@@ -34,6 +34,13 @@ typedef struct snapshot_ref {
 /* A summary entry, or NULL. */
 const char *snapshot_summary(const snapshot *s, const char *key);
 
+/* What a reader has to deal with, as the summary tells it ("total-…"). -1: it does not. */
+typedef struct snapshot_totals {
+    int64_t records, data_files, delete_files, deleted_rows; /* records: of data files, those deleted included */
+} snapshot_totals;
+/* No snapshot: an empty table. */
+snapshot_totals snapshot_totals_of(const snapshot *s);
+
 FIRN_MUST_USE firn_status snapshot_read(const jdoc *doc, const jvalue *value, int format_version, firn_arena *arena,
                                         snapshot *ret_snapshot, firn_error *err);
 void snapshot_write(const snapshot *s, int format_version, jwriter *w);

@@ -188,6 +188,16 @@ def test_the_page_shows_what_is_going_on(shop, page):
     assert value("firn_change_latency_seconds_count") == value("firn_commit_duration_seconds_count") >= 2
     assert value("firn_lag_seconds", "a") == 0 and abs(value("firn_last_commit_timestamp_seconds", "a") - time.time()) < 100
     assert shown()["a"]["changes_per_second"] > 0 and shown()["a"]["record_count"] == 100
+    current = {name: shop.lake.static_table("bronze.shop", name) for name in ("a", "b")}
+    for name, table in current.items():
+        kinds = [file["content"] for file in table.inspect.files().to_pylist()]
+        records = sum(file["record_count"] for file in table.inspect.files().to_pylist() if file["content"] == 0)
+        gone = records - len(table.scan().to_arrow())
+        assert (shown()[name]["data_files"], shown()[name]["delete_files"], shown()[name]["deleted_rows"]) == (
+            kinds.count(0), len(kinds) - kinds.count(0), gone)
+        assert value("firn_table_files", name, kind="data") == kinds.count(0)
+        assert value("firn_table_files", name, kind="delete") == len(kinds) - kinds.count(0) > 0
+        assert abs(value("firn_table_deleted_row_ratio", name) - gone / records) < 1e-6
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
     after = status(shop)
