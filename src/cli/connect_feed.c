@@ -5,8 +5,9 @@
 #include "base/file.h"
 #include "postgres/postgres_feed.h"
 
-/* Bytes that wait between the receiving thread and the job. */
-#define QUEUE_BYTES ((size_t) 16 << 20)
+/* Share of the memory for bytes that wait between the receiving thread and the job: what the source sends while a window is
+ * applied. */
+#define QUEUE_SHARE 8
 #define HEARTBEAT_MS 10000u
 
 static void
@@ -43,7 +44,7 @@ open_feed(void *state, const follow_start *start, task_cancel *cancel, change_st
                                        .tables = start->tables,
                                        .table_count = start->table_count,
                                        .format = start->as_text ? FEED_TEXT : FEED_BINARY,
-                                       .queue_bytes_max = QUEUE_BYTES,
+                                       .queue_bytes_max = c->memory_bytes / QUEUE_SHARE,
                                        .memory_bytes_max = c->memory_bytes / 8,
                                        .spill_folder = c->spill_folder,
                                        .heartbeat_ms = HEARTBEAT_MS,
