@@ -6,6 +6,7 @@
 #include "cli/connect_notify.h"
 #include "cli/follow_load.h"
 #include "cli/follow_page.h"
+#include "cli/follow_resync.h"
 #include "cli/follow_upkeep.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
@@ -128,6 +129,30 @@ open_page(session *s, const follow_settings *settings, catalog *lake, follow_pag
 
 /* ---- the job ---- */
 
+/* Follows; where the changes since the lake's position are lost, and it is wanted, brings the tables back once and goes on. */
+static firn_status
+follow(session *s, const load_settings *load, const follow_settings *settings, feed_connection *connection, catalog *lake,
+       notifier *told, follow_result *result, firn_error *err)
+{
+    follow_events events = {.emit = emit, .state = told};
+    follow_feed   feed = connect_feed_of(connection);
+
+    for (bool resynced = false;; resynced = true) {
+        FIRN_AUTO(follow_upkeep_stopp) follow_upkeep *upkeep = NULL; /* not beside a resync */
+
+        FIRN_TRY(follow_upkeep_start(s, &upkeep, err));
+        firn_status status = follow_run(settings, &feed, lake, &events, s->cancel, result, err);
+        if (!status || !follow_resync_helps(err)) return status;
+        notify_of_loss(told, err);
+        if (resynced || !settings_flag(&s->values, OPTION_RESYNC)) return status;
+        log_line(LOG_WARNING, NULL, 0, "%s", err->cause);
+        firn_error_reset(err);
+        follow_upkeep_stopp(&upkeep);
+        FIRN_TRY(follow_resync_run(s, load, lake, err));
+        follow_result_done(result);
+    }
+}
+
 static firn_status
 run(session *s, const yaml_node *entry, notifier *told, follow_result *result, firn_error *err)
 {
@@ -136,12 +161,10 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_AUTO(file_lock_freep) file_lock           *lock = NULL;
     FIRN_AUTO(follow_progress_freep) follow_progress *progress = NULL;
     FIRN_AUTO(follow_page_freep) follow_page         *page = NULL; /* ends before the progress that it shows */
-    FIRN_AUTO(follow_upkeep_stopp) follow_upkeep   *upkeep = NULL;
     FIRN_AUTO(follow_load_freep) follow_load       *loader = NULL;
     load_settings   load = {0};
     follow_settings settings = {0};
     feed_connection connection = {0};
-    follow_events   events = {.emit = emit, .state = told};
 
     FIRN_TRY(connect_load_settings(s, entry, &load, err));
     FIRN_TRY(connect_follow_settings(s, &load, &settings, err));
@@ -156,9 +179,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_TRY(follow_load_watch(loader, err));
     settings.loader = follow_load_ops(loader);
     FIRN_TRY(open_page(s, &settings, lake.lake, &page, err));
-    FIRN_TRY(follow_upkeep_start(s, &upkeep, err));
-    follow_feed feed = connect_feed_of(&connection);
-    FIRN_TRY(follow_run(&settings, &feed, lake.lake, &events, s->cancel, result, err));
+    FIRN_TRY(follow(s, &load, &settings, &connection, lake.lake, told, result, err));
     *err = failed_load;
     return failed_load.status;
 }

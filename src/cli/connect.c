@@ -160,6 +160,16 @@ connect_source(session *s, source **ret_source, firn_error *err)
 }
 
 firn_status
+connect_source_with_slot(session *s, source **ret_source, firn_error *err)
+{
+    postgres_settings p = {0};
+
+    FIRN_TRY(connect_postgres_settings(s, &p, err));
+    p.create_slot = true;
+    return postgres_source_new(&p, s->cancel, ret_source, err);
+}
+
+firn_status
 connect_source_to_read(session *s, source **ret_source, firn_error *err)
 {
     postgres_settings p = {0};

@@ -24,6 +24,8 @@ FIRN_MUST_USE firn_status connect_namespace(session *s, const char *const **ret_
                                             firn_error *err);
 /* Connects to the source that session_open_source has opened (with its secrets revealed). */
 FIRN_MUST_USE firn_status connect_source(session *s, source **ret_source, firn_error *err);
+/* The same, where publication and slot shall be made whatever the configuration says of a load. */
+FIRN_MUST_USE firn_status connect_source_with_slot(session *s, source **ret_source, firn_error *err);
 /* The same, for a command that only reads: nothing is made in the database. */
 FIRN_MUST_USE firn_status connect_source_to_read(session *s, source **ret_source, firn_error *err);
 static inline void

@@ -23,7 +23,7 @@ take_kinds(const setting *events, unsigned *ret_kinds, firn_error *err)
 
         if (!notify_kind_parse(events->items[i], &kind)) {
             (void) firn_fail(err, FIRN_E_CONFIG_VALUE, "%s: 'events' has '%s', which is no event", events->where, events->items[i]);
-            firn_hint(err, "events are schema_change, table_failed and follow_failed");
+            firn_hint(err, "events are schema_change, table_failed, slot_lost and follow_failed");
             return err->status;
         }
         *ret_kinds |= 1u << kind;
@@ -64,7 +64,7 @@ send_error(notifier *n, notify_kind kind, const char *table, const firn_error *e
     notify_event event = {.kind = kind, .table = table, .text = text, .error_code = code};
 
     (void) snprintf(code, sizeof code, "FIRN-%04u", (unsigned) err->code % 10000);
-    (void) snprintf(text, sizeof text, "%s%s%s%s", table ? table : "firn follow has ended", table ? " is not followed any more" : "",
+    (void) snprintf(text, sizeof text, "%s%s%s%s", table ? table : kind == NOTIFY_SLOT_LOST ? "changes are lost" : "firn follow has ended", table ? " is not followed any more" : "",
                     ": ", err->cause);
     notifier_send(n, &event);
 }
@@ -87,6 +87,12 @@ notify_of_event(notifier *n, const follow_event *event)
                                .changes = event->schema_changes,
                                .change_count = event->schema_change_count};
     notifier_send(n, &sent);
+}
+
+void
+notify_of_loss(notifier *n, const firn_error *err)
+{
+    if (n && err->code == FIRN_E_POSTGRES_SLOT_LOST) send_error(n, NOTIFY_SLOT_LOST, NULL, err);
 }
 
 void

@@ -14,6 +14,8 @@ FIRN_MUST_USE firn_status connect_notify(session *s, notifier **ret_notifier, fi
 
 /* What is sent of an event of the job; of most of them nothing. */
 void notify_of_event(notifier *n, const follow_event *event);
+/* The changes since the lake's position are lost: `slot_lost`, where it was the slot. */
+void notify_of_loss(notifier *n, const firn_error *err);
 /* The job's end; tables that were stopped were told before. Waits a while for what is still to be sent. */
 void notify_of_end(notifier *take_notifier, const firn_error *err);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "follow/follow_loop.h"
 #include "state/dead_commit.h"
+#include "state/table_resync.h"
 
 #define TABLES_MAX 100000u
 
@@ -74,15 +75,14 @@ config_of(const follow_settings *settings, const char *name)
     return &settings->defaults;
 }
 
-/* Whether the lake's table has the rows of this source's table of that name. */
-static bool
-is_ours(const follow_settings *settings, const table_metadata *table, const char *name)
+static firn_status
+fail_unfinished(const follow_settings *s, const char *table, firn_error *err)
 {
-    const char *owner = table_metadata_property(table, PROPERTY_SOURCE_TABLE);
-    size_t      size = strlen(settings->schema_name);
-
-    return owner && table_metadata_property(table, PROPERTY_LOAD_POSITION) &&
-           strncmp(owner, settings->schema_name, size) == 0 && owner[size] == '.' && strcmp(owner + size + 1, name) == 0;
+    (void) firn_fail(err, FIRN_E_FOLLOW_RESYNC_UNFINISHED, "table '%s' has not been compared with the source since the changes in between were lost",
+                     table);
+    firn_hint(err, "a resync was begun and not ended: firn follow --source %s --resync", s->source_name);
+    firn_state(err, "nothing was changed");
+    return err->status;
 }
 
 static firn_status
@@ -105,10 +105,11 @@ look_at_tables(table_list *list, firn_error *err)
         table->ident.name = table->name;
         table->config = config_of(s, table->name);
         FIRN_TRY(list->ctx->lake->ops->load(list->ctx->lake, &table->ident, &table->base, err));
-        if (!is_ours(s, table->base, table->name)) {
+        if (!table_is_loaded_from(table->base, s->schema_name, table->name)) {
             followed_table_done(table);
             continue;
         }
+        if (table_resync_is_unfinished(table->base)) return fail_unfinished(s, table->name, err);
         FIRN_TRY(followed_table_look(table, err));
         if (table->is_adopted)
             FIRN_TRY(replayed_windows_find(table->base, table->position, list->arena, &table->replayed, &table->replayed_count, err));

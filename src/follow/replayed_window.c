@@ -40,8 +40,9 @@ replayed_windows_find(const table_metadata *table, uint64_t position, firn_arena
         const char     *end = snapshot_summary(s, PROPERTY_POSITION);
         replayed_window window;
 
-        if (!end || !change_position_parse(end, &window.position) || !parse_hash(snapshot_summary(s, SUMMARY_WINDOW_HASH), &window.hash))
-            continue; /* a compaction, another writer */
+        if (!end || !change_position_parse(end, &window.position)) continue; /* a compaction, another writer */
+        /* A load, a resync: what it has is not what windows have brought. */
+        if (!parse_hash(snapshot_summary(s, SUMMARY_WINDOW_HASH), &window.hash)) break;
         if (window.position <= position) break;
         windows[--first] = window;
     }

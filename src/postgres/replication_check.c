@@ -14,7 +14,7 @@
 static firn_status
 fail_identity(const char *problem, firn_error *err)
 {
-    firn_hint(err, "%s; compare the lake with the source and load again what differs, or load everything again", problem);
+    firn_hint(err, "%s; firn follow --resync compares the lake with the source and writes what differs", problem);
     return err->status;
 }
 
@@ -120,8 +120,8 @@ check_end(const postgres_feed_settings *settings, const replication_state *state
 static firn_status
 fail_lost(firn_error *err)
 {
-    firn_hint(err, "changes since the lake's position cannot be read any more; compare the lake with the source and load "
-                   "again what differs, or load everything again (firn load --fresh-start makes a new slot)");
+    firn_hint(err, "changes since the lake's position cannot be read any more; firn follow --resync makes a new slot, compares the "
+                   "lake with the source and writes what differs");
     return err->status;
 }
 
@@ -160,8 +160,8 @@ check_confirmed(const postgres_feed_settings *settings, const replication_state 
     firn_fail(err, FIRN_E_POSTGRES_SLOT_LOST,
               "the replication slot '%s' begins at %s, but the lake has changes up to %s only: those between are gone",
               settings->server->slot_name, there, here);
-    firn_hint(err, "the slot was made anew (after a failover?) or read by somebody else; compare the lake with the source and "
-                   "load again what differs");
+    firn_hint(err, "the slot was made anew (after a failover?) or read by somebody else; firn follow --resync compares the lake with "
+                   "the source and writes what differs");
     return err->status;
 }
 

@@ -13,3 +13,13 @@ table_follow_state_of(const table_metadata *table)
     if (state && strcmp(state, FOLLOW_STATE_RELOAD) == 0) return TABLE_TO_LOAD_AGAIN;
     return state && strcmp(state, FOLLOW_STATE_STOPPED) == 0 ? TABLE_STOPPED : TABLE_FOLLOWING;
 }
+
+bool
+table_is_loaded_from(const table_metadata *table, const char *schema, const char *name)
+{
+    const char *owner = table_metadata_property(table, PROPERTY_SOURCE_TABLE);
+    size_t      size = strlen(schema);
+
+    return owner && table_metadata_property(table, PROPERTY_LOAD_POSITION) && strncmp(owner, schema, size) == 0 &&
+           owner[size] == '.' && strcmp(owner + size + 1, name) == 0;
+}

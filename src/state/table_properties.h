@@ -17,6 +17,7 @@
 #define PROPERTY_FOLLOW_REASON "firn.follow-reason"
 #define PROPERTY_EVENTS_APPLIED "firn.events-applied"
 #define PROPERTY_LAST_EVENT "firn.last-event-us"
+#define PROPERTY_RESYNC "firn.resync" /* the load position of a table that table_resync.h has begun with */
 #define FOLLOW_STATE_FOLLOWING "following"
 #define FOLLOW_STATE_STOPPED "stopped"
 #define FOLLOW_STATE_RELOAD "reload" /* stopped, until it is loaded again */
@@ -29,5 +30,7 @@ typedef enum table_follow_state {
 } table_follow_state;
 
 table_follow_state table_follow_state_of(const table_metadata *table);
+/* Whether the lake's table has the rows of the source's table `schema`.`name`. */
+bool table_is_loaded_from(const table_metadata *table, const char *schema, const char *name);
 
 #endif

@@ -188,10 +188,12 @@ write_deletes(repair *r, delete_files *ret_deletes, firn_error *err)
 }
 
 static firn_status
-offer(repair *r, const delete_files *deletes, uint64_t key_count, firn_error *err)
+offer(repair *r, const delete_files *deletes, uint64_t key_count, const resync_point *resync, firn_error *err)
 {
     char           keys[24];
-    table_property summary[] = {{"firn.repaired-keys", keys}, {"firn.correlation-id", r->settings->correlation_id}};
+    table_property summary[3] = {{"firn.repaired-keys", keys}};
+    unsigned       summary_count = 1;
+    resync_end     end;
     table_change   change = {.commit_id = r->commit_id,
                              .operation = !r->deleted_rows ? "append" : r->added_rows ? "overwrite" : "delete",
                              .added = r->added.files,
@@ -202,9 +204,15 @@ offer(repair *r, const delete_files *deletes, uint64_t key_count, firn_error *er
                              .removed_path_count = deletes->removed_path_count,
                              .required_paths = deletes->required_paths,
                              .required_path_count = deletes->required_path_count,
-                             .summary = summary,
-                             .summary_count = r->settings->correlation_id ? 2 : 1};
+                             .summary = summary};
 
+    if (r->settings->correlation_id)
+        summary[summary_count++] = (table_property){"firn.correlation-id", r->settings->correlation_id};
+    if (resync) {
+        summary[summary_count++] = (table_property){PROPERTY_POSITION, resync->position};
+        table_resync_fill(r->pair->table, resync, &end, &change);
+    }
+    change.summary_count = summary_count;
     (void) snprintf(keys, sizeof keys, "%" PRIu64, key_count);
     if (r->settings->pending) FIRN_TRY(pending_files_offer(r->settings->pending, r->commit_text, err));
     r->offered = true;
@@ -213,14 +221,14 @@ offer(repair *r, const delete_files *deletes, uint64_t key_count, firn_error *er
 }
 
 firn_status
-repair_commit(repair *r, uint64_t key_count, firn_error *err)
+repair_commit(repair *r, uint64_t key_count, const resync_point *resync, firn_error *err)
 {
     FIRN_AUTO(delete_files_done) delete_files deletes = {0};
 
     FIRN_TRY(roll_writer_finish(r->writer, &r->added, err));
     FIRN_TRY(write_deletes(r, &deletes, err));
     FIRN_TRY(data_file_list_append(&r->added, &deletes.added, err));
-    if (offer(r, &deletes, key_count, err)) {
+    if (offer(r, &deletes, key_count, resync, err)) {
         firn_while(err, "repairing '%s'", r->ident->name);
         return err->status;
     }

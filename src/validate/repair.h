@@ -8,6 +8,7 @@
 #define FIRN_VALIDATE_REPAIR_H
 
 #include "validate/row_detail.h"
+#include "state/table_resync.h"
 #include "write/roll_writer.h"
 
 typedef struct repair repair;
@@ -20,7 +21,7 @@ FIRN_DEFINE_FREEP(repair, repair_free)
 
 /* row_detail_visit: a row of a key that differs. */
 FIRN_MUST_USE firn_status repair_visit(void *state, const pair_rows *rows, int64_t row, firn_error *err);
-/* Before the pass that gave the rows is freed. */
-FIRN_MUST_USE firn_status repair_commit(repair *r, uint64_t key_count, firn_error *err);
+/* Before the pass that gave the rows is freed. `resync`: with it the table is at that point; NULL: its position stays. */
+FIRN_MUST_USE firn_status repair_commit(repair *r, uint64_t key_count, const resync_point *resync, firn_error *err);
 
 #endif

@@ -270,6 +270,25 @@ lock_tables(job *j, firn_error *err)
     return task_cancel_requested(j->ctx.cancel) ? firn_fail(err, FIRN_E_CANCELLED, "stopped by a signal") : FIRN_OK;
 }
 
+/* The new slot's snapshot: what it has not will come through the slot. */
+static firn_status
+take_slot(job *j, firn_error *err)
+{
+    source       *src = j->ctx.src;
+    source_point *point = &j->result->point;
+
+    if (src->ops->prepare) FIRN_TRY(src->ops->prepare(src, j->tables, j->table_count, j->ctx.settings->resync, err));
+    if (src->ops->freeze(src, point, err)) return firn_while(err, "taking the snapshot of the source");
+    j->is_frozen = true;
+    if (!point->slot_created) {
+        (void) firn_fail(err, FIRN_E_FOLLOW_RESYNC_UNFINISHED, "the replication slot from which following would go on could not be made");
+        firn_hint(err, "the warnings before say why; `firn check` prints the SQL that helps");
+        return err->status;
+    }
+    j->ctx.resync = (resync_point){.position = point->position, .identity = point->identity};
+    return lock_tables(j, err);
+}
+
 /* The snapshot of the source, and the lake brought to it, where both can be had. */
 static firn_status
 take_point(job *j, const validate_guide *guide, firn_error *err)
@@ -297,7 +316,7 @@ run(job *j, firn_error *err)
 
     if (s->guide && (s->deep || s->repair)) FIRN_TRY(find_followed(j, &is_followed, err));
     const validate_guide *guide = is_followed ? s->guide : NULL;
-    firn_status           status = take_point(j, guide, err);
+    firn_status           status = s->resync ? take_slot(j, err) : take_point(j, guide, err);
     if (guide) guide->end(guide->state);
     if (status) return status;
     FIRN_TRY(run_workers(j, err));

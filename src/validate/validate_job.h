@@ -9,6 +9,9 @@
  *          (row_checksum.h). Where all agree, each side was read once. Else both are read again for the buckets that
  *          differ, down to the keys, and once more for their values, columns and ranges. Order, files, splits and batches do not matter.
  * Keyless: the whole row is the key; a row counts as often as it is there.
+ * Resync:  a repair at the consistent point of a slot that is made for it; the commit that makes a table equal says that it
+ *          is there (state/table_resync.h), one of properties alone where nothing differed. More differences than memory
+ *          holds: in several commits, of which the last one says so
  * Repair:  one commit a table: rows of differing keys are deleted by position, the source's rows of these keys appended
  * Memory:  memory_bytes, shared by the tables at work; where more rows differ than fit, a part of them is shown (and
  *          repaired: the next run goes on)
@@ -113,6 +116,7 @@ typedef struct validate_settings {
     const void        *state;       /* of the two */
     bool               check_missing; /* tables that are on one side only */
     bool               deep, repair;  /* repair: deep is meant too */
+    const source_teller *resync; /* repair becomes a resync, and this hears of its slot; NULL: it does not */
     unsigned           table_worker_count, connection_count; /* tables at a time, connections per table */
     uint64_t           large_table_rows;
     uint64_t           memory_bytes;

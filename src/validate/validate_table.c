@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash_point.h"
 #include "state/table_properties.h"
 #include "validate/joint_point.h"
 #include "validate/key_check.h"
@@ -138,8 +139,8 @@ look_closer(look *l, const row_compare *compare, firn_error *err)
         return row_detail_run(&l->pair, compare, NULL, NULL, l->result, &pass, err);
     FIRN_TRY(repair_new(&l->pair, settings, l->ctx->lake, &l->ident, &fix, err));
     FIRN_TRY(row_detail_run(&l->pair, compare, repair_visit, fix, l->result, &pass, err));
-    FIRN_TRY(repair_commit(fix, compare->count, err));
-    l->result->repaired_keys = compare->count;
+    FIRN_TRY(repair_commit(fix, compare->count, settings->resync && !compare->is_partial ? &l->ctx->resync : NULL, err));
+    l->result->repaired_keys += compare->count;
     return FIRN_OK;
 }
 
@@ -153,7 +154,17 @@ compare_rows(look *l, firn_error *err)
     l->result->lake_rows = compare.lake_rows;
     l->result->counted = l->result->compared = true;
     count_differences(l, &compare);
-    return compare.count ? look_closer(l, &compare, err) : FIRN_OK;
+    if (compare.count) return look_closer(l, &compare, err);
+    return l->ctx->settings->resync ? table_resync_end(l->ctx->lake, &l->ident, &l->ctx->resync, l->ctx->cancel, err) : FIRN_OK;
+}
+
+static firn_status
+fail_shape(const look *l, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_VALIDATE_CANNOT_REPAIR, "'%s' has another shape than in the source: %s", l->ident.name,
+                     l->pair.differences[0]);
+    firn_hint(err, "load the table again: firn load --no-resume --table-filter '%s'", l->ident.name);
+    return err->status;
 }
 
 /* ---- all of it ---- */
@@ -168,8 +179,8 @@ verdict(const validate_table_result *r)
                : VALIDATE_DIFFERENT;
 }
 
-firn_status
-validate_table(const validate_context *ctx, const source_table *table, validate_table_result *result, firn_error *err)
+static firn_status
+look_once(const validate_context *ctx, const source_table *table, validate_table_result *result, firn_error *err)
 {
     const validate_settings *settings = ctx->settings;
     FIRN_AUTO(look_done) look l = {.ctx = ctx,
@@ -181,8 +192,18 @@ validate_table(const validate_context *ctx, const source_table *table, validate_
     FIRN_TRY(open_both(&l, table, err));
     result->type_difference_count = l.pair.difference_count;
     result->type_differences = l.pair.differences;
+    if (settings->resync && l.pair.difference_count) return fail_shape(&l, err);
     FIRN_TRY(settings->deep || settings->repair ? compare_rows(&l, err) : count_both(&l, err));
-    if (!result->repaired_keys) FIRN_TRY(check_keys(&l, err));
+    if (!result->repaired_keys && !settings->resync) FIRN_TRY(check_keys(&l, err));
     result->state = verdict(result);
+    return FIRN_OK;
+}
+
+firn_status
+validate_table(const validate_context *ctx, const source_table *table, validate_table_result *result, firn_error *err)
+{
+    do FIRN_TRY(look_once(ctx, table, result, err));
+    while (ctx->settings->resync && result->is_partial); /* each time fewer rows differ */
+    if (ctx->settings->resync) firn_crash_point("resync.after-table");
     return FIRN_OK;
 }

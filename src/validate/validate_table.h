@@ -4,6 +4,7 @@
 #ifndef FIRN_VALIDATE_VALIDATE_TABLE_H
 #define FIRN_VALIDATE_VALIDATE_TABLE_H
 
+#include "state/table_resync.h"
 #include "validate/validate_job.h"
 
 typedef struct validate_context {
@@ -13,6 +14,7 @@ typedef struct validate_context {
     task_cancel             *cancel;
     size_t                   memory_bytes; /* of one table at work */
     const char              *joint_position; /* the followed tables have been there; NULL: they have not */
+    resync_point             resync;         /* settings->resync: where the tables are to be */
 } validate_context;
 
 /* Fills `result`, whose arena takes its texts. FIRN_NOT_FOUND: the lake has no such table. */
