@@ -61,7 +61,7 @@ look_at(resync *r, const char *name, firn_error *err)
     FIRN_TRY(r->lake->ops->load(r->lake, &ident, &table, err));
     if (!table_is_loaded_from(table, r->load->schema_name, name)) return FIRN_OK;
     FIRN_TRY(table_names_add(&r->ours, name, err));
-    if (table_follow_state_of(table) == TABLE_STOPPED) return FIRN_OK;
+    if (table_follow_is_stopped(table_follow_state_of(table))) return FIRN_OK;
     const char *identity = table_metadata_property(table, PROPERTY_SOURCE_IDENTITY);
     if (identity && !r->identity && !(r->identity = firn_arena_strdup(&r->arena, identity)))
         return firn_fail_memory(err, "a source's identity");

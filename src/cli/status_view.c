@@ -61,7 +61,7 @@ status_entry_take_table(status_entry *entry, const table_metadata *table, int64_
     const char     *reason = table_metadata_property(table, PROPERTY_FOLLOW_REASON);
     const snapshot *current = table_metadata_current_snapshot(table);
     table_follow_state state = table_follow_state_of(table);
-    bool            stopped = state == TABLE_STOPPED || state == TABLE_TO_LOAD_AGAIN;
+    bool            stopped = table_follow_is_stopped(state);
     uint64_t        ours, rows = 0;
 
     entry->totals = snapshot_totals_of(current);

@@ -65,7 +65,7 @@ followed_table_look(followed_table *table, firn_error *err)
 
     table->is_adopted = state != TABLE_NOT_FOLLOWED;
     table->wants_reload = state == TABLE_TO_LOAD_AGAIN;
-    table->is_stopped = state == TABLE_STOPPED || table->wants_reload;
+    table->is_stopped = table_follow_is_stopped(state);
     if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
     return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);
 }

@@ -29,6 +29,13 @@ typedef enum table_follow_state {
     TABLE_TO_LOAD_AGAIN, /* stopped too */
 } table_follow_state;
 
+/* Whether it was followed, and is not any more. */
+static inline bool
+table_follow_is_stopped(table_follow_state state)
+{
+    return state == TABLE_STOPPED || state == TABLE_TO_LOAD_AGAIN;
+}
+
 table_follow_state table_follow_state_of(const table_metadata *table);
 /* Whether the lake's table has the rows of the source's table `schema`.`name`. */
 bool table_is_loaded_from(const table_metadata *table, const char *schema, const char *name);

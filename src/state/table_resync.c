@@ -41,7 +41,7 @@ decide_mark(void *state, const table_metadata *base, table_change *ret_change, f
 
     if (!base) return fail_gone(s->ident, err);
     s->properties[count++] = (table_property){PROPERTY_CONSISTENT, NO_POSITION};
-    if (table_follow_state_of(base) != TABLE_STOPPED)
+    if (!table_follow_is_stopped(table_follow_state_of(base)))
         s->properties[count++] = (table_property){PROPERTY_RESYNC, table_metadata_property(base, PROPERTY_LOAD_POSITION)};
     *ret_change = (table_change){.commit_id = id, .properties = s->properties, .property_count = count};
     return FIRN_OK;
