@@ -77,6 +77,7 @@ typedef struct change_stream_counts {
     uint64_t received_position, server_position, acknowledged_position;
     uint64_t buffered_bytes; /* received and not yet asked for, and kept of transactions that are not committed */
     int64_t  server_time_us; /* the server's clock at its last word; 0: none yet */
+    bool     is_connected;   /* false while a lost connection is being made again */
 } change_stream_counts;
 
 typedef struct change_stream change_stream;

@@ -114,6 +114,7 @@ recorded_counts(change_stream *stream, change_stream_counts *ret_counts)
 {
     recorded_stream *s = (recorded_stream *) stream;
     *ret_counts = s->counts;
+    ret_counts->is_connected = true;
     ret_counts->spilled_bytes = transaction_scope_spilled_bytes(s->scope);
     ret_counts->buffered_bytes = transaction_scope_memory_bytes(s->scope);
 }

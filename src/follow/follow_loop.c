@@ -540,7 +540,7 @@ publish(follow_loop *loop, uint64_t now_us)
     loop->published_us = now_us;
     if (!progress) return;
     loop->stream->ops->counts(loop->stream, &counts);
-    const stream_progress shown = {.is_open = true,
+    const stream_progress shown = {.is_open = counts.is_connected,
                                    .consistent = loop->consistent,
                                    .read_position = loop->window_end,
                                    .server_position = counts.server_position,

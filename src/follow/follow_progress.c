@@ -112,7 +112,9 @@ follow_progress_stream(follow_progress *p, const stream_progress *stream)
 {
     if (!p) return;
     task_lock_hold(p->lock);
+    int64_t heard_us = stream->is_open ? firn_clock_now_us() : p->stream.heard_us;
     p->stream = *stream;
+    p->stream.heard_us = heard_us;
     task_lock_release(p->lock);
 }
 
@@ -244,6 +246,16 @@ follow_view_lag_bytes(const follow_view *view, const table_progress *table)
     return view->stream.server_position > position ? view->stream.server_position - position : 0;
 }
 
+/* The job speaks several times a second. */
+#define SILENCE_US ((int64_t) 30000000)
+
+/* Since when nobody knows what the source does; 0: it is known. */
+static int64_t
+silent_since_us(const stream_progress *s, int64_t now_us)
+{
+    return !s->is_open || now_us - s->heard_us > SILENCE_US ? s->heard_us : 0;
+}
+
 int64_t
 follow_view_lag_us(const follow_view *view, const table_progress *table, int64_t now_us)
 {
@@ -254,6 +266,7 @@ follow_view_lag_us(const follow_view *view, const table_progress *table, int64_t
         since_us = table->is_stopped ? table->last_event_us : view->stream.transaction_us;
         if (!since_us) since_us = table->last_event_us;
     }
+    if (!since_us) since_us = silent_since_us(&view->stream, now_us);
     return since_us && now_us > since_us ? now_us - since_us : 0;
 }
 

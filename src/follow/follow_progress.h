@@ -33,7 +33,7 @@ typedef struct table_progress {
 } table_progress;
 
 typedef struct stream_progress {
-    bool     is_open;           /* changes are being read */
+    bool     is_open;           /* changes are being read; false: the connection is lost, too */
     uint64_t consistent;        /* all tables are complete up to here */
     uint64_t read_position;     /* all before it was read */
     uint64_t server_position;   /* the source's end, at its last word */
@@ -41,6 +41,7 @@ typedef struct stream_progress {
     int64_t  transaction_us;    /* commit time of the last transaction that was read */
     uint64_t received_bytes, spilled_bytes, transaction_count;
     uint64_t memory_bytes;      /* of changes that wait for their commit */
+    int64_t  heard_us;          /* when the job said last that it is connected; filled in */
 } stream_progress;
 
 typedef struct follow_progress follow_progress;
@@ -76,7 +77,8 @@ typedef struct follow_view {
 } follow_view;
 FIRN_MUST_USE firn_status follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_view, firn_error *err);
 
-/* How old the oldest change of the table is that is in no commit; 0: it has all that the source has. */
+/* How old the oldest change of the table is that is in no commit; 0: it has all that the source has. Where
+ * the connection is lost, or the job says nothing for half a minute, nobody knows what the source does: since then. */
 int64_t follow_view_lag_us(const follow_view *view, const table_progress *table, int64_t now_us);
 /* What the table has not of the source's log. */
 uint64_t follow_view_lag_bytes(const follow_view *view, const table_progress *table);

@@ -28,6 +28,7 @@
 typedef struct postgres_feed {
     change_stream          base;
     postgres_feed_settings settings;
+    firn_arena             arena;    /* of the settings' texts: connecting again needs them */
     task_cancel           *caller;   /* borrowed; NULL: none */
     task_cancel           *stopped;  /* next is to return */
     task_cancel           *finished; /* the receiver is to end */
@@ -52,7 +53,7 @@ typedef struct postgres_feed {
     uint64_t wished_position, acknowledged_position; /* by the caller; after the scope's limit */
     uint64_t received_position, server_position, message_count, byte_count, restart_count, kept_bytes, spilled_bytes;
     int64_t  server_time_us;
-    bool     is_limited, is_binary;
+    bool     is_limited, is_binary, is_connected;
 } postgres_feed;
 
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
@@ -159,6 +160,7 @@ open_link(postgres_feed *feed, task_cancel *also, firn_error *err)
     FIRN_TRY(replication_link_open(&feed->link, &now, cancels, start, &feed->state, err));
     feed->link.connection->cancels[1] = NULL; /* from now on the receiver outlives the caller's wish to stop */
     STORE(feed->is_binary, feed->link.is_binary);
+    STORE(feed->is_connected, true);
     feed->heard_us = firn_clock_monotonic_us();
     feed->status_due_us = feed->heard_us;
     feed->sent_position = 0;
@@ -198,6 +200,7 @@ reconnect(postgres_feed *feed, firn_error *err)
     uint64_t   limit_ms = feed->settings.reconnect_ms_max ? feed->settings.reconnect_ms_max : RECONNECT_MS_DEFAULT;
 
     snprintf(text, sizeof text, "lost the stream of changes, connecting again: %s", lost.cause);
+    STORE(feed->is_connected, false);
     tell(feed, true, text);
     firn_error_reset(err);
     if (open_again(feed, limit_ms, NULL, err)) return err->status;
@@ -218,7 +221,8 @@ receive(void *state, firn_error *err)
             (void) firn_while(err, "following the changes of '%s' by slot '%s'", feed->settings.server->database,
                               feed->settings.server->slot_name);
             feed_queue_end(feed->queue, err);
-            return FIRN_OK; /* next tells it */
+            firn_error_reset(err); /* next tells it */
+            return FIRN_OK;
         }
     }
     firn_error_reset(err);
@@ -360,6 +364,7 @@ feed_counts(change_stream *stream, change_stream_counts *ret_counts)
         .acknowledged_position = LOAD(feed->acknowledged_position),
         .buffered_bytes = feed_queue_bytes(feed->queue) + LOAD(feed->kept_bytes),
         .server_time_us = LOAD(feed->server_time_us),
+        .is_connected = LOAD(feed->is_connected),
     };
 }
 
@@ -385,6 +390,7 @@ feed_free(change_stream *stream)
     if (feed->wake_fd >= 0) close(feed->wake_fd);
     task_cancel_free(feed->stopped);
     task_cancel_free(feed->finished);
+    firn_arena_done(&feed->arena);
     firn_free(feed);
 }
 
@@ -398,6 +404,23 @@ static const change_stream_ops feed_ops = {
     .cancel = feed_cancel,
     .free = feed_free,
 };
+
+/* The identity and the tables' names are the caller's only during open. */
+static firn_status
+keep_settings(postgres_feed *feed, const postgres_feed_settings *settings, firn_error *err)
+{
+    postgres_feed_settings *own = &feed->settings;
+    const char            **names = firn_arena_array(&feed->arena, settings->table_count + 1u, sizeof *names);
+
+    *own = *settings;
+    own->tables = names;
+    own->identity = settings->identity ? firn_arena_strdup(&feed->arena, settings->identity) : NULL;
+    if (!names || (settings->identity && !own->identity)) return firn_fail_memory(err, "a stream of changes");
+    for (unsigned i = 0; i < settings->table_count; i++) {
+        if (!(names[i] = firn_arena_strdup(&feed->arena, settings->tables[i]))) return firn_fail_memory(err, "a stream of changes");
+    }
+    return FIRN_OK;
+}
 
 static firn_status
 start(postgres_feed *feed, firn_error *err)
@@ -422,14 +445,14 @@ postgres_feed_open(const postgres_feed_settings *settings, task_cancel *cancel, 
     postgres_feed *feed = firn_calloc(1, sizeof *feed);
     if (!feed) return firn_fail_memory(err, "a stream of changes");
     feed->base.ops = &feed_ops;
-    feed->settings = *settings;
     feed->caller = cancel;
     feed->wake_fd = -1;
     feed->stopped = task_cancel_new();
     feed->finished = task_cancel_new();
-    if (!feed->stopped || !feed->finished) {
+    if (!feed->stopped || !feed->finished) (void) firn_fail_memory(err, "a stream of changes");
+    if (err->status || keep_settings(feed, settings, err)) {
         feed_free(&feed->base);
-        return firn_fail_memory(err, "a stream of changes");
+        return err->status;
     }
     if (start(feed, err)) {
         feed_free(&feed->base);

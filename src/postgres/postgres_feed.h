@@ -41,7 +41,7 @@ typedef struct postgres_feed_settings {
     const source_teller     *teller;            /* hears of lost connections, in any thread; NULL: nobody */
 } postgres_feed_settings;
 
-/* Connects, checks, starts to receive. Waits end with FIRN_CANCELLED when `cancel` (borrowed; may be NULL) is requested. */
+/* Connects, checks, starts to receive; identity and tables are copied. Waits end with FIRN_CANCELLED when `cancel` (borrowed; may be NULL) is requested. */
 FIRN_MUST_USE firn_status postgres_feed_open(const postgres_feed_settings *settings, task_cancel *cancel,
                                              change_stream **ret_stream, firn_error *err);
 

@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -28,10 +29,10 @@ def shop(project, new_database):
     project.environment["SUPER_PASSWORD"] = project.server.password
     project.follow = {"from": "postgres", "commit_interval": "100ms"}
 
-    def configure(**follow):
+    def configure(connection=None, **follow):
         project.follow.update(follow)
         project.source("shop", name, "public", follow=project.follow,
-                       connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}"})
+                       connection={"username": SUPERUSER, "password": "${SUPER_PASSWORD}", **(connection or {})})
     project.configure = configure
     configure()
     project.load("shop")
@@ -108,6 +109,52 @@ def test_a_stopped_table_says_why_and_no_database_is_needed(shop):
 
 # ---- the page ----
 
+class Cable:
+    """Between firn and its server: it can be cut, and is whole again when it is told."""
+    def __init__(self, host, port):
+        self.target, self.cut, self.pairs = (host, port), False, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.cut:
+                near.close()
+                continue
+            far = socket.create_connection(self.target)
+            self.pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def carry(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def break_now(self):
+        self.cut = True
+        for pair in self.pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.pairs.clear()
+
+
 def get(port, path, token=None, host=None):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     if token:
@@ -158,6 +205,36 @@ def page(shop):
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=30) == 0
+
+
+def test_a_cut_connection_is_seen_and_nothing_is_lost(shop, page, duck):
+    """In the middle of writers, several times: not ready and lagging meanwhile, then equal, each change counted once."""
+    cable = Cable(shop.server.host, shop.server.port)
+    shop.configure({"host": "127.0.0.1", "port": cable.port})
+    process, port = page()
+    wait_for(lambda: get(port, "/readyz")[0] == 200)
+    for cut in range(3):
+        for step in range(20):
+            shop.connection.execute(f"UPDATE a SET n = n + 1; INSERT INTO b VALUES ({1000 + cut * 100 + step}, 'x')")
+        cable.break_now()
+        wait_for(lambda: get(port, "/readyz")[0] == 503)
+        shop.connection.execute("UPDATE a SET n = n + 1")
+
+        def lag():
+            return json.loads(get(port, "/api/status")[1])["tables"][0]["lag_seconds"]
+        first = wait_for(lag)
+        wait_for(lambda: lag() > first)
+        cable.cut = False
+        wait_for(lambda: get(port, "/readyz")[0] == 200)
+    wait_for(lambda: {t["table_name"]: t["events_applied"] for t in json.loads(get(port, "/api/status")[1])["tables"]} ==
+             {"a": 3 * 21 * 100, "b": 3 * 20})
+    cable.break_now()
+    wait_for(lambda: get(port, "/readyz")[0] == 503)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    cable.listener.close()
+    for table in ("a", "b"):
+        assert_equal(expected.read(shop.connection, "public", table), duck.read(shop.lake, "bronze.shop", table), "DuckDB")
 
 
 def test_the_page_shows_what_is_going_on(shop, page):
