@@ -193,8 +193,9 @@ def test_without_its_holder_everything_begins_anew(bank, server, duck):
 
 
 @pytest.mark.parametrize("arguments", [("--no-resume",), ("--fresh-start", "--yes")])
-@pytest.mark.parametrize("point", ["split.after-ledger:3", "load.after-offer", "load.after-commit"])
+@pytest.mark.parametrize("point", ["split.after-ledger:3", "load.after-offer:2", "load.after-commit:2"])
 def test_starting_over_ends_the_holder(bank, duck, arguments, point):
+    """The second table's commit: the small table may be in the lake before anybody holds the snapshot for the large one."""
     crash(bank, point)
     first = held(bank)
     assert "goes on" not in again(bank, *arguments)
