@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import pyarrow.parquet as pq
 import pytest
 
 import expected
@@ -321,6 +322,48 @@ def test_pages_of_small_files_are_taken_over(shop, duck, spark_new, version):
     assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE id BETWEEN 29990 AND 30009") == [["20"]]
     if version == 3:
         assert spark_rows(spark_new, project, lineage) == before
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_only_row_groups_with_deleted_rows_are_decoded(shop, duck, spark_new, version):
+    """Files of many row groups, of which few have deleted rows; and what came of it once more."""
+    project = shop(version)
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read', "
+                  "'write.parquet.row-group-size-bytes'='262144', 'write.parquet.page-size-bytes'='16384')")
+    for first in (100000, 200000, 300000, 400000, 500000):
+        spark_new.sql(f"INSERT INTO {table} SELECT id + {first}, concat(md5(CAST(id AS STRING)), md5(CAST(id + 1 AS STRING))), 1.00, NULL "
+                      "FROM range(0, 40000, 1, 1)")
+        project.connection.execute(f"INSERT INTO t SELECT id + {first}, md5(id::text) || md5((id + 1)::text), 1.00, NULL "
+                                   "FROM generate_series(0, 39999) id")
+    groups = [pq.ParquetFile(task.file.file_path.removeprefix("file:")).num_row_groups
+              for task in project.lake.static_table(NAMESPACE, "t").scan().plan_files() if task.file.record_count == 40000]
+    assert len(groups) == 5 and min(groups) >= 4, groups
+    lineage = "id, _row_id, _last_updated_sequence_number"
+    for condition in ("id BETWEEN 100010 AND 100500 OR id = 125000 OR id BETWEEN 339000 AND 350000", "id > 300000 OR id BETWEEN 200100 AND 213000"):
+        spark_new.sql(f"DELETE FROM {table} WHERE {condition}")
+        project.connection.execute(f"DELETE FROM t WHERE {condition}")
+        before = spark_rows(spark_new, project, lineage) if version == 3 else None
+
+        result = maintain(project, "--only", "compact")
+
+        assert result["rewritten_files"] and result["after"]["deleted_rows"] == 0
+        want = expected.read(project.connection, "public", "t")
+        assert_same(project, duck, want)
+        assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+        if version == 3:
+            assert spark_rows(spark_new, project, lineage) == before
+        # The page index is what it says: points and ranges, at borders of pages and in their middle.
+        for task in project.lake.static_table(NAMESPACE, "t").scan().plan_files():
+            path = task.file.file_path.removeprefix("file:")
+            whole = pq.read_table(path, columns=["id"])["id"].to_pylist()
+            for low in whole[::997]:
+                found = pq.read_table(path, columns=["id"], filters=[("id", ">=", low), ("id", "<", low + 50)])["id"].to_pylist()
+                assert found == [value for value in whole if low <= value < low + 50]
+        for low in range(100000, 340000, 7919):
+            where = f"id BETWEEN {low} AND {low + 60}"
+            count, = project.connection.execute(f"SELECT count(*) FROM t WHERE {where}").fetchone()
+            assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE {where}") == [[str(count)]]
 
 
 # ------------------------------------------------------------------ delete files
