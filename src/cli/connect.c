@@ -148,34 +148,33 @@ connect_postgres_settings(session *s, postgres_settings *ret_settings, firn_erro
     return FIRN_OK;
 }
 
-firn_status
-connect_source(session *s, source **ret_source, firn_error *err)
+static firn_status
+connect_postgres(session *s, bool create_slot, source **ret_source, firn_error *err)
 {
     postgres_settings p = {0};
 
     FIRN_TRY(connect_postgres_settings(s, &p, err));
-    /* A slot holds the server's WAL until somebody reads it. */
-    p.create_slot = connect_creates_slot(s);
+    p.create_slot = create_slot;
     return postgres_source_new(&p, s->cancel, ret_source, err);
+}
+
+firn_status
+connect_source(session *s, source **ret_source, firn_error *err)
+{
+    /* A slot holds the server's WAL until somebody reads it. */
+    return connect_postgres(s, connect_creates_slot(s), ret_source, err);
 }
 
 firn_status
 connect_source_with_slot(session *s, source **ret_source, firn_error *err)
 {
-    postgres_settings p = {0};
-
-    FIRN_TRY(connect_postgres_settings(s, &p, err));
-    p.create_slot = true;
-    return postgres_source_new(&p, s->cancel, ret_source, err);
+    return connect_postgres(s, true, ret_source, err);
 }
 
 firn_status
 connect_source_to_read(session *s, source **ret_source, firn_error *err)
 {
-    postgres_settings p = {0};
-
-    FIRN_TRY(connect_postgres_settings(s, &p, err));
-    return postgres_source_new(&p, s->cancel, ret_source, err);
+    return connect_postgres(s, false, ret_source, err);
 }
 
 bool

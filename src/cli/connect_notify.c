@@ -58,14 +58,13 @@ connect_notify(session *s, notifier **ret_notifier, firn_error *err)
 }
 
 static void
-send_error(notifier *n, notify_kind kind, const char *table, const firn_error *err)
+send_error(notifier *n, notify_kind kind, const char *table, const char *what, const firn_error *err)
 {
     char         code[16], text[FIRN_ERROR_TEXT_MAX + 128];
     notify_event event = {.kind = kind, .table = table, .text = text, .error_code = code};
 
     (void) snprintf(code, sizeof code, "FIRN-%04u", (unsigned) err->code % 10000);
-    (void) snprintf(text, sizeof text, "%s%s%s%s", table ? table : kind == NOTIFY_SLOT_LOST ? "changes are lost" : "firn follow has ended", table ? " is not followed any more" : "",
-                    ": ", err->cause);
+    (void) snprintf(text, sizeof text, "%s%s: %s", table ? table : "", what, err->cause);
     notifier_send(n, &event);
 }
 
@@ -75,7 +74,8 @@ notify_of_event(notifier *n, const follow_event *event)
     char text[FIRN_ERROR_TEXT_MAX];
 
     if (!n) return;
-    if (event->kind == FOLLOW_EVENT_TABLE_STOPPED && event->error) send_error(n, NOTIFY_TABLE_FAILED, event->table, event->error);
+    if (event->kind == FOLLOW_EVENT_TABLE_STOPPED && event->error)
+        send_error(n, NOTIFY_TABLE_FAILED, event->table, " is not followed any more", event->error);
     if (event->kind != FOLLOW_EVENT_SCHEMA_CHANGED || !event->schema_change_count) return;
     const schema_change_row *first = &event->schema_changes[0];
     (void) snprintf(text, sizeof text, "%s: %s %s (%s)%s", event->table, first->kind, first->column_name ? first->column_name : "",
@@ -92,7 +92,7 @@ notify_of_event(notifier *n, const follow_event *event)
 void
 notify_of_loss(notifier *n, const firn_error *err)
 {
-    if (n && err->code == FIRN_E_POSTGRES_SLOT_LOST) send_error(n, NOTIFY_SLOT_LOST, NULL, err);
+    if (n && err->code == FIRN_E_POSTGRES_SLOT_LOST) send_error(n, NOTIFY_SLOT_LOST, NULL, "changes are lost", err);
 }
 
 void
@@ -100,6 +100,6 @@ notify_of_end(notifier *take_notifier, const firn_error *err)
 {
     if (!take_notifier) return;
     if (err->status && err->status != FIRN_CANCELLED && err->code != FIRN_E_FOLLOW_TABLES_STOPPED)
-        send_error(take_notifier, NOTIFY_FOLLOW_FAILED, NULL, err);
+        send_error(take_notifier, NOTIFY_FOLLOW_FAILED, NULL, "firn follow has ended", err);
     notifier_close(take_notifier, GRACE_MS);
 }

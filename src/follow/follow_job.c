@@ -331,12 +331,6 @@ typedef struct follow_rounds {
     bool               wants_load; /* the round ended for it */
 } follow_rounds;
 
-static bool
-can_load(const follow_settings *settings)
-{
-    return settings->loader && settings->loader->load;
-}
-
 /* The tables that only a load would mend. Where it did not, they stay stopped. */
 static firn_status
 note_again(follow_rounds *r, const table_list *list, firn_error *err)
@@ -374,7 +368,7 @@ follow_tables(follow_rounds *r, table_list *list, follow_result *result, firn_er
     if (!list->count) return fail_not_loaded(s, err);
     pass_over_failed(r, list);
     FIRN_TRY(note_again(r, list, err));
-    if (r->again_count && can_load(s)) {
+    if (r->again_count && follow_loader_loads(s->loader)) {
         r->wants_load = true;
         return FIRN_OK;
     }

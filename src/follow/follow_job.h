@@ -50,6 +50,13 @@ typedef struct follow_loader {
     firn_status (*load)(void *state, const char *const again[], unsigned again_count, firn_error *err);
 } follow_loader;
 
+/* Whether tables are loaded while it runs. */
+static inline bool
+follow_loader_loads(const follow_loader *loader)
+{
+    return loader && loader->load;
+}
+
 typedef struct follow_settings {
     const char                *source_name, *schema_name;
     const char *const         *namespace_levels;

@@ -102,12 +102,6 @@ follow_loop_done(follow_loop *loop)
 
 /* ---- tables ---- */
 
-static bool
-can_load(const follow_loop *loop)
-{
-    return loop->ctx->settings->loader && loop->ctx->settings->loader->load;
-}
-
 firn_status
 follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consistent, const firn_error *why, firn_error *err)
 {
@@ -128,7 +122,7 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
     loop->status_is_old = true;
     follow_progress_stopped(loop->ctx->settings->progress, table->number, table->reason);
     FIRN_TRY(followed_table_drop_stage(table, loop->ctx, err));
-    if (table->wants_reload && can_load(loop))
+    if (table->wants_reload && follow_loader_loads(loop->ctx->settings->loader))
         follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, table->name, "is to be loaded again", why);
     else
         follow_tell(loop->ctx, FOLLOW_EVENT_TABLE_STOPPED, table->name, NULL, why);
@@ -598,7 +592,7 @@ wants_load(const follow_loop *loop)
 {
     const follow_loader *loader = loop->ctx->settings->loader;
 
-    if (!can_load(loop)) return false;
+    if (!follow_loader_loads(loader)) return false;
     for (unsigned i = 0; i < loop->table_count; i++) {
         if (loop->tables[i].wants_reload) return true;
     }

@@ -74,6 +74,7 @@ take_beginning(table_progress *shown, const table_progress *beginning)
     shown->is_stopped = beginning->is_stopped;
     memcpy(shown->reason, beginning->reason, sizeof shown->reason);
     shown->position = beginning->position;
+    shown->totals = beginning->totals;
     shown->last_event_us = beginning->last_event_us;
     shown->oldest_pending_us = 0;
     shown->events_applied = beginning->events_applied;

@@ -160,10 +160,5 @@ table_metadata_at_branch(table_metadata *m, const char *branch)
 int64_t
 table_metadata_record_count(const table_metadata *m)
 {
-    const char *text;
-    int64_t     count;
-
-    if (!m->current_snapshot) return 0;
-    text = snapshot_summary(m->current_snapshot, "total-records");
-    return text && text_parse_i64(firn_slice_text(text), &count) ? count : -1;
+    return snapshot_totals_of(m->current_snapshot).records;
 }

@@ -94,7 +94,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     if (c->with_rows) {
         properties[property_count++] = (table_property){PROPERTY_LOAD_POSITION, point->position};
         properties[property_count++] = (table_property){PROPERTY_POSITION, point->position};
-        properties[property_count++] = (table_property){"firn.position-exact", point->exact ? "true" : "false"};
+        properties[property_count++] = (table_property){PROPERTY_POSITION_EXACT, point->exact ? "true" : "false"};
         summary[summary_count++] = (table_property){PROPERTY_POSITION, point->position};
         summary[summary_count++] = (table_property){"firn.coerced-values", coerced};
         summary[summary_count++] = (table_property){SUMMARY_ROWS_CHECKSUM, checksum};

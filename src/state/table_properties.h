@@ -10,6 +10,7 @@
 #define PROPERTY_SOURCE_TABLE "firn.source-table"
 #define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
 #define PROPERTY_LOAD_POSITION "firn.load-position"
+#define PROPERTY_POSITION_EXACT "firn.position-exact" /* of the load's point: "true", "false" */
 #define PROPERTY_POSITION "firn.position" /* in each commit's summary, too */
 #define PROPERTY_CONSISTENT "firn.consistent-position"
 #define PROPERTY_FOLLOWED_LOAD "firn.followed-load"

@@ -240,6 +240,8 @@ def test_a_cut_connection_is_seen_and_nothing_is_lost(shop, page, duck):
 def test_the_page_shows_what_is_going_on(shop, page):
     process, port = page()
     wait_for(lambda: get(port, "/readyz")[0] == 200)
+    found = json.loads(get(port, "/api/status")[1])["tables"]  # before the first change
+    assert {(t["data_files"], t["delete_files"], t["deleted_rows"]) for t in found} == {(1, 0, 0)}
     assert get(port, "/healthz") == (200, "alive\n") and get(port, "/none")[0] == 404
     assert get(port, "/metrics", host="evil.example")[0] == 421
 
