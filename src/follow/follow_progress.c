@@ -120,6 +120,15 @@ follow_progress_stream(follow_progress *p, const stream_progress *stream)
 }
 
 void
+follow_progress_lost(follow_progress *p)
+{
+    if (!p) return;
+    task_lock_hold(p->lock);
+    p->stream.is_open = false;
+    task_lock_release(p->lock);
+}
+
+void
 follow_progress_pending(follow_progress *p, unsigned number, int64_t oldest_us)
 {
     if (!p) return;

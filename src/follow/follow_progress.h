@@ -56,6 +56,8 @@ FIRN_DEFINE_FREEP(follow_progress, follow_progress_free)
 FIRN_MUST_USE firn_status follow_progress_begin(follow_progress *p, const table_progress tables[], unsigned count,
                                                 firn_error *err);
 void follow_progress_stream(follow_progress *p, const stream_progress *stream);
+/* The source is away, and the job waits for it: until it speaks of the stream again. */
+void follow_progress_lost(follow_progress *p);
 /* Changes of a table came that wait for their commit; `number` as in begin. */
 void follow_progress_pending(follow_progress *p, unsigned number, int64_t oldest_us);
 

@@ -5,13 +5,37 @@
 
 #include "base/crash_point.h"
 #include "state/schema_changes_table.h"
+#include "task/retry.h"
+
+/* About as long as the stream itself tries: ten minutes. */
+#define DESCRIBE_ATTEMPTS_MAX 50u
+#define DESCRIBE_BACKOFF_MS 250
+#define DESCRIBE_BACKOFF_MS_MAX 15000
+
+/* A source that is away for a while is no reason to end: the stream waits for it, too. */
+static firn_status
+describe(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, table_shape **ret_shape,
+         firn_error *err)
+{
+    task_retry retry = {
+        .attempt_max = DESCRIBE_ATTEMPTS_MAX, .backoff_ms = DESCRIBE_BACKOFF_MS, .backoff_max_ms = DESCRIBE_BACKOFF_MS_MAX};
+
+    for (;;) {
+        firn_status status = table_shape_new(settings->stream, settings->relation, &table->config->rules, table->base,
+                                             ctx->settings->schema_changes, ret_shape, err);
+
+        if (status != FIRN_UNAVAILABLE) return status;
+        follow_progress_lost(ctx->settings->progress);
+        if (!task_retry_again(&retry, status, ctx->cancel, NULL)) return status;
+        firn_error_reset(err);
+    }
+}
 
 static firn_status
 new_shape(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, table_shape **ret_shape,
           bool *ret_of_table, firn_error *err)
 {
-    firn_status status = table_shape_new(settings->stream, settings->relation, &table->config->rules, table->base,
-                                         ctx->settings->schema_changes, ret_shape, err);
+    firn_status status = describe(table, ctx, settings, ret_shape, err);
 
     *ret_of_table = status == FIRN_USAGE || status == FIRN_UNSUPPORTED || status == FIRN_FAILED;
     return status ? firn_while(err, "describing '%s'", table->name) : FIRN_OK;
