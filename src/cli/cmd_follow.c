@@ -10,6 +10,7 @@
 #include "cli/follow_upkeep.h"
 #include "cli/run_record.h"
 #include "cli/session.h"
+#include "cli/slot_watch.h"
 #include "cli/source_lock.h"
 
 /* ---- what happens, as log lines ---- */
@@ -129,6 +130,19 @@ open_page(session *s, const follow_settings *settings, catalog *lake, follow_pag
 
 /* ---- the job ---- */
 
+/* The slot holds too much: the tables are marked, then it goes. The error stays what it is. */
+static firn_status
+drop_slot(session *s, const load_settings *load, catalog *lake, firn_error *err)
+{
+    firn_error why = *err;
+
+    firn_error_reset(err);
+    FIRN_TRY(follow_resync_release(s, load, lake, err));
+    log_warning("the replication slot was dropped; %s", why.cause);
+    *err = why;
+    return FIRN_OK;
+}
+
 /* Follows; where the changes since the lake's position are lost, and it is wanted, brings the tables back once and goes on. */
 static firn_status
 follow(session *s, const load_settings *load, const follow_settings *settings, feed_connection *connection, catalog *lake,
@@ -139,15 +153,23 @@ follow(session *s, const load_settings *load, const follow_settings *settings, f
 
     for (bool resynced = false;; resynced = true) {
         FIRN_AUTO(follow_upkeep_stopp) follow_upkeep *upkeep = NULL; /* not beside a resync */
+        FIRN_AUTO(slot_watch_freep) slot_watch       *watch = NULL;  /* likewise */
+        follow_settings                               guarded = *settings;
 
-        FIRN_TRY(follow_upkeep_start(s, &upkeep, err));
-        firn_status status = follow_run(settings, &feed, lake, &events, s->cancel, result, err);
-        if (!status || !follow_resync_helps(err)) return status;
+        FIRN_TRY(follow_upkeep_start(s, settings->progress, &upkeep, err));
+        FIRN_TRY(slot_watch_start(s, settings->progress, told, &watch, err));
+        guarded.guard = slot_watch_guard(watch);
+        firn_status status = follow_run(&guarded, &feed, lake, &events, s->cancel, result, err);
+        bool        is_dropped = err->code == FIRN_E_FOLLOW_SLOT_LIMIT && slot_watch_drops(watch);
+        if (is_dropped) FIRN_TRY(drop_slot(s, load, lake, err));
+        if (!status || !(is_dropped || follow_resync_helps(err))) return status;
         notify_of_loss(told, err);
         if (resynced || !settings_flag(&s->values, OPTION_RESYNC)) return status;
         log_line(LOG_WARNING, NULL, 0, "%s", err->cause);
         firn_error_reset(err);
         follow_upkeep_stopp(&upkeep);
+        slot_watch_freep(&watch);
+        watch = NULL;
         FIRN_TRY(follow_resync_run(s, load, lake, err));
         follow_result_done(result);
     }

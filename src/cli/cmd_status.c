@@ -72,13 +72,21 @@ set_lag(status_entry *e, const replication_lag *lag, uint64_t position, int64_t 
 }
 
 static firn_status
-ask_source(session *s, const yaml_node *entry, replication_lag *ret_lag, firn_error *err)
+ask_source(session *s, const yaml_node *entry, slot_progress *slot, replication_lag *ret_lag, firn_error *err)
 {
     postgres_settings server = {0};
 
     FIRN_TRY(session_reveal(s, entry, OPTION_PASSWORD, err));
     FIRN_TRY(connect_postgres_settings(s, &server, err));
-    return replication_lag_ask(&server, s->cancel, ret_lag, err);
+    FIRN_TRY(replication_lag_ask(&server, s->cancel, ret_lag, err));
+    *slot = (slot_progress){.name = server.slot_name,
+                            .exists = ret_lag->slot_exists,
+                            .is_active = ret_lag->is_followed,
+                            .retained_bytes = ret_lag->retained_bytes,
+                            .safe_bytes = ret_lag->safe_bytes,
+                            .limit_bytes = (int64_t) settings_size(&s->values, OPTION_FOLLOW_SLOT_LIMIT)};
+    memcpy(slot->status, ret_lag->status, sizeof slot->status);
+    return FIRN_OK;
 }
 
 /* A source that does not answer hides nothing else. */
@@ -98,7 +106,7 @@ add_lags(session *s, const yaml_node *entry, status_view *view)
         if (e->row.last_event_at_us > newest_event_us) newest_event_us = e->row.last_event_at_us;
     }
     if (!followed) return;
-    if (ask_source(s, entry, &lag, &failed)) {
+    if (ask_source(s, entry, &view->slot, &lag, &failed)) {
         log_info("how far the source is ahead is not known: %s", failed.cause);
         return;
     }
@@ -120,7 +128,7 @@ fill_view(session *s, const lake_namespace *place, const status_rows *rows, stat
         status_entry *entry = &view->entries[view->count];
 
         if (!is_wanted(s, rows->rows[i].table_name)) continue;
-        *entry = (status_entry){.row = rows->rows[i], .lag_bytes = -1, .lag_seconds = -1, .changes_per_second = -1,
+        *entry = (status_entry){.row = rows->rows[i], .lag_bytes = -1, .lag_seconds = -1, .changes_per_second = -1, .small_file_ratio = -1,
                                   .totals = {-1, -1, -1, -1}};
         FIRN_TRY(look_at_table(s, place, entry, err));
         view->count++;

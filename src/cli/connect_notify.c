@@ -23,7 +23,7 @@ take_kinds(const setting *events, unsigned *ret_kinds, firn_error *err)
 
         if (!notify_kind_parse(events->items[i], &kind)) {
             (void) firn_fail(err, FIRN_E_CONFIG_VALUE, "%s: 'events' has '%s', which is no event", events->where, events->items[i]);
-            firn_hint(err, "events are schema_change, table_failed, slot_lost and follow_failed");
+            firn_hint(err, "events are schema_change, table_failed, slot_retention, slot_lost and follow_failed");
             return err->status;
         }
         *ret_kinds |= 1u << kind;
@@ -92,7 +92,7 @@ notify_of_event(notifier *n, const follow_event *event)
 void
 notify_of_loss(notifier *n, const firn_error *err)
 {
-    if (n && err->code == FIRN_E_POSTGRES_SLOT_LOST) send_error(n, NOTIFY_SLOT_LOST, NULL, "changes are lost", err);
+    if (n && (err->code == FIRN_E_POSTGRES_SLOT_LOST || err->code == FIRN_E_FOLLOW_SLOT_LIMIT)) send_error(n, NOTIFY_SLOT_LOST, NULL, "changes are lost", err);
 }
 
 void

@@ -1,5 +1,6 @@
 #include "cli/follow_page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,64 @@ add_shapes(page_metrics *p)
         if (totals->records < 0 || totals->deleted_rows < 0) continue;
         metrics_double(&p->m, labels, 2, totals->records ? (double) totals->deleted_rows / (double) totals->records : 0);
     }
+    metrics_family(&p->m, "firn_table_small_file_ratio", METRIC_GAUGE,
+                   "Of the data files, those below three quarters of the target size, when maintenance looked last.");
+    for (unsigned i = 0; i < p->count; i++) {
+        const table_progress *t = p->tables[i].table;
+        const metric_label    labels[] = {{"source", p->page->settings.source}, {"table", t->name}};
+
+        if (t->small_file_ratio >= 0) metrics_double(&p->m, labels, 2, t->small_file_ratio);
+    }
+}
+
+static void
+add_slot(page_metrics *p)
+{
+    static const char *const statuses[] = {"reserved", "extended", "unreserved", "lost", "missing"};
+    const slot_progress     *slot = &p->view.slot;
+    const char              *source = p->page->settings.source, *status = slot->exists ? slot->status : "missing";
+    const metric_label       labels[] = {{"source", source}, {"slot", slot->name}};
+
+    if (!slot->name) return;
+    metrics_family(&p->m, "firn_slot_retained_bytes", METRIC_GAUGE, "What the replication slot holds of the source's log.");
+    if (slot->exists) metrics_i64(&p->m, labels, 2, slot->retained_bytes);
+    metrics_family(&p->m, "firn_slot_safe_bytes", METRIC_GAUGE, "Log that may be written before the source invalidates the slot; absent without such a limit.");
+    if (slot->exists && slot->safe_bytes >= 0) metrics_i64(&p->m, labels, 2, slot->safe_bytes);
+    metrics_family(&p->m, "firn_slot_limit_bytes", METRIC_GAUGE, "follow.slot_retention_limit; absent without one.");
+    if (slot->limit_bytes) metrics_i64(&p->m, labels, 2, slot->limit_bytes);
+    metrics_family(&p->m, "firn_slot_active", METRIC_GAUGE, "1 while somebody reads the slot.");
+    metrics_u64(&p->m, labels, 2, slot->is_active);
+    metrics_family(&p->m, "firn_slot_status", METRIC_GAUGE, "1 for the source's word about the slot (wal_status).");
+    for (unsigned i = 0; i < FIRN_COUNT(statuses); i++) {
+        const metric_label with_status[] = {labels[0], labels[1], {"status", statuses[i]}};
+        metrics_u64(&p->m, with_status, 3, strcmp(status, statuses[i]) == 0);
+    }
+}
+
+static void
+add_troubles(page_metrics *p)
+{
+    static const char *const reasons[SKIP_REASON_COUNT] = {[SKIP_BEFORE_POSITION] = "before_position",
+                                                           [SKIP_TABLE_STOPPED] = "table_stopped",
+                                                           [SKIP_NOT_FOLLOWED] = "not_followed",
+                                                           [SKIP_REPLAYED] = "replayed"};
+    const char              *source = p->page->settings.source;
+
+    metrics_family(&p->m, "firn_changes_skipped_total", METRIC_COUNTER, "Changes that were read and not applied.");
+    for (unsigned i = 0; i < SKIP_REASON_COUNT; i++) {
+        const metric_label labels[] = {{"source", source}, {"reason", reasons[i]}};
+        metrics_u64(&p->m, labels, 2, p->view.stream.skipped[i]);
+    }
+    metrics_family(&p->m, "firn_stream_restarts_total", METRIC_COUNTER, "Times that a lost connection was made again.");
+    metrics_u64(&p->m, &(metric_label){"source", source}, 1, p->view.stream.restart_count);
+    metrics_family(&p->m, "firn_errors_total", METRIC_COUNTER, "Errors that following has met, by their code.");
+    for (unsigned i = 0; i < p->view.error_count; i++) {
+        char               code[16];
+        const metric_label labels[] = {{"source", source}, {"code", code}};
+
+        (void) snprintf(code, sizeof code, "FIRN-%04u", (unsigned) p->view.errors[i].code % 10000);
+        metrics_u64(&p->m, labels, 2, p->view.errors[i].count);
+    }
 }
 
 /* Left out where there was none: an age since 1970 would be an alarm. */
@@ -195,6 +254,8 @@ render_metrics(const follow_page *page, firn_buffer *out, firn_error *err)
     add_states(&p);
     add_counts(&p);
     add_shapes(&p);
+    add_slot(&p);
+    add_troubles(&p);
     add_times(&p);
     return metrics_end(&p.m);
 }
@@ -223,6 +284,7 @@ fill_entry(const follow_page *page, const follow_view *view, const table_progres
                                 .lag_bytes = (int64_t) follow_view_lag_bytes(view, t),
                                 .lag_seconds = (double) lag_us / 1e6,
                                 .changes_per_second = t->changes_per_second,
+                                .small_file_ratio = t->small_file_ratio,
                                 .totals = t->totals};
     change_position_format(follow_view_position(view, t), position);
     ret_entry->row.table_name = t->name;
@@ -245,6 +307,7 @@ render_status(const follow_page *page, firn_buffer *out, firn_error *err)
     int64_t     now_us = firn_clock_now_us();
 
     FIRN_TRY(follow_progress_read(page->settings.progress, &arena, &followed, err));
+    view.slot = followed.slot;
     view.entries = firn_arena_array(&arena, followed.table_count + 1u, sizeof *view.entries);
     if (!view.entries) return firn_fail_memory(err, "the status of the tables");
     for (unsigned i = 0; i < followed.table_count; i++)

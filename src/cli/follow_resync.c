@@ -10,6 +10,9 @@
 #include "state/table_resync.h"
 #include "validate/validate_job.h"
 
+#define IN_USE_ATTEMPTS 20u
+#define IN_USE_WAIT_MS 250u
+
 typedef struct resync {
     session             *session;
     const load_settings *load;
@@ -113,6 +116,19 @@ check_system(resync *r, firn_error *err)
 
 /* ---- the slot ---- */
 
+/* Who read it a moment ago, ourselves too, may still be there. */
+static firn_status
+drop_slot(resync *r, firn_error *err)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        firn_status status = r->src->ops->drop_kept(r->src, err);
+
+        if (status != FIRN_CONFLICT || attempt == IN_USE_ATTEMPTS) return status;
+        if (task_cancel_wait(r->session->cancel, IN_USE_WAIT_MS)) return status;
+        firn_error_reset(err);
+    }
+}
+
 static firn_status
 mark_and_drop(resync *r, firn_error *err)
 {
@@ -122,7 +138,7 @@ mark_and_drop(resync *r, firn_error *err)
         FIRN_TRY(table_resync_mark(r->lake, &ident, r->session->cancel, err));
         firn_crash_point("resync.after-mark");
     }
-    if (r->src->ops->drop_kept(r->src, err)) return firn_while(err, "dropping the slot that is lost");
+    if (drop_slot(r, err)) return firn_while(err, "dropping the replication slot");
     firn_crash_point("resync.after-drop");
     return FIRN_OK;
 }
@@ -244,6 +260,17 @@ run(resync *r, firn_error *err)
     for (unsigned i = 0; i < result.table_count; i++) keys += result.tables[i].repaired_keys;
     log_info("resync: %u tables, %u stopped; %" PRIu64 " keys differed and were written; position %s", r->wanted.count,
              r->stopped_count, keys, result.point.position);
+    return FIRN_OK;
+}
+
+firn_status
+follow_resync_release(session *s, const load_settings *load, catalog *lake, firn_error *err)
+{
+    FIRN_AUTO(connect_source_freep) source *src = NULL;
+
+    FIRN_TRY(connect_source_with_slot(s, &src, err));
+    FIRN_AUTO(resync_done) resync r = {.session = s, .load = load, .lake = lake, .src = src};
+    if (find_tables(&r, err) || mark_and_drop(&r, err)) return firn_while(err, "giving up the slot of source '%s'", load->source_name);
     return FIRN_OK;
 }
 

@@ -19,4 +19,7 @@ bool follow_resync_helps(const firn_error *err);
  * another database system, and --yes was not given. */
 FIRN_MUST_USE firn_status follow_resync_run(session *s, const load_settings *load, catalog *lake, firn_error *err);
 
+/* Its first half alone: the tables are marked, then the slot goes. Nobody follows them before a resync has come to its end. */
+FIRN_MUST_USE firn_status follow_resync_release(session *s, const load_settings *load, catalog *lake, firn_error *err);
+
 #endif

@@ -18,6 +18,7 @@
 
 struct follow_upkeep {
     lake_connection    lake;
+    follow_progress   *progress; /* borrowed */
     const char *const *levels; /* in the session's arena, as the texts below */
     unsigned           level_count;
     const char        *pending_root, *own_folder;
@@ -46,6 +47,7 @@ is_wanted(const void *state, const char *name)
 static void
 tell(void *state, const maintain_table_line *line)
 {
+    const follow_upkeep   *u = state;
     const maintain_result *r = &line->result;
     const log_field        fields[] = {{"table", line->name, 0},
                                        {"files_rewritten", NULL, r->rewritten_file_count},
@@ -56,7 +58,7 @@ tell(void *state, const maintain_table_line *line)
                                        {"elapsed_ms", NULL, line->elapsed_ms}};
     bool                   changed = r->rewritten_file_count || r->expired_snapshot_count || r->removed_file_count;
 
-    (void) state;
+    if (!line->error) follow_progress_small_files(u->progress, line->name, r->after.small_file_count, r->after.data_file_count);
     if (line->error) log_line(LOG_WARNING, fields, 1, "not maintained: %s", line->error->cause);
     else log_line(changed ? LOG_INFO : LOG_DEBUG, fields, FIRN_COUNT(fields), "maintained");
 }
@@ -123,13 +125,14 @@ take_settings(session *s, follow_upkeep *u, firn_error *err)
 }
 
 firn_status
-follow_upkeep_start(session *s, follow_upkeep **ret_upkeep, firn_error *err)
+follow_upkeep_start(session *s, follow_progress *progress, follow_upkeep **ret_upkeep, firn_error *err)
 {
     FIRN_AUTO(follow_upkeep_stopp) follow_upkeep *u = NULL;
 
     *ret_upkeep = NULL;
     if (strcmp(settings_text(&s->values, OPTION_FOLLOW_MAINTAIN), "auto") != 0) return FIRN_OK;
     if (!(u = firn_calloc(1, sizeof *u))) return firn_fail_memory(err, "maintenance");
+    u->progress = progress;
     FIRN_TRY(take_settings(s, u, err));
     if (!(u->cancel = task_cancel_new())) return firn_fail_memory(err, "maintenance");
     if (!(u->thread = task_group_new(u->cancel))) return firn_fail_memory(err, "maintenance");

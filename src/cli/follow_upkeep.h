@@ -11,11 +11,12 @@
 #define FIRN_CLI_FOLLOW_UPKEEP_H
 
 #include "cli/session.h"
+#include "follow/follow_progress.h"
 
 typedef struct follow_upkeep follow_upkeep;
 
-/* Starts it. *ret_upkeep NULL: the configuration says off. The session is read here only. */
-FIRN_MUST_USE firn_status follow_upkeep_start(session *s, follow_upkeep **ret_upkeep, firn_error *err);
+/* Starts it; `progress` is told of what it measures. *ret_upkeep NULL: the configuration says off. The session is read here only. */
+FIRN_MUST_USE firn_status follow_upkeep_start(session *s, follow_progress *progress, follow_upkeep **ret_upkeep, firn_error *err);
 /* Ends the round at work (whose table is as before or as after) and the thread; NULL is none. */
 void                      follow_upkeep_stop(follow_upkeep *upkeep);
 static inline void

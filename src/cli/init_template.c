@@ -47,6 +47,8 @@ static const char sources_text[] =
     "      #schema_changes: apply        # apply | additive | stop\n"
     "      #maintain: auto               # auto | off: compaction and expiry beside the changes\n"
     "      #maintain_interval: 1m\n"
+    "      #slot_retention_limit: 0         # how much of PostgreSQL's log the slot may hold; 0: no limit\n"
+    "      #slot_retention_action: warn     # warn | stop | drop: what happens when it stays above\n"
     "      #batch_size: 0                   # most messages in one commit; 0: no such limit\n"
     "      #notify:                         # who is told of changed shapes, stopped tables and failed runs\n"
     "        #command: [/usr/local/bin/on-firn-event]\n"

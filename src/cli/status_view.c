@@ -118,6 +118,23 @@ lag_text(firn_arena *arena, const status_entry *e)
     return firn_arena_printf(arena, "%s%s%s", bytes, e->lag_seconds < 0 ? "" : ", ", e->lag_seconds < 0 ? "" : time);
 }
 
+/* What the slot costs, and until when. */
+static firn_status
+write_slot_line(const slot_progress *slot, firn_buffer *out, firn_error *err)
+{
+    char held[32], left[32], limit[32];
+
+    if (!slot->exists) return firn_buffer_printf(out, err, "\nslot %s: does not exist\n", slot->name);
+    text_format_bytes((uint64_t) (slot->retained_bytes > 0 ? slot->retained_bytes : 0), held);
+    text_format_bytes((uint64_t) (slot->safe_bytes > 0 ? slot->safe_bytes : 0), left);
+    text_format_bytes((uint64_t) slot->limit_bytes, limit);
+    return firn_buffer_printf(out, err, "\nslot %s: holds %s of the source's log%s%s; %s%s%s%s%s\n", slot->name, held,
+                              slot->limit_bytes ? ", limit " : "", slot->limit_bytes ? limit : "",
+                              slot->is_active ? "is being read" : "nobody reads it", slot->status[0] ? "; " : "", slot->status,
+                              slot->safe_bytes >= 0 ? "; PostgreSQL invalidates it after another " : "",
+                              slot->safe_bytes >= 0 ? left : "");
+}
+
 firn_status
 status_view_write_table(const status_view *view, firn_arena *arena, firn_buffer *out, firn_error *err)
 {
@@ -143,7 +160,8 @@ status_view_write_table(const status_view *view, firn_arena *arena, firn_buffer 
                                e->row.error_message};
         FIRN_TRY(table_print_add(&table, cells, err));
     }
-    return table_print_write(&table, out, err);
+    FIRN_TRY(table_print_write(&table, out, err));
+    return view->slot.name ? write_slot_line(&view->slot, out, err) : FIRN_OK;
 }
 
 /* ---- JSON ---- */
@@ -202,12 +220,33 @@ write_entry(jwriter *w, const status_entry *e)
     write_count(w, "data_files", e->totals.data_files);
     write_count(w, "delete_files", e->totals.delete_files);
     write_count(w, "deleted_rows", e->totals.deleted_rows);
+    write_number(w, "small_file_ratio", e->small_file_ratio);
     write_time(w, "last_event_at", row->last_event_at_us);
     write_time(w, "last_commit_at", row->last_commit_at_us);
     jwrite_member_i64(w, "events_applied", row->events_applied);
     jwrite_member_text(w, "error_message", row->error_message);
     jwrite_member_text(w, "correlation_id", row->correlation_id);
     write_time(w, "updated_at", row->updated_at_us);
+    jwrite_object_end(w);
+}
+
+/* null: the source was not asked, or does not answer. */
+static void
+write_slot(jwriter *w, const slot_progress *slot)
+{
+    jwrite_key(w, "slot");
+    if (!slot->name) {
+        jwrite_null(w);
+        return;
+    }
+    jwrite_object(w);
+    jwrite_member_text(w, "name", slot->name);
+    jwrite_member_bool(w, "exists", slot->exists);
+    jwrite_member_bool(w, "active", slot->is_active);
+    jwrite_member_text(w, "status", slot->exists && slot->status[0] ? slot->status : NULL);
+    write_count(w, "retained_bytes", slot->exists ? slot->retained_bytes : -1);
+    write_count(w, "safe_bytes", slot->exists ? slot->safe_bytes : -1);
+    write_count(w, "limit_bytes", slot->limit_bytes ? slot->limit_bytes : -1);
     jwrite_object_end(w);
 }
 
@@ -220,6 +259,7 @@ status_view_write_json(const status_view *view, firn_buffer *out, firn_error *er
     jwrite_object(&w);
     jwrite_member_text(&w, "source", view->source);
     jwrite_member_text(&w, "namespace", view->namespace_name);
+    write_slot(&w, &view->slot);
     jwrite_key(&w, "tables");
     jwrite_array(&w);
     for (unsigned i = 0; i < view->count; i++) write_entry(&w, &view->entries[i]);

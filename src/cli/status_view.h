@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "codec/json_writer.h"
+#include "follow/follow_progress.h"
 #include "state/status_table.h"
 
 /* A row of _cdc_status and what is known besides. */
@@ -17,11 +18,13 @@ typedef struct status_entry {
     int64_t     lag_bytes;     /* -1: not known; so below */
     double      lag_seconds;
     double      changes_per_second;
+    double      small_file_ratio; /* of data files; only a job that maintains them knows */
     snapshot_totals totals; /* of the table's current snapshot */
 } status_entry;
 
 typedef struct status_view {
     const char   *source, *namespace_name;
+    slot_progress slot; /* name NULL: not known */
     unsigned      count;
     status_entry *entries;
 } status_view;

@@ -251,6 +251,8 @@ take_counts(follow_loop *loop, const follow_result *before)
     loop->commit_count = before->commit_count;
     loop->transaction_count = before->transaction_count;
     loop->received_bytes = before->received_bytes;
+    loop->restart_count = before->restart_count;
+    memcpy(loop->skipped, before->skipped, sizeof loop->skipped);
 }
 
 static firn_status
@@ -279,6 +281,8 @@ fill_result(const follow_loop *loop, follow_result *result, firn_error *err)
     result->commit_count = loop->commit_count;
     result->transaction_count = loop->transaction_count;
     result->received_bytes = loop->received_bytes;
+    result->restart_count = loop->restart_count;
+    memcpy(result->skipped, loop->skipped, sizeof result->skipped);
     result->caught_up = loop->caught_up;
     change_position_format(loop->consistent, result->position);
     return FIRN_OK;

@@ -50,6 +50,15 @@ typedef struct follow_loader {
     firn_status (*load)(void *state, const char *const again[], unsigned again_count, firn_error *err);
 } follow_loader;
 
+/*
+ * Somebody who may end the job (cli/ watches the source's slot): asked between transactions; an error is the job's, behind a
+ * commit of what is whole.
+ */
+typedef struct follow_guard {
+    firn_status (*check)(void *state, firn_error *err);
+    void *state;
+} follow_guard;
+
 /* Whether tables are loaded while it runs. */
 static inline bool
 follow_loader_loads(const follow_loader *loader)
@@ -74,6 +83,7 @@ typedef struct follow_settings {
     const char                *state_folder; /* of this source on this machine: indexes, pending files; is there */
     const char                *run_id;
     const follow_loader       *loader;   /* NULL: nobody */
+    const follow_guard        *guard;    /* NULL: nobody */
     follow_progress           *progress; /* told of everything; NULL: nobody watches */
 } follow_settings;
 
@@ -131,6 +141,7 @@ typedef struct follow_result {
     unsigned             table_count, stopped_count;
     follow_table_result *tables;
     uint64_t             change_count, commit_count, transaction_count, received_bytes;
+    uint64_t             restart_count, skipped[SKIP_REASON_COUNT];
     uint64_t             elapsed_ms;
     char                 position[CHANGE_POSITION_TEXT_MAX]; /* all tables are complete up to here */
     bool                 caught_up;

@@ -32,6 +32,7 @@ close_stream(follow_loop *loop)
     if (!loop->stream) return;
     loop->stream->ops->counts(loop->stream, &counts);
     loop->received_bytes += counts.received_bytes;
+    loop->restart_count += counts.restart_count;
     /* Decoders are the stream's. */
     for (unsigned i = 0; i < loop->table_count; i++) {
         followed_table_end_window(&loop->tables[i]);
@@ -220,6 +221,7 @@ pass_over(follow_loop *loop, followed_table *table, uint64_t consistent, firn_er
                     "%" PRIu64 " changes up to %s were applied before, as a snapshot says: only the position is moved",
                     table_changes_event_count(table->changes), position);
     follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, table->name, message, NULL);
+    loop->skipped[SKIP_REPLAYED] += table_changes_event_count(table->changes);
     table->position = loop->window_end;
     followed_table_end_window(table);
     loop->status_is_old = true;
@@ -434,7 +436,10 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
 {
     followed_table *table = find_table(loop, event->relation);
 
-    if (!table || table->is_stopped || loop->commit_position < table->position) return FIRN_OK;
+    if (!table || table->is_stopped || loop->commit_position < table->position) {
+        loop->skipped[!table ? SKIP_NOT_FOLLOWED : table->is_stopped ? SKIP_TABLE_STOPPED : SKIP_BEFORE_POSITION]++;
+        return FIRN_OK;
+    }
     if (!table->shape || table->shape->relation != event->relation) {
         FIRN_TRY(change_shape(loop, table, event->relation, err));
         if (table->is_stopped) return FIRN_OK;
@@ -534,7 +539,7 @@ publish(follow_loop *loop, uint64_t now_us)
     loop->published_us = now_us;
     if (!progress) return;
     loop->stream->ops->counts(loop->stream, &counts);
-    const stream_progress shown = {.is_open = counts.is_connected,
+    stream_progress shown = {.is_open = counts.is_connected,
                                    .consistent = loop->consistent,
                                    .read_position = loop->window_end,
                                    .server_position = counts.server_position,
@@ -542,9 +547,11 @@ publish(follow_loop *loop, uint64_t now_us)
                                    .transaction_us = loop->commit_time_us,
                                    .received_bytes = loop->received_bytes + counts.received_bytes,
                                    .spilled_bytes = counts.spilled_bytes,
+                                   .restart_count = loop->restart_count + counts.restart_count,
                                    .transaction_count = loop->transaction_count,
                                    .memory_bytes = window_memory(loop) + counts.buffered_bytes};
 
+    memcpy(shown.skipped, loop->skipped, sizeof shown.skipped);
     follow_progress_stream(progress, &shown);
 }
 
@@ -599,6 +606,19 @@ wants_load(const follow_loop *loop)
     return loader->has_new(loader->state);
 }
 
+/* Somebody ends the job: what is whole is committed first. */
+static firn_status
+heed_guard(follow_loop *loop, firn_error *err)
+{
+    const follow_guard *guard = loop->ctx->settings->guard;
+    firn_error          why = {0};
+
+    if (!guard || !guard->check(guard->state, &why)) return FIRN_OK;
+    FIRN_TRY(end(loop, err));
+    *err = why;
+    return err->status;
+}
+
 /* Between two items. *ret_ended: the job has come to its end. */
 static firn_status
 turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err)
@@ -612,6 +632,7 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
         return *ret_ended ? end(loop, err) : FIRN_OK;
     }
     if (loop->in_transaction) return FIRN_OK;
+    FIRN_TRY(heed_guard(loop, err));
     if (wants_load(loop)) {
         loop->wants_load = *ret_ended = true;
         return end(loop, err);

@@ -39,6 +39,7 @@ typedef struct follow_loop {
     uint64_t target; /* until_caught_up, until_position: 0 not */
     position_cut cut; /* where somebody else wants a commit */
     uint64_t change_count, commit_count, transaction_count, received_bytes;
+    uint64_t restart_count, skipped[SKIP_REASON_COUNT];
     bool     caught_up;
     bool     wants_load; /* ended because tables are to be loaded */
 } follow_loop;

@@ -27,6 +27,9 @@ typedef struct table_entry {
 struct follow_progress {
     task_lock      *lock; /* for what follows; the histograms need none */
     stream_progress stream;
+    slot_progress   slot;
+    error_count     errors[PROGRESS_ERROR_CODES_MAX];
+    unsigned        error_count;
     table_entry    *tables;
     unsigned        table_count;
     int64_t         began_us; /* monotonic */
@@ -95,6 +98,8 @@ follow_progress_begin(follow_progress *p, const table_progress tables[], unsigne
         const table_entry *before = find_entry(p, tables[i].name);
 
         if (before) entries[i] = *before;
+        else
+            entries[i].shown.small_file_ratio = -1;
         take_beginning(&entries[i].shown, &tables[i]);
         entries[i].shown.name = firn_arena_strdup(&p->arena, tables[i].name);
         failed = !entries[i].shown.name;
@@ -125,6 +130,40 @@ follow_progress_lost(follow_progress *p)
     if (!p) return;
     task_lock_hold(p->lock);
     p->stream.is_open = false;
+    task_lock_release(p->lock);
+}
+
+void
+follow_progress_slot(follow_progress *p, const slot_progress *slot)
+{
+    if (!p) return;
+    task_lock_hold(p->lock);
+    p->slot = *slot;
+    task_lock_release(p->lock);
+}
+
+void
+follow_progress_error(follow_progress *p, firn_code code)
+{
+    unsigned i = 0;
+
+    if (!p) return;
+    task_lock_hold(p->lock);
+    while (i < p->error_count && p->errors[i].code != code) i++;
+    if (i == p->error_count && i < PROGRESS_ERROR_CODES_MAX) p->errors[p->error_count++] = (error_count){.code = code};
+    if (i < PROGRESS_ERROR_CODES_MAX) p->errors[i].count++;
+    task_lock_release(p->lock);
+}
+
+void
+follow_progress_small_files(follow_progress *p, const char *table, int64_t small_count, int64_t count)
+{
+    if (!p) return;
+    task_lock_hold(p->lock);
+    for (unsigned i = 0; i < p->table_count; i++) {
+        table_progress *shown = &p->tables[i].shown;
+        if (strcmp(shown->name, table) == 0) shown->small_file_ratio = count ? (double) small_count / (double) count : 0;
+    }
     task_lock_release(p->lock);
 }
 
@@ -225,7 +264,8 @@ follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_vie
     bool    failed = false;
 
     task_lock_hold(p->lock);
-    *ret_view = (follow_view){.stream = p->stream, .table_count = p->table_count};
+    *ret_view = (follow_view){.stream = p->stream, .slot = p->slot, .table_count = p->table_count, .error_count = p->error_count};
+    memcpy(ret_view->errors, p->errors, sizeof ret_view->errors);
     ret_view->tables = firn_arena_array(arena, p->table_count + 1u, sizeof *ret_view->tables);
     failed = !ret_view->tables;
     for (unsigned i = 0; !failed && i < p->table_count; i++) {

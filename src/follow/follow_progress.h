@@ -29,8 +29,18 @@ typedef struct table_progress {
     uint64_t    commit_count, failed_count, row_count, deleted_row_count;
     uint64_t    data_file_count, delete_file_count, data_bytes, delete_bytes;
     snapshot_totals totals;        /* of the table as the job has left it, or found it */
+    double      small_file_ratio;   /* of its data files, when it was measured last; -1: not yet */
     double      changes_per_second; /* committed, over the last five minutes or since the job began */
 } table_progress;
+
+/* Changes that were read and not applied, by reason. */
+typedef enum skip_reason {
+    SKIP_BEFORE_POSITION, /* the load, or an earlier run, has them */
+    SKIP_TABLE_STOPPED,
+    SKIP_NOT_FOLLOWED, /* a table that is not in the lake */
+    SKIP_REPLAYED,     /* a window that a snapshot says was applied */
+    SKIP_REASON_COUNT,
+} skip_reason;
 
 typedef struct stream_progress {
     bool     is_open;           /* changes are being read; false: the connection is lost, too */
@@ -41,8 +51,24 @@ typedef struct stream_progress {
     int64_t  transaction_us;    /* commit time of the last transaction that was read */
     uint64_t received_bytes, spilled_bytes, transaction_count;
     uint64_t memory_bytes;      /* of changes that wait for their commit */
+    uint64_t restart_count;     /* times that a lost connection was made again */
+    uint64_t skipped[SKIP_REASON_COUNT];
     int64_t  heard_us;          /* when the job said last that it is connected; filled in */
 } stream_progress;
+
+/* The source's slot, as whoever watches it saw it last. */
+typedef struct slot_progress {
+    const char *name;   /* lives as long as the progress; NULL: nobody has looked yet */
+    bool        exists, is_active;
+    char        status[16]; /* "reserved", "extended", "unreserved", "lost"; "": not known */
+    int64_t     retained_bytes, safe_bytes, limit_bytes; /* safe: -1 no limit at the source; limit: 0 none of ours */
+} slot_progress;
+
+#define PROGRESS_ERROR_CODES_MAX 32
+typedef struct error_count {
+    firn_code code;
+    uint64_t  count;
+} error_count;
 
 typedef struct follow_progress follow_progress;
 
@@ -58,6 +84,11 @@ FIRN_MUST_USE firn_status follow_progress_begin(follow_progress *p, const table_
 void follow_progress_stream(follow_progress *p, const stream_progress *stream);
 /* The source is away, and the job waits for it: until it speaks of the stream again. */
 void follow_progress_lost(follow_progress *p);
+void follow_progress_slot(follow_progress *p, const slot_progress *slot);
+/* Something went wrong, whatever became of it. */
+void follow_progress_error(follow_progress *p, firn_code code);
+/* A table was measured: of its data files, so many are small. */
+void follow_progress_small_files(follow_progress *p, const char *table, int64_t small_count, int64_t count);
 /* Changes of a table came that wait for their commit; `number` as in begin. */
 void follow_progress_pending(follow_progress *p, unsigned number, int64_t oldest_us);
 
@@ -74,8 +105,10 @@ void follow_progress_stopped(follow_progress *p, unsigned number, const char *re
 /* A copy, in `arena`; no tables before begin. */
 typedef struct follow_view {
     stream_progress stream;
-    unsigned        table_count;
+    slot_progress   slot;
+    unsigned        table_count, error_count;
     table_progress *tables;
+    error_count     errors[PROGRESS_ERROR_CODES_MAX]; /* the first codes that were met */
 } follow_view;
 FIRN_MUST_USE firn_status follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_view, firn_error *err);
 

@@ -41,6 +41,7 @@ follow_tell(const follow_context *ctx, follow_event_kind kind, const char *table
 {
     follow_event event = {.kind = kind, .table = table, .message = message, .error = error};
 
+    if (error) follow_progress_error(ctx->settings->progress, error->code);
     if (ctx->events) ctx->events->emit(ctx->events->state, &event);
 }
 

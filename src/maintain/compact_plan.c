@@ -17,6 +17,12 @@ compact_target_size(const table_metadata *table)
     return target < TARGET_SIZE_LEAST ? TARGET_SIZE_LEAST : target;
 }
 
+int64_t
+compact_small_size(const table_metadata *table)
+{
+    return compact_target_size(table) / 4 * 3;
+}
+
 typedef struct planner {
     const table_metadata *table;
     int64_t               target, small_max, large_min;
@@ -154,7 +160,7 @@ compact_plan_make(const table_metadata *table, compact_file files[], size_t file
     size_t         count = 0;
 
     if (!candidates || !plan.groups) return firn_fail_memory(err, "a plan of compaction");
-    p.small_max = p.target / 4 * 3;
+    p.small_max = compact_small_size(table);
     p.large_min = p.target > INT64_MAX / 2 ? INT64_MAX : p.target / 10 * 18;
     find_order(&p);
     for (size_t i = 0; i < file_count; i++) {

@@ -46,5 +46,7 @@ FIRN_MUST_USE firn_status compact_plan_make(const table_metadata *table, compact
                                             firn_error *err);
 /* Of the property, or its default. */
 int64_t compact_target_size(const table_metadata *table);
+/* Files below it are small. */
+int64_t compact_small_size(const table_metadata *table);
 
 #endif

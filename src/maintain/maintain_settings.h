@@ -45,6 +45,7 @@ typedef struct maintain_budget {
 /* What a reader of the table has to go through. */
 typedef struct table_figures {
     int64_t data_file_count, data_bytes;
+    int64_t small_file_count; /* data files below three quarters of the target, which compaction puts together */
     int64_t delete_file_count, delete_bytes; /* deletion vectors count as files */
     int64_t row_count, deleted_row_count;    /* rows in data files; positions in delete files */
     int64_t manifest_count, snapshot_count;

@@ -1,5 +1,7 @@
 #include "postgres/replication_lag.h"
 
+#include <stdio.h>
+
 #include "change/change_stream.h"
 #include "postgres/postgres_connection.h"
 
@@ -20,7 +22,8 @@ replication_lag_ask(const postgres_settings *settings, task_cancel *cancel, repl
     FIRN_TRY(postgres_query(c,
                             "SELECT e.lsn, s.slot_name IS NOT NULL, coalesce(s.active, false), "
                             "(extract(epoch FROM r.flush_lag) * 1000000)::bigint, "
-                            "pg_wal_lsn_diff(e.lsn, s.restart_lsn)::bigint, to_jsonb(s) ->> 'safe_wal_size' "
+                            "pg_wal_lsn_diff(e.lsn, s.restart_lsn)::bigint, to_jsonb(s) ->> 'safe_wal_size', "
+                            "pg_wal_lsn_diff(e.lsn, s.confirmed_flush_lsn)::bigint, to_jsonb(s) ->> 'wal_status' "
                             "FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END "
                             "AS lsn) e LEFT JOIN pg_replication_slots s ON s.slot_name = $1 "
                             "LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid",
@@ -34,5 +37,7 @@ replication_lag_ask(const postgres_settings *settings, task_cancel *cancel, repl
     if (postgres_cell(row, 0, 3)) ret_lag->confirmed_us = postgres_cell_i64(row, 0, 3);
     ret_lag->retained_bytes = postgres_cell_i64(row, 0, 4);
     if (postgres_cell(row, 0, 5)) ret_lag->safe_bytes = postgres_cell_i64(row, 0, 5);
+    ret_lag->behind_bytes = postgres_cell_i64(row, 0, 6);
+    (void) snprintf(ret_lag->status, sizeof ret_lag->status, "%s", postgres_cell(row, 0, 7) ? postgres_cell(row, 0, 7) : "");
     return FIRN_OK;
 }

@@ -12,6 +12,8 @@ typedef struct replication_lag {
     bool     is_followed;     /* somebody reads the slot */
     int64_t  confirmed_us;    /* followed: how long what was confirmed last had been in the log by then; -1: not known */
     int64_t  retained_bytes;  /* of log that the slot holds */
+    int64_t  behind_bytes;    /* from what was confirmed to the end of the log */
+    char     status[16];      /* wal_status: "reserved", "extended", "unreserved", "lost"; "": before version 13, or no slot */
     int64_t  safe_bytes;      /* left until the slot is invalidated; -1: no limit, or not known */
 } replication_lag;
 
