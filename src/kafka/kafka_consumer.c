@@ -1,0 +1,311 @@
+#include "kafka/kafka_consumer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#define POLL_MS 100
+#define ASK_MS 10000
+#define REACH_MS_DEFAULT 15000
+#define CLUSTER_ID_SIZE 64
+#define PATTERN_SIZE_MAX 1024
+#define QUEUE_KBYTES_MIN 1024u
+#define EXTRA_COUNT 12
+
+struct kafka_consumer {
+    kafka_consumer_settings settings;
+    kafka_trouble          *trouble;
+    task_lock              *lock; /* for what follows up to the empty line */
+    group_change_kind       change;
+    bool                    is_lost, is_closing;
+    rd_kafka_resp_err_t     failure; /* of the group or a topic: nothing more comes */
+    rd_kafka_topic_partition_list_t *changed;
+
+    rd_kafka_t       *client;
+    rd_kafka_queue_t *messages; /* all partitions' */
+    task_cancel      *finished;
+    task_group       *threads;
+    char              cluster_id[CLUSTER_ID_SIZE];
+    uint64_t          silent_since_us; /* monotonic; 0: brokers answer. Atomic */
+};
+
+/* ---- the group's thread ---- */
+
+/* In the thread that polls; in free's when the group is left. */
+static void
+on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *state)
+{
+    kafka_consumer *c = state;
+    bool            assigns = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+
+    task_lock_hold(c->lock);
+    bool closing = c->is_closing;
+    if (!closing) {
+        if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
+        c->changed = rd_kafka_topic_partition_list_copy(partitions);
+        c->change = assigns ? GROUP_ASSIGNS : GROUP_REVOKES;
+        c->is_lost = rd_kafka_assignment_lost(client) != 0;
+    }
+    task_lock_release(c->lock);
+    if (!closing) {
+        rd_kafka_queue_yield(c->messages);
+        return;
+    }
+    rd_kafka_error_t *failed = assigns ? rd_kafka_incremental_assign(client, partitions) : rd_kafka_incremental_unassign(client, partitions);
+    if (failed) rd_kafka_error_destroy(failed);
+}
+
+static bool
+is_final(rd_kafka_resp_err_t code)
+{
+    switch ((int) code) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+note_failure(kafka_consumer *c, rd_kafka_resp_err_t code)
+{
+    uint64_t none = 0;
+
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TRANSPORT)
+        (void) __atomic_compare_exchange_n(&c->silent_since_us, &none, firn_clock_monotonic_us(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    if (!is_final(code)) return;
+    task_lock_hold(c->lock);
+    if (!c->failure) c->failure = code;
+    task_lock_release(c->lock);
+    rd_kafka_queue_yield(c->messages);
+}
+
+static firn_status
+answer_group(void *state, firn_error *err FIRN_UNUSED)
+{
+    kafka_consumer *c = state;
+
+    while (!task_cancel_requested(c->finished)) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(c->client, POLL_MS);
+
+        if (!message) continue;
+        if (message->err) note_failure(c, message->err);
+        rd_kafka_message_destroy(message);
+    }
+    return FIRN_OK;
+}
+
+/* ---- life ---- */
+
+static const char *
+printed(char *out, size_t size, uint64_t number)
+{
+    (void) snprintf(out, size, "%" PRIu64, number);
+    return out;
+}
+
+static firn_status
+make_client(kafka_consumer *c, firn_error *err)
+{
+    char     kbytes[24], fetch[24];
+    uint64_t queue_kbytes = c->settings.queue_bytes / 1024;
+
+    if (queue_kbytes < QUEUE_KBYTES_MIN) queue_kbytes = QUEUE_KBYTES_MIN;
+    const kafka_property extra[EXTRA_COUNT] = {
+        {"group.id", c->settings.group_id, NULL},
+        {"enable.auto.commit", "false", NULL},
+        {"enable.auto.offset.store", "false", NULL},
+        {"auto.offset.reset", "error", NULL}, /* never skipped, never read again, but by us */
+        {"enable.partition.eof", "true", NULL},
+        {"isolation.level", "read_committed", NULL},
+        {"partition.assignment.strategy", "cooperative-sticky", NULL},
+        {"allow.auto.create.topics", "false", NULL},
+        {"topic.metadata.refresh.interval.ms", "5000", NULL}, /* topics that are made later */
+        {"queued.max.messages.kbytes", printed(kbytes, sizeof kbytes, queue_kbytes), NULL},
+        {"fetch.max.bytes", printed(fetch, sizeof fetch, queue_kbytes * 1024 / 2), NULL},
+        {"fetch.wait.max.ms", "100", NULL},
+    };
+    return kafka_client_new(c->settings.cluster, RD_KAFKA_CONSUMER, extra, EXTRA_COUNT, on_rebalance, c, c->trouble, &c->client, err);
+}
+
+/* librdkafka takes what begins with ^ as an extended regular expression. */
+static firn_status
+subscribe(kafka_consumer *c, firn_error *err)
+{
+    char   pattern[PATTERN_SIZE_MAX] = "^";
+    size_t at = 1;
+
+    for (const char *p = c->settings.topic_prefix; *p; p++) {
+        if (at + 8 >= sizeof pattern) return firn_fail(err, FIRN_E_KAFKA_PROPERTY, "the topic prefix '%s' is too long", c->settings.topic_prefix);
+        if (*p == '.') at += (size_t) snprintf(pattern + at, sizeof pattern - at, "[.]");
+        else
+            pattern[at++] = *p;
+    }
+    (void) snprintf(pattern + at, sizeof pattern - at, "[.].+");
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, pattern, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(c->client, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics") : FIRN_OK;
+}
+
+static firn_status
+start(kafka_consumer *c, task_cancel *cancel, firn_error *err)
+{
+    uint64_t reach_ms = c->settings.reach_ms ? c->settings.reach_ms : REACH_MS_DEFAULT;
+
+    c->trouble = kafka_trouble_new();
+    c->lock = task_lock_new();
+    c->finished = task_cancel_new();
+    c->threads = task_group_new(NULL);
+    if (!c->trouble || !c->lock || !c->finished || !c->threads) return firn_fail_memory(err, "a Kafka consumer");
+    FIRN_TRY(make_client(c, err));
+    c->messages = rd_kafka_queue_new(c->client);
+    FIRN_TRY(kafka_client_wait(c->client, c->settings.cluster, c->trouble, reach_ms, cancel, c->cluster_id, err));
+    (void) rd_kafka_poll_set_consumer(c->client);
+    FIRN_TRY(subscribe(c, err));
+    return task_group_spawn(c->threads, "kafka", answer_group, c, err);
+}
+
+firn_status
+kafka_consumer_open(const kafka_consumer_settings *settings, task_cancel *cancel, kafka_consumer **ret_consumer, firn_error *err)
+{
+    FIRN_AUTO(kafka_consumer_freep) kafka_consumer *c = firn_calloc(1, sizeof *c);
+
+    if (!c) return firn_fail_memory(err, "a Kafka consumer");
+    c->settings = *settings;
+    FIRN_TRY(start(c, cancel, err));
+    *ret_consumer = FIRN_STEAL(c);
+    return FIRN_OK;
+}
+
+void
+kafka_consumer_free(kafka_consumer *c)
+{
+    if (!c) return;
+    if (c->finished) task_cancel_request(c->finished);
+    task_group_free(c->threads); /* joins */
+    if (c->client) {
+        c->is_closing = true;
+        (void) rd_kafka_consumer_close(c->client);
+        if (c->messages) rd_kafka_queue_destroy(c->messages);
+        rd_kafka_destroy(c->client);
+    }
+    if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
+    task_cancel_free(c->finished);
+    task_lock_free(c->lock);
+    kafka_trouble_free(c->trouble);
+    firn_free(c);
+}
+
+const char *
+kafka_consumer_cluster_id(const kafka_consumer *c)
+{
+    return c->cluster_id;
+}
+
+rd_kafka_t *
+kafka_consumer_client(kafka_consumer *c)
+{
+    return c->client;
+}
+
+/* ---- the group ---- */
+
+group_change
+kafka_consumer_change(kafka_consumer *c)
+{
+    task_lock_hold(c->lock);
+    group_change change = {.kind = c->change, .is_lost = c->is_lost, .partitions = c->changed};
+    task_lock_release(c->lock);
+    return change;
+}
+
+/* Messages of the partition come to our queue, not to the one that answers the group. */
+static firn_status
+redirect(kafka_consumer *c, const rd_kafka_topic_partition_list_t *partitions, firn_error *err)
+{
+    for (int i = 0; i < partitions->cnt; i++) {
+        rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(c->client, partitions->elems[i].topic, partitions->elems[i].partition);
+
+        if (!queue) return firn_fail(err, FIRN_E_KAFKA_TOPIC, "there is no partition %d of topic '%s'", (int) partitions->elems[i].partition, partitions->elems[i].topic);
+        rd_kafka_queue_forward(queue, c->messages);
+        rd_kafka_queue_destroy(queue);
+    }
+    return FIRN_OK;
+}
+
+firn_status
+kafka_consumer_accept(kafka_consumer *c, const rd_kafka_topic_partition_list_t *offsets, firn_error *err)
+{
+    rd_kafka_error_t *failed = NULL;
+
+    task_lock_hold(c->lock);
+    rd_kafka_topic_partition_list_t *changed = FIRN_STEAL(c->changed);
+    group_change_kind                kind = c->change;
+    c->change = GROUP_UNCHANGED;
+    task_lock_release(c->lock);
+    if (kind == GROUP_ASSIGNS && !redirect(c, offsets, err)) failed = rd_kafka_incremental_assign(c->client, offsets);
+    if (kind == GROUP_REVOKES) failed = rd_kafka_incremental_unassign(c->client, changed);
+    if (changed) rd_kafka_topic_partition_list_destroy(changed);
+    if (!failed) return err->status;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failed);
+    rd_kafka_error_destroy(failed);
+    /* Of a group that has gone on meanwhile: the next change says what holds now. */
+    if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__CONFLICT || code == RD_KAFKA_RESP_ERR__INVALID_ARG) return FIRN_OK;
+    return kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot take over partitions");
+}
+
+/* ---- offsets ---- */
+
+firn_status
+kafka_consumer_watermarks(kafka_consumer *c, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high, firn_error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(c->client, topic, partition, ret_low, ret_high, ASK_MS);
+
+    return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for a topic's offsets") : FIRN_OK;
+}
+
+int64_t
+kafka_consumer_high(kafka_consumer *c, const char *topic, int32_t partition)
+{
+    int64_t low = -1, high = -1;
+
+    return rd_kafka_get_watermark_offsets(c->client, topic, partition, &low, &high) || high < 0 ? -1 : high;
+}
+
+void
+kafka_consumer_mirror(kafka_consumer *c, const rd_kafka_topic_partition_list_t *offsets)
+{
+    (void) rd_kafka_commit(c->client, offsets, 1);
+}
+
+/* ---- messages ---- */
+
+bool
+kafka_consumer_is_connected(kafka_consumer *c)
+{
+    return __atomic_load_n(&c->silent_since_us, __ATOMIC_RELAXED) == 0;
+}
+
+firn_status
+kafka_consumer_read(kafka_consumer *c, uint64_t timeout_ms, rd_kafka_message_t *ret_messages[], size_t most, size_t *ret_count,
+                    firn_error *err)
+{
+    task_lock_hold(c->lock);
+    rd_kafka_resp_err_t failure = c->failure;
+    task_lock_release(c->lock);
+    *ret_count = 0;
+    if (failure) return kafka_fail(err, c->settings.cluster, c->trouble, failure, "cannot go on reading the topics");
+    ssize_t count = rd_kafka_consume_batch_queue(c->messages, (int) timeout_ms, ret_messages, most);
+    if (count > 0) __atomic_store_n(&c->silent_since_us, 0, __ATOMIC_RELAXED);
+    *ret_count = count > 0 ? (size_t) count : 0;
+    return FIRN_OK;
+}

@@ -1,0 +1,63 @@
+/*
+ * A member of a consumer group that reads every topic whose name begins with a prefix, also those that are made later.
+ *
+ * Group:     partitions are handed out by the group (cooperative-sticky: what stays is not interrupted). A hand-over waits
+ *            in `kafka_consumer_change` until it is accepted, so that whoever reads can first commit what it has
+ * Offsets:   those given to accept_assign, never the group's; the group is told of them (mirror), for other programs to see
+ * Thread:    one of its own answers the group while the caller is busy; everything else from one thread
+ * Memory:    messages wait in librdkafka, at most queue_bytes; no more are fetched then
+ */
+#ifndef FIRN_KAFKA_KAFKA_CONSUMER_H
+#define FIRN_KAFKA_KAFKA_CONSUMER_H
+
+#include "kafka/kafka_cluster.h"
+
+typedef struct kafka_consumer kafka_consumer;
+
+typedef struct kafka_consumer_settings {
+    const kafka_cluster *cluster; /* borrowed, as are the texts */
+    const char          *group_id;
+    const char          *topic_prefix; /* without the dot behind it */
+    size_t               queue_bytes;
+    uint64_t             reach_ms; /* how long the first contact may take */
+} kafka_consumer_settings;
+
+/* Has reached a broker, and asked to join the group. */
+FIRN_MUST_USE firn_status kafka_consumer_open(const kafka_consumer_settings *settings, task_cancel *cancel,
+                                              kafka_consumer **ret_consumer, firn_error *err);
+/* Leaves the group. */
+void kafka_consumer_free(kafka_consumer *consumer);
+FIRN_DEFINE_FREEP(kafka_consumer, kafka_consumer_free)
+
+const char *kafka_consumer_cluster_id(const kafka_consumer *consumer);
+rd_kafka_t *kafka_consumer_client(kafka_consumer *consumer);
+
+typedef enum group_change_kind { GROUP_UNCHANGED, GROUP_ASSIGNS, GROUP_REVOKES } group_change_kind;
+
+typedef struct group_change {
+    group_change_kind                      kind;
+    bool                                   is_lost; /* revoked already: somebody else may have them */
+    const rd_kafka_topic_partition_list_t *partitions; /* until it is accepted */
+} group_change;
+
+group_change kafka_consumer_change(kafka_consumer *consumer);
+/* Of assigned ones: `offsets` are where to begin, NULL: of revoked ones. */
+FIRN_MUST_USE firn_status kafka_consumer_accept(kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *offsets,
+                                                firn_error *err);
+
+/* Low and high offset of a partition, asked of the broker. */
+FIRN_MUST_USE firn_status kafka_consumer_watermarks(kafka_consumer *consumer, const char *topic, int32_t partition,
+                                                    int64_t *ret_low, int64_t *ret_high, firn_error *err);
+/* The high offset that fetches have shown last; -1: none yet. */
+int64_t kafka_consumer_high(kafka_consumer *consumer, const char *topic, int32_t partition);
+
+/* Messages and ends of partitions (err __PARTITION_EOF), each to be destroyed; returns early for a change of the group. FIRN_DENIED,
+ * FIRN_UNAVAILABLE …: the group or a topic cannot be read any more. */
+FIRN_MUST_USE firn_status kafka_consumer_read(kafka_consumer *consumer, uint64_t timeout_ms, rd_kafka_message_t *ret_messages[],
+                                              size_t most, size_t *ret_count, firn_error *err);
+/* Whether brokers answer, as far as is known. */
+bool kafka_consumer_is_connected(kafka_consumer *consumer);
+/* Tells the group, without waiting. */
+void kafka_consumer_mirror(kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *offsets);
+
+#endif
