@@ -109,7 +109,10 @@ write_database(jwriter *w, const connector_settings *s)
         jwrite_member_text(w, "database.sslfactory", "org.postgresql.ssl.DefaultJavaSSLFactory");
 }
 
-/* What every source has: values as exact as Debezium can give them, nothing left out, no snapshot of its own. */
+/* What every source has: values as exact as Debezium can give them, nothing left out, no snapshot of its own; docs/KAFKA.md
+ * has the reason of each. Microseconds: without schemas a timestamp(0..3) of the adaptive modes is in milliseconds, and
+ * nothing in the message tells. The topics: one partition keeps the order of a table without key, and a compacted topic
+ * would lose the value that an unchanged TOAST column refers to. */
 static void
 write_constants(jwriter *w)
 {
@@ -119,9 +122,11 @@ write_constants(jwriter *w)
         {"slot.drop.on.stop", "false"},
         {"decimal.handling.mode", "string"},
         {"interval.handling.mode", "string"},
-        {"time.precision.mode", "adaptive_time_microseconds"},
+        {"time.precision.mode", "microseconds"},
+        {"binary.handling.mode", "bytes"},
         {"hstore.handling.mode", "json"},
         {"include.unknown.datatypes", "true"},
+        {"unavailable.value.placeholder", "__debezium_unavailable_value"},
         {"skipped.operations", "none"},
         {"tombstones.on.delete", "true"},
         {"provide.transaction.metadata", "true"},
@@ -130,6 +135,9 @@ write_constants(jwriter *w)
         {"key.converter.schemas.enable", "false"},
         {"value.converter", "org.apache.kafka.connect.json.JsonConverter"},
         {"value.converter.schemas.enable", "false"},
+        {"topic.creation.default.replication.factor", "-1"},
+        {"topic.creation.default.partitions", "1"},
+        {"topic.creation.default.cleanup.policy", "delete"},
     };
 
     for (size_t i = 0; i < FIRN_COUNT(constants); i++) {

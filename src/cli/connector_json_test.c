@@ -120,6 +120,25 @@ verified_tls_uses_javas_trust_store_unless_a_file_is_named(void **state FIRN_UNU
     assert_string_equal(text, "(none)");
 }
 
+static void
+values_are_sent_in_the_forms_that_lose_least(void **state FIRN_UNUSED)
+{
+    static const char *const expected[][2] = {
+        {"snapshot.mode", "no_data"},          {"publication.autocreate.mode", "disabled"},
+        {"time.precision.mode", "microseconds"}, {"decimal.handling.mode", "string"},
+        {"interval.handling.mode", "string"},  {"binary.handling.mode", "bytes"},
+        {"include.unknown.datatypes", "true"}, {"skipped.operations", "none"},
+        {"topic.creation.default.partitions", "1"}, {"topic.creation.default.cleanup.policy", "delete"},
+    };
+    connector_settings s = example();
+    char               text[256];
+
+    for (size_t i = 0; i < FIRN_COUNT(expected); i++) {
+        property(&s, expected[i][0], text);
+        assert_string_equal(text, expected[i][1]);
+    }
+}
+
 int
 main(void)
 {
@@ -128,6 +147,7 @@ main(void)
         cmocka_unit_test(password_becomes_a_reference_of_kafka),
         cmocka_unit_test(key_column_that_debezium_cannot_name_is_refused),
         cmocka_unit_test(verified_tls_uses_javas_trust_store_unless_a_file_is_named),
+        cmocka_unit_test(values_are_sent_in_the_forms_that_lose_least),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

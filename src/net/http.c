@@ -264,6 +264,10 @@ set_request(CURL *easy, const http_request *request, struct curl_slist *headers,
     SET(CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L);
     SET(CURLOPT_FORBID_REUSE, request->fresh_connection ? 1L : 0L);
     if (request->ca_file) SET(CURLOPT_CAINFO, request->ca_file);
+    if (request->login) {
+        SET(CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC);
+        SET(CURLOPT_USERPWD, request->login);
+    }
     if (strcmp(request->method, "HEAD") == 0) {
         SET(CURLOPT_NOBODY, 1L);
     } else if (request->body.data || strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0) {

@@ -29,6 +29,7 @@ typedef struct http_request {
     uint64_t           timeout_ms;         /* of all; 0: 30 s */
     size_t             response_bytes_max; /* of the body; 0: 1 MiB */
     bool               plain_allowed;      /* http:// also to other machines */
+    const char        *login;              /* "user:password", sent as Basic; NULL: none */
     bool               fresh_connection;   /* no connection of an earlier request is used, none is kept */
     const char        *ca_file;            /* certificates that are trusted; NULL: the system's */
 } http_request;
