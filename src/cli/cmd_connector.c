@@ -3,7 +3,10 @@
 #include "base/file.h"
 #include "cli/config_expand.h"
 #include "cli/connect.h"
+#include "cli/connect_worker.h"
 #include "cli/connector_json.h"
+#include "cli/connector_print.h"
+#include "cli/connector_register.h"
 #include "cli/session.h"
 #include "source/source_names.h"
 
@@ -11,12 +14,10 @@
 
 /* The tables that a load takes: ordinary and partitioned ones that pass the filter. */
 static firn_status
-list_tables(session *s, const load_settings *settings, connector_settings *out, firn_error *err)
+list_tables(session *s, const load_settings *settings, source *src, connector_settings *out, firn_error *err)
 {
-    FIRN_AUTO(connect_source_freep) source *src = NULL;
-    source_tables                           tables = {0};
+    source_tables tables = {0};
 
-    FIRN_TRY(connect_source(s, &src, err));
     FIRN_TRY(src->ops->list(src, &s->arena, &tables, err));
     const char **names = firn_arena_array(&s->arena, tables.count ? tables.count : 1, sizeof *names);
     if (!names) return firn_fail_memory(err, "the tables");
@@ -29,6 +30,17 @@ list_tables(session *s, const load_settings *settings, connector_settings *out, 
     if (out->table_count == 0)
         return firn_fail(err, FIRN_E_LOAD_NOTHING_MATCHES, "none of the %u tables of schema '%s' matches", tables.count,
                          settings->schema_name);
+    return FIRN_OK;
+}
+
+/* Messages of its own need a server that can be written to, and a pgoutput that sends them. */
+static firn_status
+set_heartbeats(session *s, source *src, connector_settings *out, firn_error *err)
+{
+    replication_ready ready = {0};
+
+    FIRN_TRY(replication_ready_look(src, NULL, 0, &s->arena, &ready, err));
+    out->writes_heartbeats = !ready.in_recovery && ready.server_version >= 140000;
     return FIRN_OK;
 }
 
@@ -144,14 +156,64 @@ write_json(session *s, firn_slice json, firn_error *err)
     return FIRN_OK;
 }
 
+/* ---- registering ---- */
+
+static firn_status
+print_result(session *s, const connector_settings *out, const kafka_connect *connect, const registration_result *result,
+             firn_error *err)
+{
+    char            origin[HTTP_ORIGIN_MAX];
+    connector_print print = {.source_name = out->source_name,
+                             .slot_name = out->slot_name,
+                             .topic_prefix = out->topic_prefix,
+                             .origin = origin,
+                             .result = result,
+                             .dry_run = settings_flag(&s->values, OPTION_DRY_RUN)};
+
+    http_url_origin(connect->url, origin);
+    if (strcmp(settings_text(&s->values, OPTION_FORMAT), "json") == 0) return connector_print_json(&print, &s->result, err);
+    return connector_print_text(&print, &s->arena, &s->result, err);
+}
+
+static firn_status
+register_connector(session *s, source *src, const connector_settings *out, firn_slice json, firn_error *err)
+{
+    FIRN_AUTO(connect_worker_login_done) connect_worker_login login = {0};
+    FIRN_AUTO(kafka_connect_done) kafka_connect               connect = {0};
+    FIRN_AUTO(registration_result_done) registration_result   result = {0};
+    const char            *url = settings_text(&s->values, OPTION_REGISTER);
+    connector_registration job = {.connect = &connect,
+                                  .src = src,
+                                  .source_name = out->source_name,
+                                  .slot_name = out->slot_name,
+                                  .tables = out->tables,
+                                  .table_count = out->table_count,
+                                  .json = json,
+                                  .wait_ms = settings_duration_ms(&s->values, OPTION_REGISTER_WAIT),
+                                  .dry_run = settings_flag(&s->values, OPTION_DRY_RUN),
+                                  .arena = &s->arena};
+    firn_error             print_error = {0};
+
+    FIRN_TRY(connect_worker_login_find(s, url, &login, err));
+    FIRN_TRY(kafka_connect_open(&connect, url, firn_secret_text(login.login), login.ca_file, "--register", &s->arena, s->cancel, err));
+    firn_status status = connector_register(&job, &result, err);
+    if (print_result(s, out, &connect, &result, &print_error) != FIRN_OK && status == FIRN_OK) {
+        *err = print_error;
+        return err->status;
+    }
+    return status;
+}
+
 firn_status
 cmd_connector_run(session *s, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer json = {0};
+    FIRN_AUTO(connect_source_freep) source *src = NULL;
     connector_settings                      out = {0};
     const yaml_node                        *entry = NULL;
     load_settings                           settings;
     char                                    slot[SOURCE_NAME_SIZE], publication[SOURCE_NAME_SIZE];
+    bool                                    registers = settings_has(&s->values, OPTION_REGISTER);
 
     FIRN_TRY(session_open_source(s, true, &entry, err));
     FIRN_TRY(connect_load_settings(s, entry, &settings, err));
@@ -159,8 +221,11 @@ cmd_connector_run(session *s, firn_error *err)
     FIRN_TRY(set_connection(s, &out, err));
     FIRN_TRY(set_keys(s, &settings, &out, err));
     FIRN_TRY(session_catch_signals(s, err));
-    FIRN_TRY(list_tables(s, &settings, &out, err));
+    FIRN_TRY(connect_source_to_read(s, &src, err));
+    FIRN_TRY(list_tables(s, &settings, src, &out, err));
+    FIRN_TRY(set_heartbeats(s, src, &out, err));
     firn_buffer_init(&json, JSON_BYTES_MAX);
     FIRN_TRY(connector_json_add(&out, &json, err));
+    if (registers) return register_connector(s, src, &out, firn_buffer_slice(&json), err);
     return write_json(s, firn_buffer_slice(&json), err);
 }

@@ -103,11 +103,13 @@ static const command_info commands[] = {
      {"firn scan bronze.shop.orders --limit 10", "firn scan bronze.shop.orders --where \"id >= 10 AND note IS NULL\" --format csv"},
      {"the first rows", "some rows, as CSV"},
      false, cmd_scan_run},
-    {"connector", NULL, COMMAND_SET_CONNECTOR, "", 0, 0, "write the configuration of the Debezium connector",
+    {"connector", NULL, COMMAND_SET_CONNECTOR, "", 0, 0, "write or register the configuration of the Debezium connector",
      "Writes the JSON that Kafka Connect takes for Debezium's PostgreSQL connector. It names the slot and the "
-     "publication of firn, takes no snapshot of its own, and holds the password as a reference, never in clear.",
-     {"firn connector --source shop", "firn connector --source shop --output -"},
-     {"into the config folder", "to stdout"},
+     "publication of firn, takes no snapshot of its own, and holds the password as a reference, never in clear. With "
+     "--register it is put to Kafka Connect: settings that firn writes are set (back), all others of an existing connector stay; "
+     "Connect checks them first; then firn waits until the connector runs and reads the slot. docs/KAFKA.md has the whole chain.",
+     {"firn connector --source shop", "firn connector --source shop --register http://localhost:8083"},
+     {"into the config folder", "to Kafka Connect"},
      true, cmd_connector_run},
     {"state show", NULL, COMMAND_SET_STATE_SHOW, "TABLE", 1, 1, "show where a followed table stands",
      "Prints the properties in the lake by which a table is followed: its position, the one that all tables have reached, the load "

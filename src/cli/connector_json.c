@@ -182,6 +182,10 @@ connector_json_add(const connector_settings *s, firn_buffer *out, firn_error *er
         jwrite_text_slice(&w, firn_buffer_slice(&keys));
     }
     write_constants(&w);
+    /* While the published tables are idle, heartbeats alone don't move the slot, which then holds the WAL of everything else
+     * on the server. */
+    if (s->writes_heartbeats)
+        jwrite_member_text(&w, "heartbeat.action.query", "SELECT pg_logical_emit_message(false, 'firn', 'heartbeat')");
     jwrite_object_end(&w);
     jwrite_object_end(&w);
     FIRN_TRY(jwrite_end(&w));

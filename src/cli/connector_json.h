@@ -29,6 +29,7 @@ typedef struct connector_settings {
     unsigned             table_count;
     const connector_key *keys; /* overridden ones */
     unsigned             key_count;
+    bool                 writes_heartbeats; /* the server takes messages from us: not a standby, PostgreSQL 14 or later */
 } connector_settings;
 
 /* FIRN_USAGE where the password is no reference that Kafka Connect can resolve. */

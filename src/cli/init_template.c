@@ -93,7 +93,13 @@ static const char kafka_text[] =
     "    #schema_registry:\n"
     "    #  url: https://registry.example.com\n"
     "    #  username: firn\n"
-    "    #  password: ${REGISTRY_PASSWORD}\n";
+    "    #  password: ${REGISTRY_PASSWORD}\n"
+    "    # Kafka Connect's REST API, for firn check and firn connector --register\n"
+    "    #connect:\n"
+    "    #  url: https://connect.example.com:8083\n"
+    "    #  username: firn\n"
+    "    #  password: ${CONNECT_PASSWORD}\n"
+    "    #  ssl_ca: /etc/ssl/certs/ca-certificates.crt\n";
 
 static const char catalogs_text[] =
     "# yaml-language-server: $schema=./.firn/catalogs.schema.json\n"

@@ -176,7 +176,7 @@ warn_environment(const session *s)
         if (key.size >= sizeof name || key.size < 5 || memcmp(key.data, "FIRN_", 5) != 0) continue;
         memcpy(name, key.data, key.size);
         name[key.size] = '\0';
-        if (!option_of_variable(name) && strcmp(name, SESSION_HTTP_TOKEN) != 0)
+        if (!option_of_variable(name) && strcmp(name, SESSION_HTTP_TOKEN) != 0 && strcmp(name, SESSION_CONNECT_LOGIN) != 0)
             log_warning("%s: %s is no setting of firn", s->environment.path, name);
     }
 }

@@ -10,8 +10,9 @@
 #include "cli/signals.h"
 #include "task/task.h"
 
-/* A variable that is no option: on the command line others would see it. */
+/* Variables that are no options: on the command line others would see them. */
 #define SESSION_HTTP_TOKEN "FIRN_HTTP_TOKEN"
+#define SESSION_CONNECT_LOGIN "FIRN_CONNECT_LOGIN" /* user:password */
 #define SESSION_OUT_BYTES_MAX ((size_t) 256 << 20)
 
 struct session {

@@ -1,5 +1,5 @@
 /*
- * The PostgreSQL source's own state, shared by postgres_source.c and postgres_check.c only.
+ * The PostgreSQL source's own state, shared by postgres_source.c, postgres_check.c and replication_ready.c only.
  */
 #ifndef FIRN_POSTGRES_POSTGRES_SOURCE_INTERNAL_H
 #define FIRN_POSTGRES_POSTGRES_SOURCE_INTERNAL_H

@@ -73,15 +73,15 @@ class Broker:
 
 
 class Connect:
-    """`environment` is what ${env:NAME} in a connector's configuration is taken from."""
+    """`environment` is what ${env:NAME} in a connector's configuration is taken from; `plugins` another plugin.path."""
 
-    def __init__(self, broker, environment):
+    def __init__(self, broker, environment, plugins=None):
         self.port = free_port()
         self.folder = scratch_folder("connect")
         properties = os.path.join(self.folder, "connect.properties")
         with open(properties, "w", encoding="utf-8") as file:
             file.write(WORKER.format(broker=broker.port, port=self.port, folder=self.folder,
-                                     plugins=os.path.abspath(os.path.join(HOME, "plugins"))))
+                                     plugins=plugins or os.path.abspath(os.path.join(HOME, "plugins"))))
         self.process = Process("Kafka Connect", _java("1g", "org.apache.kafka.connect.cli.ConnectStandalone", properties),
                                os.path.join(self.folder, "log"), env={**os.environ, **environment})
         self.process.wait_until(self._answers, 120)
