@@ -2,12 +2,15 @@
 import json
 import time
 
+import jsonschema
 import pytest
 
 from servers.front import Front
 from servers.kafka import Broker, Connect, topic_records
 from servers.process import free_port
-from firn import LOADER_PASSWORD
+from firn import LOADER_PASSWORD, ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "output.schema.json").read_text(encoding="utf-8"))
 
 TABLES = """
 CREATE TABLE plain (id int PRIMARY KEY, v text);
@@ -96,7 +99,10 @@ class Shop:
         return self
 
     def register(self, *arguments, url=None, **keywords):
-        return self.project.run("connector", "--source", self.name, "--register", url or self.url, "--format", "json", *arguments, **keywords)
+        done = self.project.run("connector", "--source", self.name, "--register", url or self.url, "--format", "json", *arguments, **keywords)
+        if done.out:
+            jsonschema.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/connector"}).validate(done.json)
+        return done
 
     def config(self):
         return self.connect.request("GET", f"/connectors/{self.slot}/config")
