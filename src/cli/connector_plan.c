@@ -65,11 +65,19 @@ has_prefix(const jvalue *existing, const char *prefix)
     return false;
 }
 
+/* Whatever converts: it must not write a column's default where the row has null. */
+static bool
+is_about_nulls(const char *setting)
+{
+    return strstr(setting, ".replace.null.with.default");
+}
+
 static bool
 is_adopted(const char *setting, const jvalue *existing)
 {
     const char *prefix;
 
+    if (is_about_nulls(setting)) return false;
     return existing && begins_with_one(setting, adopted_prefixes, FIRN_COUNT(adopted_prefixes), &prefix) &&
            has_prefix(existing, prefix);
 }
@@ -134,6 +142,37 @@ take_wanted(connector_plan *plan, const jvalue *wanted, const jvalue *existing, 
     }
 }
 
+/* The same for Confluent's Avro converter, which has a setting of its own for it. */
+static const char *const avro_settings[][2] = {{"key.converter", "key.converter.ignore.default.for.nullables"},
+                                               {"value.converter", "value.converter.ignore.default.for.nullables"}};
+
+static bool
+uses_avro(const jvalue *existing, size_t side)
+{
+    const char *class_name = jtext(jget(existing, avro_settings[side][0]));
+    return class_name && strstr(class_name, "Avro");
+}
+
+static bool
+is_avro_setting(const char *setting, const jvalue *existing)
+{
+    for (size_t i = 0; i < FIRN_COUNT(avro_settings); i++) {
+        if (strcmp(setting, avro_settings[i][1]) == 0 && uses_avro(existing, i)) return true;
+    }
+    return false;
+}
+
+static void
+take_avro(connector_plan *plan, const jvalue *existing, jwriter *w)
+{
+    for (size_t i = 0; i < FIRN_COUNT(avro_settings); i++) {
+        const char *before = jtext(jget(existing, avro_settings[i][1]));
+        if (!uses_avro(existing, i)) continue;
+        jwrite_member_text(w, avro_settings[i][1], "true");
+        if (!before || strcmp(before, "true") != 0) add_change(plan, avro_settings[i][1], before, "true");
+    }
+}
+
 static void
 take_existing(connector_plan *plan, const jvalue *wanted, const jvalue *existing, jwriter *w)
 {
@@ -142,6 +181,7 @@ take_existing(connector_plan *plan, const jvalue *wanted, const jvalue *existing
         const char *ours = jtext(jget(wanted, setting));
         if (!value || strcmp(setting, "name") == 0) continue;
         if (ours && !is_adopted(setting, existing)) continue;
+        if (is_avro_setting(setting, existing)) continue; /* taken already */
         if (!ours && strcmp(setting, LEFTOVER) == 0) {
             add_change(plan, setting, value, NULL);
             continue;
@@ -157,7 +197,7 @@ connector_plan_make(const char *name, const jvalue *wanted, const jvalue *existi
 {
     static const char *const identity[] = {"connector.class", "database.dbname", "topic.prefix"};
     connector_plan           plan = {.exists = existing != NULL};
-    size_t                   most = jcount(wanted) + jcount(existing) + 1;
+    size_t                   most = jcount(wanted) + jcount(existing) + 3;
     jwriter                  w;
 
     for (size_t i = 0; existing && i < FIRN_COUNT(identity); i++) {
@@ -171,6 +211,7 @@ connector_plan_make(const char *name, const jvalue *wanted, const jvalue *existi
     jwrite_object(&w);
     jwrite_member_text(&w, "name", name);
     take_wanted(&plan, wanted, existing, &w);
+    take_avro(&plan, existing, &w);
     take_existing(&plan, wanted, existing, &w);
     jwrite_object_end(&w);
     firn_status status = jwrite_end(&w);

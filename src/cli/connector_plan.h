@@ -2,7 +2,7 @@
  * What becomes of a connector's settings in Kafka Connect: those that firn writes are set (back), the user's own stay. Pure.
  *
  * Converters and the number of a topic's partitions and replicas are firn's only where the connector has none: firn reads what
- * others write, too (Avro by a registry, JSON with schemas).
+ * others write, too (Avro by a registry, JSON with schemas). But none may write a column's default in the place of null.
  */
 #ifndef FIRN_CLI_CONNECTOR_PLAN_H
 #define FIRN_CLI_CONNECTOR_PLAN_H

@@ -9,7 +9,7 @@
 
 static const char wanted_text[] = "{\"connector.class\":\"C\",\"topic.prefix\":\"t\",\"database.dbname\":\"d\",\"time.precision.mode\":"
                                   "\"microseconds\",\"database.password\":\"${env:PW}\",\"value.converter\":\"Json\","
-                                  "\"value.converter.schemas.enable\":\"false\"}";
+                                  "\"value.converter.schemas.enable\":\"false\",\"value.converter.replace.null.with.default\":\"false\"}";
 
 typedef struct planned {
     firn_arena     arena;
@@ -57,7 +57,7 @@ new_connector_gets_everything(void **state FIRN_UNUSED)
     make(&p, NULL);
     assert_int_equal(p.status, FIRN_OK);
     assert_false(p.plan.exists);
-    assert_int_equal(p.plan.change_count, 7);
+    assert_int_equal(p.plan.change_count, 8);
     assert_int_equal(p.plan.kept_count, 0);
     assert_null(p.plan.form_change);
     assert_string_equal(merged(&p, "name"), "firn_shop");
@@ -71,7 +71,7 @@ same_settings_are_no_change(void **state FIRN_UNUSED)
 
     make(&p, "{\"name\":\"firn_shop\",\"connector.class\":\"C\",\"topic.prefix\":\"t\",\"database.dbname\":\"d\",\"time.precision.mode\":"
              "\"microseconds\",\"database.password\":\"${env:PW}\",\"value.converter\":\"Json\",\"value.converter.schemas.enable\":"
-             "\"false\"}");
+             "\"false\",\"value.converter.replace.null.with.default\":\"false\"}");
     assert_int_equal(p.status, FIRN_OK);
     assert_int_equal(p.plan.change_count, 0);
     assert_int_equal(p.plan.kept_count, 0);
@@ -87,16 +87,21 @@ ours_are_set_back_and_the_users_stay(void **state FIRN_UNUSED)
              "\"value.converter\":\"Avro\",\"value.converter.url\":\"u\"}");
     assert_int_equal(p.status, FIRN_OK);
     assert_true(p.plan.exists);
-    assert_int_equal(p.plan.change_count, 3);
+    assert_int_equal(p.plan.change_count, 5);
     assert_string_equal(p.plan.changes[0].setting, "time.precision.mode");
     assert_string_equal(p.plan.changes[0].before, "adaptive");
     assert_string_equal(p.plan.changes[0].after, "microseconds");
     /* A password in clear is not shown; a reference is. */
     assert_string_equal(p.plan.changes[1].before, "***");
     assert_string_equal(p.plan.changes[1].after, "${env:PW}");
+    /* Whatever converts shall not write a default in the place of null. */
+    assert_string_equal(p.plan.changes[2].setting, "value.converter.replace.null.with.default");
+    assert_string_equal(merged(&p, "value.converter.replace.null.with.default"), "false");
+    assert_string_equal(p.plan.changes[3].setting, "value.converter.ignore.default.for.nullables");
+    assert_string_equal(merged(&p, "value.converter.ignore.default.for.nullables"), "true");
     /* Left over from a configuration with primary_keys. */
-    assert_string_equal(p.plan.changes[2].setting, "message.key.columns");
-    assert_null(p.plan.changes[2].after);
+    assert_string_equal(p.plan.changes[4].setting, "message.key.columns");
+    assert_null(p.plan.changes[4].after);
     assert_string_equal(merged(&p, "message.key.columns"), "(none)");
     assert_string_equal(p.plan.form_change, "time.precision.mode");
     assert_string_equal(merged(&p, "max.batch.size"), "8192");

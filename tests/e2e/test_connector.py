@@ -79,7 +79,7 @@ def test_it_runs_in_kafka_connect(source, kafka_connect):
 # ------------------------------------------------------------------ registering
 
 REGISTERED = """
-CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'loaded');
+CREATE TABLE plain (id int PRIMARY KEY, v text, d int DEFAULT 7); INSERT INTO plain VALUES (1, 'loaded');
 CREATE TABLE other (id int PRIMARY KEY, v text);
 """
 
@@ -124,7 +124,7 @@ def shop(project, new_database, kafka_connect, request):
 def test_register_anew(shop, kafka_connect):
     """Created, unchanged, set back; nothing of what was written between load and connector is missing."""
     shop.load()
-    shop.connection.execute("INSERT INTO plain VALUES (2, 'between load and connector')")
+    shop.connection.execute("INSERT INTO plain VALUES (2, 'between load and connector', NULL)")
     shop.register("--dry-run").expect(0)
     assert shop.slot not in kafka_connect.request("GET", "/connectors")
     made = shop.register().expect(0).json
@@ -132,7 +132,7 @@ def test_register_anew(shop, kafka_connect):
     assert made["connector"]["state"] == "RUNNING" and [task["state"] for task in made["tasks"]] == ["RUNNING"]
     assert made["plugin_version"].startswith("3.") and made["kafka_cluster_id"]
     records = topic_records(kafka_connect.broker, "dev.anew.public.plain", 1, timeout_s=30)
-    assert [json.loads(value)["after"] for _, value in records] == [{"id": 2, "v": "between load and connector"}]
+    assert [json.loads(value)["after"] for _, value in records] == [{"id": 2, "v": "between load and connector", "d": None}]
     same = shop.register().expect(0).json
     assert same["action"] == "unchanged" and same["changes"] == [] and same["slot_is_read"]
     # Somebody changes a setting of ours and adds some of their own.
