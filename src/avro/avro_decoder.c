@@ -1,6 +1,6 @@
 #include "avro/avro_decoder.h"
 
-#include "codec/varint.h"
+#include "avro/avro_walk.h"
 
 #define DEPTH_MAX 64
 /* Items without a byte each can't be counted against the input. */
@@ -18,51 +18,6 @@ static firn_status
 fail_value(const value_decoder *d, const char *what)
 {
     return firn_fail(d->err, FIRN_E_AVRO_CORRUPT, "%s at byte %zu of a block", what, firn_reader_offset(d->in));
-}
-
-static int64_t
-read_long(firn_reader *in)
-{
-    uint64_t value = 0;
-    size_t   size = in->failed ? 0 : varint_decode(in->at, in->end, &value);
-
-    if (size == 0) {
-        in->failed = true;
-        return 0;
-    }
-    in->at += size;
-    return zigzag_decode(value);
-}
-
-static firn_slice
-read_bytes(firn_reader *in)
-{
-    int64_t size = read_long(in);
-
-    if (in->failed || size < 0 || (uint64_t) size > firn_reader_left(in)) {
-        in->failed = true;
-        return firn_slice_of(NULL, 0);
-    }
-    return firn_slice_of(firn_reader_take(in, (size_t) size), (size_t) size);
-}
-
-/* The next block's count, 0 at the end. A negative count is followed by the block's size, for skipping. */
-static firn_status
-read_count(value_decoder *d, bool may_be_empty, size_t *ret_count)
-{
-    int64_t count = read_long(d->in);
-
-    if (count < 0) {
-        if (count == INT64_MIN) return fail_value(d, "a bad count");
-        count = -count;
-        if (read_long(d->in) < 0) return fail_value(d, "a bad block size");
-    }
-    if (d->in->failed) return fail_value(d, "a count is cut short");
-    if ((uint64_t) count > firn_reader_left(d->in) && !(may_be_empty && count <= EMPTY_ITEMS_MAX)) {
-        return fail_value(d, "a count larger than its bytes");
-    }
-    *ret_count = (size_t) count;
-    return FIRN_OK;
 }
 
 /* Blocks come one by one without a total; what they hold is put side by side. */
@@ -90,7 +45,8 @@ decode_blocks(value_decoder *d, const avro_schema *schema, unsigned depth, avro_
     size_t                   used = 0, capacity = 0, empty = 0, count = 0;
 
     for (;;) {
-        FIRN_TRY(read_count(d, !is_map && schema->items->may_be_empty, &count));
+        count = avro_read_count(is_map ? NULL : schema->items, d->in);
+        if (d->in->failed) return fail_value(d, "a count that is cut short or larger than its bytes");
         if (count == 0) break;
         if (!is_map && schema->items->may_be_empty && (empty += count) > EMPTY_ITEMS_MAX) {
             return fail_value(d, "too many empty items");
@@ -123,7 +79,7 @@ decode_record(value_decoder *d, const avro_schema *schema, unsigned depth, avro_
 static firn_status
 decode_union(value_decoder *d, const avro_schema *schema, unsigned depth, avro_value *out)
 {
-    int64_t branch = read_long(d->in);
+    int64_t branch = avro_read_long(d->in);
 
     if (d->in->failed || branch < 0 || branch >= schema->field_count) return fail_value(d, "a union without such a branch");
     return decode(d, schema->branches[branch], depth + 1, out);
@@ -132,7 +88,7 @@ decode_union(value_decoder *d, const avro_schema *schema, unsigned depth, avro_v
 static firn_status
 decode_integer(value_decoder *d, const avro_schema *schema, avro_value *out)
 {
-    int64_t value = read_long(d->in);
+    int64_t value = avro_read_long(d->in);
 
     out->of.integer = value;
     if (schema->kind == AVRO_INT && (value < INT32_MIN || value > INT32_MAX)) return fail_value(d, "an int out of range");
@@ -168,7 +124,7 @@ decode_scalar(value_decoder *d, const avro_schema *schema, avro_value *out)
         break;
     case AVRO_BYTES:
     case AVRO_STRING:
-        out->of.bytes = read_bytes(d->in);
+        out->of.bytes = avro_read_bytes(d->in);
         break;
     case AVRO_FIXED:
         out->of.bytes = firn_slice_of(firn_reader_take(d->in, schema->size_bytes), schema->size_bytes);

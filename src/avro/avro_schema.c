@@ -58,7 +58,9 @@ logical_of(const char *name)
         avro_logical logical;
     } known[] = {{"decimal", AVRO_DECIMAL},
                  {"date", AVRO_DATE},
+                 {"time-millis", AVRO_TIME_MILLIS},
                  {"time-micros", AVRO_TIME_MICROS},
+                 {"timestamp-millis", AVRO_TIMESTAMP_MILLIS},
                  {"timestamp-micros", AVRO_TIMESTAMP_MICROS},
                  {"uuid", AVRO_UUID},
                  {"map", AVRO_KEY_VALUE_ARRAY}};
@@ -202,6 +204,38 @@ parse_union(schema_parser *p, const jvalue *json, const char *space, unsigned de
     return FIRN_OK;
 }
 
+/* Attributes of no use are none: the value of a type does not depend on them. */
+static firn_status
+parse_connect(schema_parser *p, const jvalue *json, avro_schema *schema)
+{
+    const char   *name = jtext(jget(json, "connect.name"));
+    const jvalue *parameters = jget(json, "connect.parameters");
+    size_t        count = jkind_of(parameters) == JOBJECT ? jcount(parameters) : 0;
+    int64_t       version;
+
+    if (!name && !count) return FIRN_OK;
+
+    avro_connect *connect = firn_arena_alloc(p->arena, sizeof *connect);
+    const char  **texts = firn_arena_array(p->arena, 2 * count + 1, sizeof *texts);
+
+    if (!connect || !texts) return fail_memory(p);
+    if (name && !(connect->name = firn_arena_strdup(p->arena, name))) return fail_memory(p);
+    bool has_version = jinteger(jget(json, "connect.version"), &version) && version > 0 && version <= INT32_MAX;
+    connect->version = has_version ? (int32_t) version : 0;
+    connect->parameters = texts;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = jtext(jvalue_at(parameters, i));
+        if (!value) continue;
+        *texts = firn_arena_strdup(p->arena, jkey_at(parameters, i));
+        texts[1] = firn_arena_strdup(p->arena, value);
+        if (!texts[0] || !texts[1]) return fail_memory(p);
+        texts += 2;
+        connect->parameter_count++;
+    }
+    schema->connect = connect;
+    return FIRN_OK;
+}
+
 static firn_status
 parse_object(schema_parser *p, const jvalue *json, const char *space, unsigned depth, avro_schema *schema)
 {
@@ -212,6 +246,7 @@ parse_object(schema_parser *p, const jvalue *json, const char *space, unsigned d
     schema->precision = number_or_zero(json, "precision");
     schema->scale = number_or_zero(json, "scale");
     if (!jbool(jget(json, "adjust-to-utc"), &schema->is_utc)) schema->is_utc = false;
+    FIRN_TRY(parse_connect(p, json, schema));
 
     if (primitive_kind(name, &schema->kind)) {
         schema->may_be_empty = schema->kind == AVRO_NULL;
@@ -279,13 +314,48 @@ firn_status
 avro_schema_parse(firn_slice json, const char *name, firn_arena *arena, const avro_schema **ret_schema,
                   firn_error *err)
 {
-    FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
+    return avro_schema_parse_behind(NULL, 0, json, name, arena, ret_schema, err);
+}
+
+firn_status
+avro_schema_parse_behind(const firn_slice *known, unsigned known_count, firn_slice json, const char *name,
+                         firn_arena *arena, const avro_schema **ret_schema, firn_error *err)
+{
     FIRN_AUTO(firn_map_freep) firn_map *named = firn_map_new();
+    schema_parser p = {NULL, name, arena, named, 0, err};
 
     if (!named) return firn_fail_memory(err, "an Avro schema");
-    FIRN_TRY(jdoc_parse(json, name, &doc, err));
+    for (unsigned i = 0; i <= known_count; i++) {
+        FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
+        const avro_schema *schema;
 
-    schema_parser p = {doc, name, arena, named, 0, err};
+        FIRN_TRY(jdoc_parse(i < known_count ? known[i] : json, name, &doc, err));
+        p.doc = doc;
+        FIRN_TRY(parse_type(&p, jdoc_root(doc), "", 0, &schema));
+        if (i == known_count) *ret_schema = schema;
+    }
+    return FIRN_OK;
+}
 
-    return parse_type(&p, jdoc_root(doc), "", 0, ret_schema);
+const avro_schema *
+avro_schema_value(const avro_schema *schema)
+{
+    const avro_schema *value = NULL;
+
+    if (schema->kind != AVRO_UNION) return schema->kind == AVRO_NULL ? NULL : schema;
+    for (unsigned i = 0; i < schema->field_count; i++) {
+        if (schema->branches[i]->kind == AVRO_NULL) continue;
+        if (value) return NULL;
+        value = schema->branches[i];
+    }
+    return value;
+}
+
+const char *
+avro_connect_parameter(const avro_schema *schema, const char *name)
+{
+    for (unsigned i = 0; schema->connect && i < schema->connect->parameter_count; i++) {
+        if (strcmp(schema->connect->parameters[2 * (size_t) i], name) == 0) return schema->connect->parameters[2 * (size_t) i + 1];
+    }
+    return NULL;
 }

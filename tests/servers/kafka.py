@@ -31,7 +31,7 @@ WORKER = """
 bootstrap.servers=127.0.0.1:{broker}
 listeners=http://127.0.0.1:{port}
 plugin.path={plugins}
-plugin.discovery=service_load
+plugin.discovery={discovery}
 offset.storage.file.filename={folder}/offsets
 offset.flush.interval.ms=1000
 key.converter=org.apache.kafka.connect.json.JsonConverter
@@ -81,6 +81,7 @@ class Connect:
         properties = os.path.join(self.folder, "connect.properties")
         with open(properties, "w", encoding="utf-8") as file:
             file.write(WORKER.format(broker=broker.port, port=self.port, folder=self.folder,
+                                     discovery="hybrid_warn" if plugins else "service_load",  # not all say what they have
                                      plugins=plugins or os.path.abspath(os.path.join(HOME, "plugins"))))
         self.process = Process("Kafka Connect", _java("1g", "org.apache.kafka.connect.cli.ConnectStandalone", properties),
                                os.path.join(self.folder, "log"), env={**os.environ, **environment})
