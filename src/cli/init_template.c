@@ -94,6 +94,8 @@ static const char kafka_text[] =
     "    #  url: https://registry.example.com\n"
     "    #  username: firn\n"
     "    #  password: ${REGISTRY_PASSWORD}\n"
+    "    #  #token: ${REGISTRY_TOKEN}       # instead of the login\n"
+    "    #  #ssl_ca: /etc/ssl/certs/ca-certificates.crt\n"
     "    # Kafka Connect's REST API, for firn check and firn connector --register\n"
     "    #connect:\n"
     "    #  url: https://connect.example.com:8083\n"

@@ -52,7 +52,8 @@ class Registry:
                     ".apicurio.registry.url": f"http://127.0.0.1:{self.port}/apis/registry/v2",
                     ".apicurio.registry.auto-register": "true",
                     ".apicurio.registry.find-latest": "true",
-                    ".apicurio.registry.as-confluent": "true"}
+                    ".apicurio.registry.as-confluent": "true",
+                    ".apicurio.registry.use-id": "contentId"}  # what Confluent's API means by an id
         return {f"{what}.converter{name}": value for what in ("key", "value") for name, value in settings.items()} | {
             "schema.name.adjustment.mode": "avro", "field.name.adjustment.mode": "avro"}
 
