@@ -7,9 +7,10 @@ beside this file: a line {"id", "schema"} per schema that a message names, then 
 per record, in base64.
 """
 import base64
+import glob
 import json
 import os
-import subprocess
+import struct
 import sys
 import time
 
@@ -26,30 +27,63 @@ MODES = {
              "hstore.handling.mode": "json", "include.unknown.datatypes": "true", "binary.handling.mode": "bytes",
              "provide.transaction.metadata": "true", "heartbeat.interval.ms": "500"},
 }
-MARK = bytes.fromhex("f5") + b"\x01firn-mark\x02"  # no text, and no length, begins with this
 
 
-def topics(broker):
-    out = subprocess.run(kafka._java("256m", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", f"127.0.0.1:{broker.port}",
-                                     "--list"), stdout=subprocess.PIPE, check=True, text=True).stdout
-    return sorted(out.split())
+def _varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), at
 
 
-def raw_records(broker, topic):
-    """(offset, key, value) as bytes, None where the record has none."""
-    mark = MARK.decode("latin-1")
-    name = os.path.join(broker.folder, "formatter.properties")
-    with open(name, "w", encoding="latin-1") as file:
-        for key, text in {"key.separator": mark, "line.separator": mark + mark, "null.literal": "<null>" + mark[1:]}.items():
-            file.write(key + "=" + "".join(f"\\u{ord(c):04x}" for c in text) + "\n")
-        file.write("print.key=true\nprint.offset=true\n")
-    out = subprocess.run(kafka._java("256m", "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server",
-                                     f"127.0.0.1:{broker.port}", "--topic", topic, "--from-beginning", "--timeout-ms", "3000",
-                                     "--formatter-config", name), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-    between, null = mark.encode(), ("<null>" + mark[1:]).encode()
-    for line in out.split(between + between)[:-1]:
-        offset, key, value = line.split(between)
-        yield int(offset.split(b":")[1]), None if key == null else key, None if value == null else value
+def _field(data, at):
+    size, at = _varint(data, at)
+    return (None, at) if size < 0 else (data[at:at + size], at + size)
+
+
+def records(broker, topic):
+    """(offset, key, value) as bytes, None where the record has none: the broker's log itself, nothing decodes in between."""
+    out = []
+    for name in sorted(glob.glob(os.path.join(broker.folder, "data", glob.escape(topic) + "-0", "*.log"))):
+        with open(name, "rb") as file:
+            data = file.read()
+        at = 0
+        while at + 61 <= len(data):
+            base, size = struct.unpack_from(">qi", data, at)
+            if size <= 0:
+                break  # preallocated
+            attributes, count = struct.unpack_from(">h", data, at + 21)[0], struct.unpack_from(">i", data, at + 57)[0]
+            assert attributes & 7 == 0, "a compressed batch"
+            place = at + 61
+            for _ in range(count if not attributes & 32 else 0):
+                length, place = _varint(data, place)
+                end = place + length
+                _, inner = _varint(data, place + 1)
+                delta, inner = _varint(data, inner)
+                key, inner = _field(data, inner)
+                value, inner = _field(data, inner)
+                out.append((base + delta, key, value))
+                place = end
+            at += 12 + size
+    return out
+
+
+def settled(broker, prefix):
+    """The connector's topics with their records, once the last change has come and nothing more does."""
+    before = None
+    while True:
+        names = sorted({os.path.basename(path)[:-2] for path in glob.glob(os.path.join(broker.folder, "data", "*-0"))})
+        found = {name: records(broker, name) for name in names
+                 if name.startswith(prefix + ".") or name == "__debezium-heartbeat." + prefix}
+        count = sum(len(rows) for name, rows in found.items() if not name.startswith("__"))
+        if prefix + ".message" in found and count == before:
+            return found
+        before = count
+        time.sleep(5)
 
 
 def main(folder):
@@ -69,25 +103,19 @@ def main(folder):
         connect.wait_running(mode)
     time.sleep(3)
     server.sql_file(os.path.join(folder, "types_changes.sql"), "bench")
-    time.sleep(15)
-    found = topics(broker)
     for mode in MODES:
-        records, ids = [], set()
-        for topic in found:
-            if not topic.startswith(mode + ".") and topic != "__debezium-heartbeat." + mode:
-                continue
-            for offset, key, value in raw_records(broker, topic):
-                if topic.startswith("__") and offset > 1:
-                    continue
+        lines, ids = [], set()
+        for topic, rows in settled(broker, mode).items():
+            for offset, key, value in rows[:2] if topic.startswith("__") else rows:
                 ids |= {int.from_bytes(part[1:5], "big") for part in (key, value) if part}
-                records.append({"topic": topic, "offset": offset,
-                                **{name: part and base64.b64encode(part).decode() for name, part in (("key", key), ("value", value))}})
+                lines.append({"topic": topic, "offset": offset,
+                              **{name: part and base64.b64encode(part).decode() for name, part in (("key", key), ("value", value))}})
+        print(mode, len(lines), "records, schemas", sorted(ids), lines[0], flush=True)
         with open(os.path.join(HERE, f"types_{mode}_avro.jsonl"), "w", encoding="utf-8") as file:
             for number in sorted(ids):
                 file.write(json.dumps({"id": number, "schema": registry.request(f"/schemas/ids/{number}")["schema"]}, ensure_ascii=False) + "\n")
-            for record in records:
-                file.write(json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n")
-        print(mode, len(records), "records", len(ids), "schemas")
+            for line in lines:
+                file.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
     for what in (connect, broker, registry, server):
         what.stop()
 
