@@ -53,6 +53,7 @@ class Registry:
                     ".apicurio.registry.auto-register": "true",
                     ".apicurio.registry.find-latest": "true",
                     ".apicurio.registry.as-confluent": "true",
+                    ".apicurio.registry.headers.enabled": "false",
                     ".apicurio.registry.use-id": "contentId"}  # what Confluent's API means by an id
         return {f"{what}.converter{name}": value for what in ("key", "value") for name, value in settings.items()} | {
             "schema.name.adjustment.mode": "avro", "field.name.adjustment.mode": "avro"}
