@@ -7,7 +7,8 @@ import urllib.request
 from .process import Process, free_port, scratch_folder
 
 HOME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".cache", "registry")
-PLUGINS = os.path.abspath(os.path.join(HOME, "plugins"))
+# Connect's plugin.path: the connectors and the Avro converter
+PLUGINS = ",".join(os.path.abspath(os.path.join(HOME, folder)) for folder in ("../kafka/plugins", "plugins"))
 
 
 class Registry:

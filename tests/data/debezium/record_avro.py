@@ -92,7 +92,7 @@ def main(folder):
     server.sql_file(os.path.join(folder, "types.sql"), "bench")
     registry = Registry()
     broker = kafka.Broker()
-    connect = kafka.Connect(broker, {}, [PLUGINS])
+    connect = kafka.Connect(broker, {}, PLUGINS)
     for mode, settings in MODES.items():
         connect.request("POST", "/connectors", {"name": mode, "config": {
             "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
