@@ -160,7 +160,8 @@ follow(session *s, const load_settings *load, const follow_settings *settings, f
         FIRN_TRY(slot_watch_start(s, settings->progress, told, &watch, err));
         guarded.guard = slot_watch_guard(watch);
         firn_status status = follow_run(&guarded, &feed, lake, &events, s->cancel, result, err);
-        bool        is_dropped = err->code == FIRN_E_FOLLOW_SLOT_LIMIT && slot_watch_drops(watch);
+        if (result->caught_up && !task_cancel_requested(s->cancel)) follow_upkeep_finish(upkeep, s->cancel);
+        bool is_dropped = err->code == FIRN_E_FOLLOW_SLOT_LIMIT && slot_watch_drops(watch);
         if (is_dropped) FIRN_TRY(drop_slot(s, load, lake, err));
         if (!status || !(is_dropped || follow_resync_helps(err))) return status;
         notify_of_loss(told, err);

@@ -109,12 +109,12 @@ run(session *s, maintain_summary *summary, firn_error *err)
     maintain_settings                               settings = {
                                       .steps = steps_of(settings_text(v, OPTION_ONLY)),
                                       .dry_run = settings_flag(v, OPTION_DRY_RUN),
-                                      .delete_ratio_percent = (unsigned) settings_number(v, OPTION_DELETE_RATIO),
                                       .memory_bytes = settings_size(v, OPTION_MEMORY),
                                       .worker_count = task_cpu_count(),
                                       .correlation_id = s->correlation_id,
     };
 
+    if (settings_has(v, OPTION_DELETE_RATIO)) settings.delete_ratio_percent = (unsigned) settings_number(v, OPTION_DELETE_RATIO);
     if (settings_has(v, OPTION_RETAIN_LAST)) settings.retain_last = settings_number(v, OPTION_RETAIN_LAST);
     FIRN_TRY(set_ages(s, &settings, err));
     FIRN_TRY(connect_lake(s, &lake, err));

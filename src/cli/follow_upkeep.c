@@ -12,9 +12,6 @@
 
 #define PAUSE_FACTOR 4u
 #define MEMORY_DIVISOR 4u
-/* Files with so many of their rows deleted are written anew, earlier than `firn maintain` does: DuckDB scans a table with an
- * eighth of its rows deleted by position eight times as long (docs/PERFORMANCE.md), and the budget is bounded anyway. */
-#define DELETE_RATIO_PERCENT 10
 
 struct follow_upkeep {
     lake_connection    lake;
@@ -64,7 +61,7 @@ tell(void *state, const maintain_table_line *line)
 }
 
 static firn_status
-run_round(follow_upkeep *u, firn_error *err)
+run_round(follow_upkeep *u, task_cancel *cancel, firn_error *err)
 {
     FIRN_AUTO(maintain_folder_done) maintain_folder folder = {0};
     FIRN_AUTO(maintain_summary_done) maintain_summary summary = {0};
@@ -81,12 +78,23 @@ run_round(follow_upkeep *u, firn_error *err)
     uuid_format(uuid_v7(), run_id);
     FIRN_TRY(maintain_folder_open(u->own_folder, run_id, u->lake.lake, u->levels, u->level_count, &folder, err));
     u->settings.pending = folder.pending;
-    firn_status status = maintain_job_run(&job, u->cancel, &summary, err);
+    firn_status status = maintain_job_run(&job, cancel, &summary, err);
     if (maintain_folder_close(&folder, &failed)) log_warning("%s", failed.cause);
     return status;
 }
 
 /* What fails here fails no change: it is told, and tried again. */
+static void
+try_round(follow_upkeep *u, task_cancel *cancel)
+{
+    firn_error  failed = {0};
+    firn_status status = run_round(u, cancel, &failed);
+
+    if (status && status != FIRN_NOT_FOUND && status != FIRN_CANCELLED && failed.code != FIRN_E_MAINTAIN_TABLES_FAILED)
+        log_line(LOG_DEBUG, NULL, 0, "no maintenance this time: %s", failed.cause);
+    firn_error_reset(&failed);
+}
+
 static firn_status
 work(void *state, firn_error *err)
 {
@@ -95,13 +103,9 @@ work(void *state, firn_error *err)
 
     (void) err;
     while (!task_cancel_wait(u->cancel, pause_ms)) {
-        firn_error  failed = {0};
-        uint64_t    started_us = firn_clock_monotonic_us();
-        firn_status status = run_round(u, &failed);
+        uint64_t started_us = firn_clock_monotonic_us();
 
-        if (status && status != FIRN_NOT_FOUND && status != FIRN_CANCELLED && failed.code != FIRN_E_MAINTAIN_TABLES_FAILED)
-            log_line(LOG_DEBUG, NULL, 0, "no maintenance this time: %s", failed.cause);
-        firn_error_reset(&failed);
+        try_round(u, u->cancel);
         pause_ms = PAUSE_FACTOR * (firn_clock_monotonic_us() - started_us) / 1000;
         if (pause_ms < u->pause_min_ms) pause_ms = u->pause_min_ms;
     }
@@ -115,7 +119,6 @@ take_settings(session *s, follow_upkeep *u, firn_error *err)
                                       .snapshot_age_ms = -1,
                                       .memory_bytes = settings_size(&s->values, OPTION_MEMORY) / MEMORY_DIVISOR,
                                       .worker_count = 1,
-                                      .delete_ratio_percent = DELETE_RATIO_PERCENT,
                                       .correlation_id = s->correlation_id};
     u->pause_min_ms = settings_duration_ms(&s->values, OPTION_FOLLOW_MAINTAIN_INTERVAL);
     FIRN_TRY(session_path(s, "checkpoints", &u->settings.pending_root, err));
@@ -141,14 +144,31 @@ follow_upkeep_start(session *s, follow_progress *progress, follow_upkeep **ret_u
     return FIRN_OK;
 }
 
-void
-follow_upkeep_stop(follow_upkeep *u)
+/* The thread is at an end then. */
+static void
+end_thread(follow_upkeep *u)
 {
     firn_error ignored = {0};
 
-    if (!u) return;
     if (u->cancel) task_cancel_request(u->cancel);
     if (u->thread) (void) !task_group_join(u->thread, &ignored);
+    firn_error_reset(&ignored);
+}
+
+void
+follow_upkeep_finish(follow_upkeep *u, task_cancel *cancel)
+{
+    if (!u) return;
+    end_thread(u);
+    u->settings.memory_bytes *= MEMORY_DIVISOR; /* nothing else is at work any more */
+    try_round(u, cancel);
+}
+
+void
+follow_upkeep_stop(follow_upkeep *u)
+{
+    if (!u) return;
+    end_thread(u);
     task_group_free(u->thread);
     task_cancel_free(u->cancel);
     lake_connection_done(&u->lake);

@@ -9,6 +9,7 @@
 #include "base/crash_point.h"
 #include "base/hash.h"
 #include "follow/follow_status.h"
+#include "follow/index_opening.h"
 #include "follow/table_apply.h"
 #include "follow/table_evolve.h"
 
@@ -431,6 +432,16 @@ hash_change(followed_table *table, const change *event)
     table->window_hash = firn_hash_fold(table->window_hash ^ hash, FIRN_HASH_KEY_B ^ (uint64_t) event->op);
 }
 
+/* The index that the window's commit will want; one at a time, for the memory's sake. */
+static void
+open_ahead(const follow_loop *loop, followed_table *table)
+{
+    bool is_free = !table->index;
+
+    for (unsigned i = 0; is_free && i < loop->table_count; i++) is_free = !loop->tables[i].opening;
+    if (is_free) index_opening_begin(table, loop->ctx);
+}
+
 static firn_status
 take_change(follow_loop *loop, const change *event, firn_error *err)
 {
@@ -459,6 +470,7 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     if (!table->oldest_event_us) {
         table->oldest_event_us = loop->commit_time_us;
         follow_progress_pending(loop->ctx->settings->progress, table->number, loop->commit_time_us);
+        open_ahead(loop, table);
     }
     loop->transaction_has_changes = true;
     loop->window_changes++;

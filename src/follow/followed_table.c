@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "catalog/commit.h"
+#include "follow/index_opening.h"
 
 void
 followed_table_end_part(followed_table *table)
@@ -30,6 +31,7 @@ followed_table_done(followed_table *table)
 {
     followed_table_end_window(table);
     table_shape_free(table->shape);
+    index_opening_free(table->opening);
     table_index_free(table->index);
     table_metadata_unref(table->base);
     *table = (followed_table){0};

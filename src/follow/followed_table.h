@@ -15,6 +15,8 @@
  * whole. */
 #define STAGE_BRANCH "firn-window"
 
+typedef struct index_opening index_opening; /* index_opening.h */
+
 typedef struct followed_table {
     unsigned                   number; /* among the job's tables: that of follow_progress.h */
     const char                *name; /* in the job's arena, as `ident` and `config` */
@@ -28,7 +30,8 @@ typedef struct followed_table {
     bool                       is_stopped;
     bool                       wants_reload; /* stopped, and a load would mend it */
     char                       reason[FIRN_ERROR_TEXT_MAX];
-    table_index               *index; /* NULL: not needed yet */
+    table_index               *index;   /* NULL: not needed yet */
+    index_opening             *opening; /* of the index, ahead of its use; NULL: none */
     table_shape               *shape; /* NULL: no change of it was seen yet */
 
     /* The window at work. */

@@ -10,6 +10,7 @@
 #include "base/crash_point.h"
 #include "batch/array.h"
 #include "catalog/commit.h"
+#include "follow/index_opening.h"
 #include "follow/row_deletes.h"
 #include "follow/row_holes.h"
 #include "iceberg/file_names.h"
@@ -20,7 +21,6 @@
 #define KEY_SCRATCH_MAX ((size_t) 1 << 30)
 #define FILE_SIZE_TARGET ((uint64_t) 512 << 20)
 #define ROW_GROUP_BYTES ((size_t) 16 << 20)
-#define INDEX_MEMORY ((size_t) 64 << 20)
 
 /* A whole row of which fewer are wanted. */
 typedef struct row_removal {
@@ -98,34 +98,7 @@ grow(void *slot, size_t item_size, size_t count, size_t *capacity, firn_error *e
     return FIRN_OK;
 }
 
-/* ---- the index ---- */
-
-static void
-tell_index(void *state, const char *message)
-{
-    const apply *a = state;
-
-    follow_tell(a->ctx, FOLLOW_EVENT_NOTE, a->table->name, message, NULL);
-}
-
-static firn_status
-open_index(apply *a, firn_error *err)
-{
-    followed_table       *table = a->table;
-    const char           *folder = firn_arena_printf(&a->arena, "%s/index/%s", a->ctx->settings->state_folder,
-                                                     table_metadata_uuid(table->base));
-    table_index_settings  settings = {.files = a->ctx->lake->files,
-                                      .folder = folder,
-                                      .key_field_ids = a->shape->key_field_ids,
-                                      .key_count = a->shape->key_count,
-                                      .memory_bytes_max = INDEX_MEMORY,
-                                      .cancel = a->ctx->cancel,
-                                      .tell = tell_index,
-                                      .tell_state = a};
-
-    if (!folder) return firn_fail_memory(err, "a path");
-    return table_index_open(&settings, table->base, &table->index, err);
-}
+/* ---- the table and its index ---- */
 
 /* The table at what the window's parts so far have made of it; checked that nobody else has changed main meanwhile. */
 static firn_status
@@ -155,7 +128,7 @@ look(apply *a, firn_error *err)
     table->base = FIRN_STEAL(view);
     table_metadata_unref(before);
     a->schema = table_metadata_schema(table->base);
-    return table->index ? table_index_catch_up(table->index, table->base, err) : open_index(a, err);
+    return index_opening_end(table, a->ctx, err);
 }
 
 /* ---- keys ---- */

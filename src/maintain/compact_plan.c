@@ -26,7 +26,7 @@ compact_small_size(const table_metadata *table)
 typedef struct planner {
     const table_metadata *table;
     int64_t               target, small_max, large_min;
-    unsigned              delete_ratio_percent;
+    unsigned              delete_ratio_percent; /* 0: by the kind of deletes */
     const schema_field   *order_field; /* NULL: by age */
     bool                  descending;
     firn_arena           *arena;
@@ -51,11 +51,13 @@ weigh(planner *p, compact_file *file)
     const data_file *data = &file->data->file;
     int64_t          deleted = 0;
     bool             by_value = false;
+    unsigned         ratio = p->delete_ratio_percent ? p->delete_ratio_percent : COMPACT_DELETION_VECTOR_RATIO_PERCENT;
 
     for (unsigned i = 0; i < file->delete_count; i++) {
         const data_file *d = &file->deletes[i]->file;
 
         by_value = by_value || d->content == DATA_FILE_EQUALITY_DELETES;
+        if (!p->delete_ratio_percent && d->content_offset < 0) ratio = COMPACT_DELETE_FILE_RATIO_PERCENT;
         if (d->content == DATA_FILE_POSITION_DELETES && delete_file_target(d).data) deleted += d->record_count;
         else if (d->content == DATA_FILE_POSITION_DELETES)
             deleted += d->record_count < data->record_count / 10 ? d->record_count : data->record_count / 10;
@@ -66,7 +68,7 @@ weigh(planner *p, compact_file *file)
                                                                 (double) data->record_count)
                                                    : 0;
     file->is_forced = by_value || data->size_bytes > p->large_min || data->spec_id != p->table->default_spec->spec_id ||
-                      (deleted > 0 && deleted >= (int64_t) p->delete_ratio_percent * data->record_count / 100);
+                      (deleted > 0 && deleted >= (int64_t) ratio * data->record_count / 100);
 }
 
 static bool
@@ -153,7 +155,7 @@ compact_plan_make(const table_metadata *table, compact_file files[], size_t file
 {
     planner        p = {.table = table,
                         .target = compact_target_size(table),
-                        .delete_ratio_percent = delete_ratio_percent ? delete_ratio_percent : COMPACT_DELETE_RATIO_PERCENT,
+                        .delete_ratio_percent = delete_ratio_percent,
                         .arena = arena};
     compact_file **candidates = firn_arena_array(arena, file_count + 1, sizeof(compact_file *));
     compact_plan   plan = {.groups = firn_arena_array(arena, file_count + 1, sizeof(compact_group))};

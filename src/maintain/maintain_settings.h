@@ -27,7 +27,7 @@ typedef struct maintain_settings {
     int64_t     snapshot_age_ms; /* expire older ones; -1: as the table says (history.expire.max-snapshot-age-ms, 5 days) */
     int64_t     retain_last;     /* of each branch; 0: as the table says (history.expire.min-snapshots-to-keep, 1) */
     int64_t     orphan_age_ms;   /* 0: MAINTAIN_ORPHAN_AGE_MS */
-    unsigned    delete_ratio_percent; /* files with as many of their rows deleted are written anew; 0: 30 */
+    unsigned    delete_ratio_percent; /* files with as many of their rows deleted are written anew; 0: compact_plan.h's */
     size_t      memory_bytes;
     unsigned    worker_count;    /* threads that rewrite files; at least 1 */
     const char *correlation_id;  /* to each snapshot; NULL: none */
