@@ -1,8 +1,13 @@
 #include "follow/index_opening.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #define INDEX_MEMORY ((size_t) 64 << 20)
+#define PROGRESS_US ((uint64_t) 5000000)
 
 struct index_opening {
     const follow_context *ctx;
@@ -12,6 +17,7 @@ struct index_opening {
     table_index_settings  settings;
     task_group           *thread; /* NULL: opened by whoever waits */
     table_index          *index;
+    uint64_t              told_us; /* when its progress was told */
 };
 
 static void
@@ -19,6 +25,19 @@ tell(void *state, const char *message)
 {
     const index_opening *o = state;
 
+    follow_tell(o->ctx, FOLLOW_EVENT_NOTE, o->table_name, message, NULL);
+}
+
+static void
+tell_progress(void *state, uint64_t rows_done, uint64_t rows_all)
+{
+    index_opening *o = state;
+    uint64_t       now_us = firn_clock_monotonic_us();
+    char           message[128];
+
+    if (now_us - o->told_us < PROGRESS_US) return;
+    o->told_us = now_us;
+    (void) snprintf(message, sizeof message, "building the key index: %" PRIu64 " of %" PRIu64 " rows", rows_done, rows_all);
     follow_tell(o->ctx, FOLLOW_EVENT_NOTE, o->table_name, message, NULL);
 }
 
@@ -47,6 +66,7 @@ set_up(index_opening *o, const followed_table *table, firn_error *err)
                                          .memory_bytes_max = INDEX_MEMORY,
                                          .cancel = o->ctx->cancel,
                                          .tell = tell,
+                                         .progress = tell_progress,
                                          .tell_state = o};
     return FIRN_OK;
 }
@@ -59,6 +79,7 @@ opening_new(const followed_table *table, const follow_context *ctx, index_openin
     if (!o) return firn_fail_memory(err, "a key index");
     o->ctx = ctx;
     o->table_name = table->name;
+    o->told_us = firn_clock_monotonic_us();
     o->table = table_metadata_ref(table->base);
     FIRN_TRY(set_up(o, table, err));
     *ret_opening = FIRN_STEAL(o);

@@ -66,6 +66,8 @@ rebuild_settings(const table_index *index, const table_metadata *table)
                                     .key_count = s->key_count,
                                     .memory_bytes_max = s->memory_bytes_max,
                                     .cancel = s->cancel,
+                                    .progress = s->progress,
+                                    .progress_state = s->tell_state,
                                     .building = s->tell,
                                     .building_state = s->tell_state};
 }
@@ -94,7 +96,8 @@ table_index_open(const table_index_settings *settings, const table_metadata *tab
     for (unsigned k = 0; k < settings->key_count; k++) index->key_ids[k] = settings->key_field_ids[k];
     index->settings.key_field_ids = index->key_ids;
     FIRN_TRY(open_current(index, table, err));
-    index->settings.tell = NULL; /* its state need not outlive this call */
+    index->settings.tell = NULL; /* their state need not outlive this call */
+    index->settings.progress = NULL;
     *ret_index = FIRN_STEAL(index);
     return FIRN_OK;
 }

@@ -22,6 +22,8 @@ typedef struct table_index_settings {
     task_cancel   *cancel;
     /* Told when the index has to be built anew, and why; may be NULL. */
     void (*tell)(void *state, const char *message);
+    /* Told often while it is built; may be NULL. Live rows read, and rows that there are in the table, about. */
+    void (*progress)(void *state, uint64_t rows_done, uint64_t rows_all);
     void *tell_state;
 } table_index_settings;
 

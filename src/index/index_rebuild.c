@@ -128,9 +128,9 @@ read_task(reading *r, const scan_task *task, const key_seed *seed, uint32_t file
         for (int64_t i = 0; i < count; i++)
             r->changes[i] = (key_change){r->hashes[i], key_place(file, positions[i])};
         FIRN_TRY(take(state, r->changes, (size_t) count, r->err));
+        r->rows_done += (uint64_t) count;
+        if (r->settings->progress) r->settings->progress(r->settings->progress_state, r->rows_done, r->rows_all);
     }
-    r->rows_done += (uint64_t) task->data->file.record_count;
-    if (r->settings->progress) r->settings->progress(r->settings->progress_state, r->rows_done, r->rows_all);
     return FIRN_OK;
 }
 

@@ -26,7 +26,7 @@ typedef struct index_rebuild_settings {
     unsigned              key_count; /* 0: the table has no key */
     size_t                memory_bytes_max;
     task_cancel          *cancel; /* NULL: never */
-    /* Told after each data file; may be NULL. */
+    /* Told after each batch of rows that was read; may be NULL. */
     void (*progress)(void *state, uint64_t rows_done, uint64_t rows_all);
     void *progress_state;
     /* index_open_current tells before it builds, and why; may be NULL. */

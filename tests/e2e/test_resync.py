@@ -39,7 +39,7 @@ def lose(connection):
 
 @pytest.mark.parametrize("version", (2, 3))
 def test_only_rows_that_differ_are_written(project, followed, duck, version):  # noqa: F811
-    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES})
+    c = followed(TABLES, follow_more={"maintain": "off"}, tables={name: {"format_version": version} for name in NAMES})
     follow(project)
     lose(c)
     lost = project.run("follow", "--source", "n", "--until-caught-up").expect(1)
