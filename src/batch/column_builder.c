@@ -334,6 +334,47 @@ column_end(column_builder *b, firn_error *err)
     return FIRN_OK;
 }
 
+static void
+shrink(column_bytes *bytes, size_t size, column_limit *limit)
+{
+    if (bytes->size <= size) return;
+    limit->used_bytes -= bytes->size - size;
+    bytes->size = size;
+}
+
+/* To `count` bits; those behind them in the last byte are zero again, since bits are only ever set. */
+static void
+shrink_bits(column_bytes *bits, int64_t count, column_limit *limit)
+{
+    shrink(bits, bitmap_size_bytes((size_t) count), limit);
+    if (count % 8 && (size_t) (count / 8) < bits->size) bits->data[count / 8] &= (uint8_t) ((1u << (count % 8)) - 1);
+}
+
+void
+column_rewind(column_builder *b, int64_t count)
+{
+    size_t  width = data_type_value_size(b->type);
+    int64_t child_count = count;
+
+    for (int64_t row = count; row < b->count && b->validity.data; row++) {
+        if (!bitmap_get(b->validity.data, (size_t) row)) b->null_count--;
+    }
+    if (has_offsets(b->type->kind)) {
+        if (b->offsets.size) shrink(&b->offsets, ((size_t) count + 1) * sizeof(int32_t), b->limit);
+        child_count = (int64_t) last_offset(b);
+        if (b->child_count == 0) shrink(&b->values, (size_t) child_count, b->limit);
+    } else if (b->type->kind == TYPE_BOOLEAN) {
+        shrink_bits(&b->values, count, b->limit);
+    } else if (!type_is_nested(b->type->kind)) {
+        shrink(&b->values, (size_t) count * width, b->limit);
+    }
+    shrink_bits(&b->validity, count, b->limit);
+    for (unsigned i = 0; i < b->child_count; i++) {
+        column_rewind(b->children[i], child_count);
+    }
+    if (b->count > count) b->count = count;
+}
+
 static const void *
 take_bytes(column_bytes *bytes)
 {

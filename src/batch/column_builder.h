@@ -31,6 +31,9 @@ FIRN_MUST_USE firn_status column_add_text(column_builder *b, const char *value, 
 column_builder *column_child(column_builder *b, unsigned index);
 FIRN_MUST_USE firn_status column_end(column_builder *b, firn_error *err);
 
+/* Takes all rows from `count` on out again, the last one may be half made, children too. */
+void column_rewind(column_builder *b, int64_t count);
+
 /* Moves out what was built and leaves the builder empty. */
 FIRN_MUST_USE firn_status column_builder_finish(column_builder *b, struct ArrowArray *ret_array, firn_error *err);
 /* Finishes `count` builders as the columns of a batch of `schema`. */

@@ -383,6 +383,46 @@ every_failing_allocation_is_reported_and_leaks_nothing(void **state)
     assert_true(nth > 40);
 }
 
+/* Rows that were begun and taken out again leave no trace, whatever was in them. */
+static void
+rewound_rows_leave_no_trace(void **state)
+{
+    (void) state;
+    FIRN_AUTO(column_builder_freep) column_builder *b = NULL;
+    FIRN_AUTO(array_done) struct ArrowArray         array = {0};
+    static const data_type    text = {.kind = TYPE_STRING}, flag = {.kind = TYPE_BOOLEAN};
+    static const schema_field pair[2] = {{.name = "t", .type = &text}, {.name = "f", .type = &flag}};
+    static const data_type    both = {.kind = TYPE_STRUCT, .field_count = 2, .fields = pair};
+    static const schema_field element = {.name = "element", .type = &both};
+    static const data_type    list = {.kind = TYPE_LIST, .field_count = 1, .fields = &element};
+    firn_error                err = {0};
+
+    assert_int_equal(column_builder_new(&list, (size_t) 1 << 20, &b, &err), FIRN_OK);
+    for (int round = 0; round < 3; round++) {
+        column_builder *item = column_child(b, 0);
+        assert_int_equal(column_add_text(column_child(item, 0), "kept", &err), FIRN_OK);
+        assert_int_equal(column_add_bool(column_child(item, 1), false, &err), FIRN_OK);
+        assert_int_equal(column_end(item, &err), FIRN_OK);
+        assert_int_equal(column_end(b, &err), FIRN_OK);
+        assert_int_equal(column_add_null(b, &err), FIRN_OK);
+        assert_int_equal(column_add_text(column_child(item, 0), "half", &err), FIRN_OK);
+        assert_int_equal(column_add_bool(column_child(item, 1), true, &err), FIRN_OK);
+        assert_int_equal(column_end(item, &err), FIRN_OK);
+        assert_int_equal(column_add_null(column_child(item, 0), &err), FIRN_OK); /* the other field is missing */
+        column_rewind(b, round + 1); /* the null, too */
+        assert_int_equal(column_builder_count(b), round + 1);
+    }
+    assert_int_equal(column_builder_finish(b, &array, &err), FIRN_OK);
+    assert_int_equal(array.length, 3);
+    assert_int_equal(array.null_count, 0);
+    struct ArrowArray *items = array.children[0], *texts = items->children[0], *flags = items->children[1];
+    assert_int_equal(items->length, 3);
+    assert_int_equal(texts->length, 3);
+    assert_int_equal(texts->null_count, 0);
+    assert_memory_equal(texts->buffers[2], "keptkeptkept", 12);
+    assert_int_equal(((const uint8_t *) flags->buffers[1])[0], 0);
+}
+
 int
 main(void)
 {
@@ -399,6 +439,7 @@ main(void)
         cmocka_unit_test(limit_counts_all_buffers_together),
         cmocka_unit_test(batch_owns_its_columns_and_moves),
         cmocka_unit_test(null_in_a_required_column_is_refused),
+        cmocka_unit_test(rewound_rows_leave_no_trace),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "postgres/copy_text.h"
 #include "postgres/postgres_numeric.h"
+#include "source/unfit_value.h"
 
 /* Infinity, clamped, becomes the first and last day that every reader can show: 0001-01-01, 9999-12-31. */
 #define CLAMPED_DAYS_MIN (-719162)
@@ -18,9 +19,6 @@
 #define ARRAY_DIMENSIONS_MAX 6 /* MAXDIM in the server's c.h */
 #define REPLACEMENT_CHARACTER "\xef\xbf\xbd"
 
-/* Which policies have an answer for the value at hand. */
-typedef enum remedy { REMEDY_NONE, REMEDY_CLAMP, REMEDY_CLAMP_OR_ROUND } remedy;
-
 firn_status
 copy_value_fail_corrupt(const copy_row *row, const copy_field *field, size_t size, firn_error *err)
 {
@@ -28,67 +26,39 @@ copy_value_fail_corrupt(const copy_row *row, const copy_field *field, size_t siz
                      row->column ? row->column->name : field->name, row->layout->qualified_name, size);
 }
 
-static void
-hint_policy(const copy_row *row, const char *choices, firn_error *err)
+static unfit_place
+place_of(const copy_row *row)
 {
     const copy_layout *layout = row->layout;
-    firn_hint(err, "in %s: sources.%s.tables.%s.types: {%s: null} (or %s)",
-              layout->config_file ? layout->config_file : "sources.yaml",
-              layout->source_name ? layout->source_name : "SOURCE", layout->table_name, row->column->name, choices);
+    return (unfit_place){row->column->name, layout->qualified_name, layout->table_name, layout->config_file, layout->source_name};
 }
 
 /* The policy's answer to a value that does not fit: take null, take the remedy's value, or fail. */
 static firn_status
-settle(copy_row *row, const copy_field *field, remedy possible, firn_slice value, const char *problem, bool *ret_null,
+settle(copy_row *row, const copy_field *field, unfit_remedy possible, firn_slice value, const char *problem, bool *ret_null,
        firn_error *err)
 {
-    switch (field->policy) {
-    case POLICY_NULL:
-        if (field->required) break;
+    char         key[200], text[96];
+    unfit_answer answer = unfit_value_answer(field->policy, field->required, possible);
+    *ret_null = answer == UNFIT_NULL;
+    if (answer != UNFIT_FAILS) {
         row->coerced_count++;
-        *ret_null = true;
         return FIRN_OK;
-    case POLICY_CLAMP:
-        if (possible == REMEDY_NONE) break;
-        row->coerced_count++;
-        *ret_null = false;
-        return FIRN_OK;
-    case POLICY_ROUND:
-        if (possible != REMEDY_CLAMP_OR_ROUND) break;
-        row->coerced_count++;
-        *ret_null = false;
-        return FIRN_OK;
-    case POLICY_ERROR:
-    case POLICY_TEXT:
-        break;
     }
-
-    char key[200], text[96];
+    unfit_place place = place_of(row);
     copy_text_key(row->layout, row->tuple, key, sizeof key);
     copy_text_value(field, value, text, sizeof text);
-    firn_fail(err, FIRN_E_VALUE_UNREPRESENTABLE, "value %s in column '%s' of table '%s', row %s: %s", text,
-              row->column->name, row->layout->qualified_name, key, problem);
-    bool is_text = field->type->kind == TYPE_STRING; /* it cannot become what it is */
-    hint_policy(row,
-                possible == REMEDY_CLAMP_OR_ROUND ? "clamp, round, text"
-                : is_text                         ? "clamp"
-                : possible == REMEDY_CLAMP        ? "clamp, text"
-                                                  : "text",
-                err);
-    return err->status;
+    return unfit_value_fail(&place, text, key, problem, possible, field->type->kind == TYPE_STRING, err);
 }
 
 firn_status
 copy_value_add_null(copy_row *row, copy_column *column, size_t index, firn_error *err)
 {
     if (FIRN_UNLIKELY(column->field->required)) {
-        char key[200];
+        char        key[200];
+        unfit_place place = place_of(row);
         copy_text_key(row->layout, row->tuple, key, sizeof key);
-        firn_fail(err, FIRN_E_VALUE_UNREPRESENTABLE, "null in the required column '%s' of table '%s', row %s",
-                  row->column->name, row->layout->qualified_name, key);
-        firn_hint(err, "choose key columns that are never null: sources.%s.primary_keys.%s",
-                  row->layout->source_name ? row->layout->source_name : "SOURCE", row->layout->table_name);
-        return err->status;
+        return unfit_null_fail(&place, key, err);
     }
     return copy_column_add_null(column, index, err);
 }
@@ -116,7 +86,7 @@ add_decimal(copy_row *row, copy_column *column, size_t index, firn_slice value, 
 {
     const data_type *type = column->field->type;
     int128           decimal = 0;
-    remedy           possible = REMEDY_NONE;
+    unfit_remedy     possible = REMEDY_NONE;
     const char      *problem = "";
     char             text[64];
     bool             is_null = false;
