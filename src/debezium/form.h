@@ -61,7 +61,17 @@ struct dbz_form {
     dbz_encoding      encoding;
     int32_t           scale;
     uint32_t          length;  /* BITS; 0: not known */
-    uint32_t          unit_ns; /* TIME, TIMESTAMP, INTERVAL_NUMBER: 1, 1000, 1000000 */
+    uint32_t          unit_ns; /* TIME, TIMESTAMP, INTERVAL_NUMBER: 1, 1000, 1000000; 0: not known */
+    bool              is_connect; /* a type of Kafka Connect itself: milliseconds, whatever the column has */
+    bool              is_declared; /* the type in the source is known */
+    bool              is_varying;  /* BITS: the number of bits is lost */
+    bool              is_unbounded; /* a numeric without precision */
+    bool              is_vector;    /* ARRAY, SPARSE_VECTOR: pgvector's; a string is its text */
+    bool              is_lost_null; /* a null may be a value that was lost */
+    bool              is_money;
+    bool              is_of_numerics; /* an array whose NaN makes it null */
+    bool              has_fraction_digits;
+    unsigned          fraction_digits; /* of times as declared */
     firn_slice        semantic; /* "io.debezium.time.MicroTimestamp"; size 0: none */
     firn_slice        default_value; /* JSON token */
     unsigned          child_count;

@@ -15,17 +15,17 @@
 #ifndef FIRN_DEBEZIUM_RELATION_H
 #define FIRN_DEBEZIUM_RELATION_H
 
+#include "base/arena.h"
 #include "change/change.h"
 #include "debezium/event.h"
-#include "debezium/form.h"
 
 typedef struct dbz_column {
-    firn_slice  member; /* the member's name as it stands in messages, between its quotes */
-    dbz_form    form;   /* UNKNOWN where schemas are off */
+    firn_slice member; /* the member's name as it stands in messages, between its quotes */
+    firn_slice schema; /* the column's schema as the message has it (form_json_read); size 0: schemas are off */
 } dbz_column;
 
-/* `base.columns[i]` and `columns[i]` are one column. base.columns[i].type_oid and typmod are a hash of the form, so that a
- * change of a type is a change of the relation. */
+/* `base.columns[i]` and `columns[i]` are one column. base.columns[i].type_oid and typmod are a hash of its schema, so that a
+ * change of a type is a change of the relation. One allocation, freed by change_relation_unref. */
 typedef struct dbz_relation {
     change_relation   base;
     dbz_connector     connector;
@@ -62,7 +62,8 @@ firn_slice dbz_table_value_schema(const dbz_table *table);
 /* Bytes that dbz_table_change writes at most for this event. */
 size_t dbz_table_room(const dbz_table *table, const dbz_event *event);
 /* A row's event (c u d r t) → a change: relation (the newest shape, borrowed from the table until the next call) and tuples,
- * written to `room`, which has dbz_table_room bytes and lives as long as they shall.
+ * written to `room`, which has dbz_table_room bytes and lives as long as they shall. The relation of a TRUNCATE is NULL
+ * where no row has shown it yet.
  *   CREATE, READ → INSERT; UPDATE → UPDATE without an old row (Debezium makes a delete and a create of a changed key; a
  *   table without key: with it); DELETE → DELETE; TRUNCATE → TRUNCATE. */
 FIRN_MUST_USE firn_status dbz_table_change(dbz_table *table, const dbz_event *event, uint8_t *room, change *ret_change,
