@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "maintain/row_lineage.h"
 #include "parquet/file_metadata.h"
+#include "parquet/group_cut.h"
 #include "scan/scan_reader.h"
 
 static bool
@@ -134,7 +135,7 @@ compact_copy_open(compact_copy *c, const compact_round *r, const compact_file *f
 {
     const parquet_metadata *m;
 
-    *c = (compact_copy){.r = r, .file = file, .writer = writer};
+    *c = (compact_copy){.r = r, .file = file, .writer = writer, .memory_bytes = memory_bytes};
     if (!may_copy(r, file)) return FIRN_OK;
     if (file->delete_count > 0) FIRN_TRY(scan_task_deleted(&r->scan, &r->tasks[file - r->files], &c->deleted, err));
     FIRN_TRY(stored_file_open(&c->stored, r->t->lake->files, &file->data->file, memory_bytes, err));
@@ -143,22 +144,38 @@ compact_copy_open(compact_copy *c, const compact_round *r, const compact_file *f
     return FIRN_OK;
 }
 
+static uint64_t
+count_deleted(const compact_copy *c, const parquet_row_group *group)
+{
+    return c->deleted ? roaring64_count_range(c->deleted, group->first_row, group->row_count) : 0;
+}
+
 bool
 compact_copy_may_group(const compact_copy *c, unsigned row_group)
 {
     const parquet_metadata  *m = parquet_file_metadata(c->stored.file);
     const parquet_row_group *group = &m->row_groups[row_group];
 
-    if (group->row_count == 0 || (c->deleted && roaring64_count_range(c->deleted, group->first_row, group->row_count) > 0))
-        return false;
+    if (group->row_count == 0) return false;
     // One that is a file of its own is too large: nothing could come of it but the same file.
-    return group_size_bytes(m, row_group) <= compact_target_size(c->r->table);
+    return count_deleted(c, group) > 0 || group_size_bytes(m, row_group) <= compact_target_size(c->r->table);
+}
+
+static firn_status
+read_deleted(void *state, uint64_t from, uint64_t ret_rows[], size_t capacity, size_t *ret_count, firn_error *err)
+{
+    const compact_copy *c = state;
+
+    FIRN_TRY(maintain_task_check(c->r->t, err));
+    *ret_count = roaring64_read(c->deleted, from, ret_rows, capacity);
+    return FIRN_OK;
 }
 
 firn_status
-compact_copy_group(compact_copy *c, unsigned row_group, bool *ret_copied, firn_error *err)
+compact_copy_group(compact_copy *c, unsigned row_group, bool *ret_copied, uint64_t *ret_rows, firn_error *err)
 {
     const parquet_metadata *m = parquet_file_metadata(c->stored.file);
+    parquet_deleted         deleted = {.read = read_deleted, .state = c};
     bool                    adds_lineage = c->r->has_lineage && !has_lineage_column(m);
     roll_copy               copy = {.file = c->stored.file,
                                      .row_group = row_group,
@@ -167,9 +184,13 @@ compact_copy_group(compact_copy *c, unsigned row_group, bool *ret_copied, firn_e
                                      .make_extra = make_lineage,
                                      .splice_column_count = c->r->table->schema->field_count,
                                      .open_rest = open_rest,
+                                     .deleted = &deleted,
+                                     .memory_bytes_max = c->memory_bytes,
                                      .state = c};
 
     *ret_copied = false;
+    *ret_rows = m->row_groups[row_group].row_count;
+    if (count_deleted(c, &m->row_groups[row_group]) > 0) return roll_writer_cut(c->writer, &copy, ret_copied, ret_rows, err);
     if (group_is_large(m, row_group) && (!c->r->has_lineage || adds_lineage || has_whole_lineage(m)))
         FIRN_TRY(roll_writer_copy(c->writer, &copy, ret_copied, err));
     return *ret_copied ? FIRN_OK : roll_writer_splice(c->writer, &copy, ret_copied, err);

@@ -78,16 +78,16 @@ write_file(const compact_round *r, const compact_file *file, roll_writer *writer
     FIRN_TRY(maintain_task_check(r->t, err));
     FIRN_TRY(compact_copy_open(&copy, r, file, writer, memory_bytes / 3, err));
     for (unsigned g = 0; g < copy.group_count; g++) {
-        uint64_t count;
+        uint64_t count, live = 0;
         bool     copied = false;
 
         parquet_file_row_group(copy.stored.file, g, &row, &count);
         if (!compact_copy_may_group(&copy, g)) continue;
         // Rows keep their order: those before it first.
         FIRN_TRY(write_range(r, file, first, row - first, writer, rows, err));
-        FIRN_TRY(compact_copy_group(&copy, g, &copied, err));
+        FIRN_TRY(compact_copy_group(&copy, g, &copied, &live, err));
         first = copied ? row + count : row;
-        if (copied) *rows += (int64_t) count;
+        if (copied) *rows += (int64_t) live;
     }
     return write_range(r, file, first, (uint64_t) file->data->file.record_count - first, writer, rows, err);
 }

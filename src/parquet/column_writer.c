@@ -23,7 +23,7 @@ enum { PAGES_SIZE_KEPT = 64 << 10, SCRATCH_SIZE_KEPT = 4 << 20 };
 void
 column_writer_init(column_writer *c, const parquet_leaf *leaf, const parquet_options *options, size_t rows_expected)
 {
-    *c = (column_writer){.leaf = leaf, .options = options, .rows_expected = rows_expected};
+    *c = (column_writer){.leaf = leaf, .options = options, .rows_expected = rows_expected, .page_serial = 1, .chunk_serial = 1};
     /* Spark's filter looks a UUID up in the dictionary by its raw bytes and fails (Iceberg 1.4.2 and 1.10.0). */
     bool no_dictionary = leaf->lane == LANE_BOOL || leaf->field->type->kind == TYPE_UUID;
     c->use = no_dictionary || options->dictionary_size_bytes == 0 ? DICTIONARY_OFF : DICTIONARY_UNDECIDED;
@@ -152,15 +152,24 @@ view_from(const column_writer *c, const value_view *values, size_t from)
     return rest;
 }
 
+/* Texts are looked at once per entry. */
+static void
+add_number_stats(column_writer *c)
+{
+    if (c->leaf->lane != LANE_BYTES || c->page_counted >= c->page_number_count) return;
+    dictionary_stats(&c->dict, page_numbers(c) + c->page_counted, c->page_number_count - c->page_counted, &c->page_stats);
+    c->page_counted = c->page_number_count;
+}
+
 /* The open page becomes PLAIN, and so do all that follow in this chunk. */
 static firn_status
 leave_dictionary(column_writer *c, firn_error *err)
 {
     FIRN_TRY(dictionary_decode(&c->dict, page_numbers(c), c->page_number_count, &c->values, err));
-    if (c->leaf->lane == LANE_BYTES) dictionary_stats(&c->dict, page_numbers(c), c->page_number_count, &c->page_stats);
+    add_number_stats(c);
     if (c->chunk.dictionary_coded_page_count == 0) dictionary_release(&c->dict);
     firn_buffer_done(&c->numbers);
-    c->page_number_count = 0;
+    c->page_number_count = c->page_counted = 0;
     c->is_dictionary_open = false;
     return FIRN_OK;
 }
@@ -193,20 +202,21 @@ add_numbers(column_writer *c, const value_view *values, firn_error *err)
 }
 
 firn_status
-column_writer_add(column_writer *c, const leaf_rows *rows, firn_error *err)
+column_writer_add_levels(column_writer *c, const leaf_rows *rows, firn_error *err)
 {
     FIRN_TRY(add_levels(c, rows, err));
-    if (rows->values.count) {
-        if (c->is_dictionary_open) {
-            FIRN_TRY(add_numbers(c, &rows->values, err));
-        } else {
-            FIRN_TRY(add_plain(c, &rows->values, err));
-        }
-    }
     c->page_row_count += rows->row_count;
     c->page_slot_count += rows->slot_count;
     c->page_null_count += rows->null_count;
     return FIRN_OK;
+}
+
+firn_status
+column_writer_add(column_writer *c, const leaf_rows *rows, firn_error *err)
+{
+    FIRN_TRY(column_writer_add_levels(c, rows, err));
+    if (!rows->values.count) return FIRN_OK;
+    return c->is_dictionary_open ? add_numbers(c, &rows->values, err) : add_plain(c, &rows->values, err);
 }
 
 /* A length, then the levels. */
@@ -376,7 +386,8 @@ static void
 reset_page(column_writer *c)
 {
     c->chunk_row_count += c->page_row_count;
-    c->page_row_count = c->page_slot_count = c->page_null_count = c->page_number_count = 0;
+    c->page_row_count = c->page_slot_count = c->page_null_count = c->page_number_count = c->page_counted = 0;
+    c->page_serial++;
     reset_scratch(&c->values);
     reset_scratch(&c->definition);
     reset_scratch(&c->repetition);
@@ -393,8 +404,7 @@ close_page(column_writer *c, page_writer *pages, firn_buffer *body, bool is_last
     if (c->page_slot_count == 0) return FIRN_OK;
     if (c->page_number_count && c->use == DICTIONARY_UNDECIDED)
         FIRN_TRY(judge_dictionary(c, pages, body, is_last, err));
-    if (c->page_number_count && c->leaf->lane == LANE_BYTES)
-        dictionary_stats(&c->dict, page_numbers(c), c->page_number_count, &c->page_stats);
+    add_number_stats(c);
 
     firn_buffer_reset(body);
     FIRN_TRY(put_levels(c, body, err));
@@ -465,6 +475,7 @@ reset_chunk(column_writer *c)
     c->chunk = (chunk_info){0};
     c->chunk_stats = (value_stats){0};
     c->chunk_row_count = 0;
+    c->chunk_serial++;
     c->chunk_min_is_cut = c->chunk_max_is_cut = false;
     if (c->pages.capacity > PAGES_SIZE_KEPT) firn_buffer_done(&c->pages);
     firn_buffer_reset(&c->pages);

@@ -56,8 +56,11 @@ typedef struct column_writer {
     firn_buffer definition; /* bits (flat, only once there was a null) or bytes */
     firn_buffer repetition; /* bytes */
     value_stats page_stats;
+    size_t      page_counted; /* of the numbers, so many of the first are in page_stats already */
+    uint32_t    page_serial;  /* another one for each page */
 
     /* The open chunk. */
+    uint32_t    chunk_serial;
     firn_buffer pages, entries; /* page_entry */
     size_t      chunk_row_count;
     chunk_info  chunk;
@@ -78,6 +81,8 @@ bool   column_writer_page_is_full(const column_writer *c);
 /* How many of the rows can be added to the open page; 0: close it first. */
 size_t column_writer_fit(const column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count);
 FIRN_MUST_USE firn_status column_writer_add(column_writer *c, const leaf_rows *rows, firn_error *err);
+/* The rows without their values, which whoever calls it puts into `numbers` or `values` (page_cut.h). */
+FIRN_MUST_USE firn_status column_writer_add_levels(column_writer *c, const leaf_rows *rows, firn_error *err);
 /* Scratch is `body`: the page before compression. */
 FIRN_MUST_USE firn_status column_writer_close_page(column_writer *c, page_writer *pages, firn_buffer *body,
                                                    firn_error *err);

@@ -5,6 +5,7 @@
 #include "parquet/file_reader.h"
 #include "parquet/footer_writer.h"
 #include "parquet/page_copy.h"
+#include "parquet/writer_parts.h"
 
 #define INDEX_SIZE_MAX ((size_t) 1 << 31)
 #define BODY_SIZE_MAX ((size_t) 1 << 31)
@@ -31,23 +32,6 @@ enum {
     LEAST_PAGE_SIZE_BYTES = 32 << 10,
     LEAST_PAGE_ROWS = 2000,
     LEAST_DICTIONARY_SIZE_BYTES = 8 << 10
-};
-
-struct parquet_writer {
-    table_schema   *table;
-    parquet_options options;
-    firn_sink      *sink;
-    parquet_schema  schema;
-    column_writer  *columns; /* one per leaf */
-    page_writer     pages;
-    row_shredder    shredder;
-    firn_buffer     body;                       /* scratch: a page before compression */
-    firn_buffer     column_index, offset_index; /* of all row groups so far */
-    row_group_info *row_groups;
-    unsigned        row_group_count, row_group_capacity;
-    uint64_t        row_count, group_row_count; /* of closed row groups; of the open one */
-    size_t          group_size_bytes;           /* of the open one, about */
-    bool            is_closed, is_broken;
 };
 
 static size_t
@@ -133,9 +117,8 @@ parquet_writer_free(parquet_writer *w)
     firn_free(w);
 }
 
-/* Rows [from, from + row_count) into the pages of one leaf. */
-static firn_status
-add_to_column(parquet_writer *w, column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count,
+firn_status
+parquet_writer_add_to_column(parquet_writer *w, column_writer *c, const struct ArrowArray *rows, size_t from, size_t row_count,
               firn_error *err)
 {
     while (row_count > 0) {
@@ -166,8 +149,8 @@ grow_row_groups(parquet_writer *w, firn_error *err)
     return FIRN_OK;
 }
 
-static firn_status
-close_row_group(parquet_writer *w, firn_error *err)
+firn_status
+parquet_writer_close_group(parquet_writer *w, firn_error *err)
 {
     if (w->group_row_count == 0) return FIRN_OK;
     FIRN_TRY(grow_row_groups(w, err));
@@ -188,20 +171,27 @@ close_row_group(parquet_writer *w, firn_error *err)
     return FIRN_OK;
 }
 
+firn_status
+parquet_writer_count_rows(parquet_writer *w, uint64_t row_count, firn_error *err)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < w->schema.leaf_count; i++) size += column_writer_size_bytes(&w->columns[i]);
+    w->group_size_bytes = size;
+    w->group_row_count += row_count;
+    if (size >= w->options.row_group_size_bytes || w->group_row_count >= w->options.row_group_rows_max)
+        return parquet_writer_close_group(w, err);
+    return FIRN_OK;
+}
+
 /* A page's worth of rows, column by column; then the row group closes where it is full. */
 static firn_status
 add_portion(parquet_writer *w, const struct ArrowArray *rows, size_t from, size_t row_count, firn_error *err)
 {
-    size_t size = 0;
     for (unsigned i = 0; i < w->schema.leaf_count; i++) {
-        FIRN_TRY(add_to_column(w, &w->columns[i], rows, from, row_count, err));
-        size += column_writer_size_bytes(&w->columns[i]);
+        FIRN_TRY(parquet_writer_add_to_column(w, &w->columns[i], rows, from, row_count, err));
     }
-    w->group_size_bytes = size;
-    w->group_row_count += row_count;
-    if (size >= w->options.row_group_size_bytes || w->group_row_count >= w->options.row_group_rows_max)
-        return close_row_group(w, err);
-    return FIRN_OK;
+    return parquet_writer_count_rows(w, row_count, err);
 }
 
 firn_status
@@ -290,7 +280,7 @@ parquet_writer_copy(parquet_writer *w, const parquet_file *file, unsigned row_gr
     assert(m->leaf_count + (extra ? (unsigned) extra->n_children : 0) == w->schema.leaf_count);
     assert(!extra || (uint64_t) extra->length == from->row_count);
     w->is_broken = true; /* until all is well */
-    FIRN_TRY(close_row_group(w, err));
+    FIRN_TRY(parquet_writer_close_group(w, err));
     FIRN_TRY(grow_row_groups(w, err));
     group = &w->row_groups[w->row_group_count];
     *group = (row_group_info){.offset = w->sink->written_bytes,
@@ -383,7 +373,7 @@ add_rest(parquet_writer *w, const parquet_splice *splice, batch_reader *rest, ui
         view.children = children;
         for (unsigned i = 0; i < w->schema.leaf_count; i++) {
             if (i < splice->leaf_count && splice->copies[i].fits) continue;
-            FIRN_TRY(add_to_column(w, &w->columns[i], &view, 0, (size_t) view.length, err));
+            FIRN_TRY(parquet_writer_add_to_column(w, &w->columns[i], &view, 0, (size_t) view.length, err));
         }
         *ret_rows += (uint64_t) view.length;
     }
@@ -404,24 +394,19 @@ firn_status
 parquet_writer_splice(parquet_writer *w, const parquet_splice *splice, batch_reader *rest, firn_error *err)
 {
     uint64_t rows = 0;
-    size_t   size = 0;
 
     assert(!w->is_closed && !w->is_broken);
     w->is_broken = true; /* until all is well */
     if (w->group_row_count + splice->row_count > w->options.row_group_rows_max ||
         w->group_size_bytes + splice->size_bytes > w->options.row_group_size_bytes)
-        FIRN_TRY(close_row_group(w, err));
+        FIRN_TRY(parquet_writer_close_group(w, err));
     FIRN_TRY(add_pages(w, splice, err));
     if (rest) FIRN_TRY(add_rest(w, splice, rest, &rows, err));
     if (rest && rows != splice->row_count)
         return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' has %llu rows in some columns and %llu in others",
                          parquet_file_source(splice->file)->name, (unsigned long long) splice->row_count,
                          (unsigned long long) rows);
-    for (unsigned i = 0; i < w->schema.leaf_count; i++) size += column_writer_size_bytes(&w->columns[i]);
-    w->group_size_bytes = size;
-    w->group_row_count += splice->row_count;
-    if (size >= w->options.row_group_size_bytes || w->group_row_count >= w->options.row_group_rows_max)
-        FIRN_TRY(close_row_group(w, err));
+    FIRN_TRY(parquet_writer_count_rows(w, splice->row_count, err));
     w->is_broken = false;
     return FIRN_OK;
 }
@@ -513,7 +498,7 @@ parquet_writer_close(parquet_writer *w, parquet_file_info *ret_info, firn_error 
 
     assert(!w->is_closed && !w->is_broken);
     w->is_broken = true;
-    FIRN_TRY(close_row_group(w, err));
+    FIRN_TRY(parquet_writer_close_group(w, err));
     FIRN_TRY(write_footer(w, err));
     FIRN_TRY(describe_file(w, &info, err));
     FIRN_TRY(firn_sink_finish(w->sink, err));

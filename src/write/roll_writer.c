@@ -6,6 +6,7 @@
 #include "batch/batch_take.h"
 #include "iceberg/metrics.h"
 #include "parquet/file_reader.h"
+#include "parquet/group_cut.h"
 
 #include <string.h>
 
@@ -440,9 +441,10 @@ roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_e
     return limit_open_files(w, slot, err);
 }
 
-/* *ret_reader NULL: the splice takes over every column. */
+/* Of a splice or a cut, the other NULL. *ret_reader NULL: it takes over every column. */
 static firn_status
-open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *splice, batch_reader **ret_reader, firn_error *err)
+open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *splice, const parquet_cut *cut,
+          batch_reader **ret_reader, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     FIRN_AUTO(schema_unrefp) table_schema *columns = NULL;
@@ -453,7 +455,7 @@ open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *spl
 
     if (!fields) return firn_fail_memory(err, "columns");
     for (unsigned i = 0; i < schema->field_count; i++) {
-        if (!parquet_splice_takes(splice, i)) fields[count++] = schema->fields[i];
+        if (!(cut ? parquet_cut_takes(cut, i) : parquet_splice_takes(splice, i))) fields[count++] = schema->fields[i];
     }
     if (!count) return FIRN_OK;
     FIRN_TRY(schema_new(schema->schema_id, fields, count, NULL, 0, false, &columns, err));
@@ -474,8 +476,28 @@ roll_writer_splice(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn
     FIRN_TRY(parquet_splice_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->splice_column_count, &splice,
                                 err));
     if (!splice) return FIRN_OK;
-    FIRN_TRY(open_rest(w, copy, splice, &rest, err));
+    FIRN_TRY(open_rest(w, copy, splice, NULL, &rest, err));
     if (parquet_writer_splice(slot->writer, splice, rest, err)) return firn_while(err, "writing '%s'", slot->path);
+    *ret_copied = true;
+    FIRN_TRY(slot_grew(w, slot, err));
+    return limit_open_files(w, slot, err);
+}
+
+firn_status
+roll_writer_cut(roll_writer *w, const roll_copy *copy, bool *ret_copied, uint64_t *ret_rows, firn_error *err)
+{
+    FIRN_AUTO(parquet_cut_freep) parquet_cut *cut = NULL;
+    FIRN_AUTO(batch_reader_freep) batch_reader *rest = NULL;
+    partition_slot *slot = NULL;
+
+    *ret_copied = false;
+    FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
+    if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
+    FIRN_TRY(parquet_cut_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->splice_column_count,
+                             copy->memory_bytes_max, &cut, err));
+    if (!cut) return FIRN_OK;
+    FIRN_TRY(open_rest(w, copy, NULL, cut, &rest, err));
+    if (parquet_writer_cut(slot->writer, cut, copy->deleted, rest, ret_rows, err)) return firn_while(err, "writing '%s'", slot->path);
     *ret_copied = true;
     FIRN_TRY(slot_grew(w, slot, err));
     return limit_open_files(w, slot, err);
