@@ -179,8 +179,19 @@ load_bools(dense_reader *r, int encoding, firn_slice bytes, firn_error *err)
         if (!rle_decode_u8(&rle, count, r->bools.data)) return corrupt(err, "the values of a page end early");
     }
     r->values = r->bools.data;
+    r->readable_end = r->bools.data + count + SLACK;
     r->form = DENSE_BOOLS;
     return FIRN_OK;
+}
+
+/* Bytes of a page lie in the buffer that it was decompressed to, or in the file's window. */
+static const uint8_t *
+end_of_memory(const page_reader *pages, firn_slice bytes)
+{
+    const firn_buffer *page = &pages->page;
+    bool is_page = page->data && bytes.data >= page->data && bytes.data <= page->data + page->capacity;
+
+    return is_page ? page->data + page->capacity : bytes.data + bytes.size;
 }
 
 static firn_status
@@ -188,6 +199,7 @@ load_values(dense_reader *r, int encoding, firn_slice bytes, firn_error *err)
 {
     r->form = DENSE_FIXED;
     r->values = bytes.data;
+    r->readable_end = bytes.data == NULL ? NULL : end_of_memory(&r->pages, bytes);
     if (r->value_count == 0) return FIRN_OK;
     if (encoding == PARQUET_RLE_DICTIONARY || encoding == PARQUET_PLAIN_DICTIONARY) return load_indices(r, bytes, err);
     if (r->leaf->lane == LANE_BOOL && (encoding == PARQUET_PLAIN || encoding == PARQUET_RLE))

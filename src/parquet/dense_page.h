@@ -32,7 +32,7 @@ typedef struct dense_reader {
     /* The page. */
     dense_form     form;
     size_t         row_count, value_count; /* values are not null */
-    const uint8_t *values;
+    const uint8_t *values, *readable_end; /* behind the memory that may be read along with the values */
     firn_buffer    valid; /* bits by row; only where there are fewer values than rows */
     firn_buffer    number_bytes, bools;
 

@@ -142,6 +142,44 @@ fit_rows(const page_cut *p, const column_writer *c, size_t row, size_t rank, siz
     return low;
 }
 
+/* Numbers of a dictionary, or values of one size without nulls, take the same room each. 0: they don't. */
+static size_t
+rows_of_same_size(const page_cut *p, const column_writer *c, size_t size_room, size_t row_room)
+{
+    const dense_reader *in = &p->in;
+
+    if (in->value_count < in->row_count) return 0;
+    if (in->form == DENSE_ENTRIES && c->is_dictionary_open) return row_room;
+    if (in->form != DENSE_FIXED && in->form != DENSE_BOOLS) return 0;
+    return size_room / in->value_size < row_room ? size_room / in->value_size : row_room;
+}
+
+/* The same as choose, for such pages: runs of values are those of rows. */
+static void
+choose_by_count(const page_cut *p, page_cut_scratch *s, const row_run **runs, const row_run *runs_end, size_t at, size_t span,
+                size_t room, cut_step *ret_step)
+{
+    size_t   row = at, end = at + span, kept = 0;
+    row_run *out = (row_run *) (void *) s->runs.data;
+
+    while (*runs < runs_end && (*runs)->first < end) {
+        size_t first = (*runs)->first > row ? (*runs)->first : row, run_end = (*runs)->first + (*runs)->count;
+        size_t count = (run_end < end ? run_end : end) - first;
+
+        if (count > room - kept) count = room - kept;
+        if (count == 0) break;
+        *out++ = (row_run){(uint32_t) (p->row_at + (first - at)), (uint32_t) count};
+        kept += count;
+        row = first + count;
+        if (row < run_end) break; // the page is full, or the span ends
+        ++*runs;
+    }
+    // Rows behind the last run go.
+    if (*runs == runs_end || (*runs)->first >= end) row = end;
+    s->runs.size = (size_t) ((uint8_t *) out - s->runs.data);
+    *ret_step = (cut_step){.passed = row - at, .row_count = kept, .value_count = kept, .value_end = p->value_at + (row - at)};
+}
+
 /* Runs of rows from `at` on, within the page, as many as fit into the column's page. row_count 0 with rows not passed: it is full. */
 static firn_status
 choose(const page_cut *p, page_cut_scratch *s, const row_run **runs, const row_run *runs_end, size_t at, size_t span,
@@ -157,6 +195,11 @@ choose(const page_cut *p, page_cut_scratch *s, const row_run **runs, const row_r
     s->runs.size = 0;
     s->valid.size = 0;
     FIRN_TRY(firn_buffer_reserve(&s->runs, (size_t) (runs_end - *runs + 1) * sizeof(row_run), err));
+    size_t count_room = rows_of_same_size(p, c, size_room, row_room);
+    if (count_room > 0) {
+        choose_by_count(p, s, runs, runs_end, at, span, count_room, ret_step);
+        return FIRN_OK;
+    }
     row_run *out = (row_run *) (void *) s->runs.data;
     while (*runs < runs_end && (*runs)->first < end) {
         size_t first = (*runs)->first > row ? (*runs)->first : row, run_end = (*runs)->first + (*runs)->count;
@@ -214,6 +257,17 @@ step_run_count(const page_cut_scratch *s)
     return s->runs.size / sizeof(row_run);
 }
 
+/* Runs are short: copied by words, over their end where both sides have room for it (SLACK bytes behind `to`). */
+static inline void
+copy_run(uint8_t *to, const uint8_t *from, size_t size, const uint8_t *readable_end)
+{
+    if (size > 256 || (size_t) (readable_end - from) < size + SLACK) {
+        memcpy(to, from, size);
+        return;
+    }
+    for (size_t i = 0; i < size; i += SLACK) memcpy(to + i, from + i, SLACK);
+}
+
 static firn_status
 reserve_places(page_cut_scratch *s, size_t count, firn_error *err)
 {
@@ -254,12 +308,12 @@ take_fixed(const page_cut *p, page_cut_scratch *s, size_t value_count, column_wr
     const dense_reader *in = &p->in;
     size_t              size = in->value_size, start = c->values.size;
 
-    FIRN_TRY(firn_buffer_reserve(&c->values, value_count * size, err));
+    FIRN_TRY(firn_buffer_reserve(&c->values, value_count * size + SLACK, err));
     uint8_t *to = c->values.data + start;
     for (size_t i = 0; i < step_run_count(s); i++) {
         const row_run *run = &step_runs(s)[i];
 
-        memcpy(to, in->values + run->first * size, run->count * size);
+        copy_run(to, in->values + run->first * size, run->count * size, in->readable_end);
         to += run->count * size;
     }
     c->values.size = start + value_count * size;
@@ -284,13 +338,13 @@ take_bytes(const page_cut *p, page_cut_scratch *s, size_t value_count, column_wr
             ends[n++] = (int32_t) places[k + 1];
         }
     }
-    FIRN_TRY(firn_buffer_reserve(&c->values, size, err));
+    FIRN_TRY(firn_buffer_reserve(&c->values, size + SLACK, err));
     uint8_t *to = c->values.data + c->values.size;
     for (size_t i = 0; i < step_run_count(s); i++) {
         const row_run *run = &step_runs(s)[i];
         size_t         run_size = places[run->first + run->count] - places[run->first];
 
-        memcpy(to, in->values + places[run->first], run_size);
+        copy_run(to, in->values + places[run->first], run_size, in->readable_end);
         to += run_size;
     }
     c->values.size += size;
@@ -306,7 +360,7 @@ is_nan(const parquet_leaf *leaf, const uint8_t *value)
     return leaf->physical == PARQUET_DOUBLE && (load_le64(value) & (UINT64_MAX >> 1)) > UINT64_C(0x7ff) << 52;
 }
 
-/* An entry's first value in a page: it is counted in, and gets its number in an open dictionary. *ret_is_full: that takes no more. */
+/* An entry's first value in a page: it is counted in, and has a number from then on. *ret_is_full: the dictionary takes no more. */
 static firn_status
 meet_entry(const page_cut *p, size_t entry, column_writer *c, bool *ret_is_full, firn_error *err)
 {
@@ -343,7 +397,7 @@ meet_entry(const page_cut *p, size_t entry, column_writer *c, bool *ret_is_full,
     case LANE_BOOL:
         assert(!"booleans have no dictionary");
     }
-    if (c->is_dictionary_open && mark->number == NUMBER_NONE) FIRN_TRY(dictionary_add(&c->dict, &view, &mark->number, &taken, err));
+    if (mark->number == NUMBER_NONE) FIRN_TRY(dictionary_add(&c->dict, &view, &mark->number, &taken, err));
     *ret_is_full = taken == 0;
     if (taken == 0) return FIRN_OK;
     value_stats_add(&c->page_stats, leaf, &view);
@@ -356,21 +410,24 @@ static firn_status
 take_numbers(const page_cut *p, page_cut_scratch *s, size_t value_count, column_writer *c, bool *ret_is_full, firn_error *err)
 {
     const entry_mark *marks = (const entry_mark *) (const void *) p->marks.data;
-    const uint32_t    serial = c->page_serial;
+    const row_run    *run = step_runs(s), *runs_end = run + step_run_count(s);
+    const uint32_t    serial = c->page_serial, *numbers = dense_numbers(&p->in);
 
     c->numbers.size = c->page_number_count * sizeof(uint32_t);
     FIRN_TRY(firn_buffer_reserve(&c->numbers, value_count * sizeof(uint32_t), err));
     uint32_t *to = (uint32_t *) (void *) (c->numbers.data + c->numbers.size);
-    for (size_t i = 0; i < step_run_count(s); i++) {
-        const row_run  *run = &step_runs(s)[i];
-        const uint32_t *from = dense_numbers(&p->in) + run->first, *end = from + run->count;
+    for (; run < runs_end; run++) {
+        const uint32_t *from = numbers + run->first, *end = from + run->count;
 
         for (; from < end; from++) {
-            if (FIRN_UNLIKELY(marks[*from].page_serial != serial)) {
+            entry_mark mark = marks[*from];
+
+            if (FIRN_UNLIKELY(mark.page_serial != serial)) {
                 FIRN_TRY(meet_entry(p, *from, c, ret_is_full, err));
                 if (*ret_is_full) return FIRN_OK;
+                mark = marks[*from];
             }
-            *to++ = marks[*from].number;
+            *to++ = mark.number;
         }
     }
     if (c->page_counted == c->page_number_count) c->page_counted += value_count;
@@ -378,25 +435,61 @@ take_numbers(const page_cut *p, page_cut_scratch *s, size_t value_count, column_
     return FIRN_OK;
 }
 
-/* Entries as PLAIN values, where the column has no dictionary or a full one. */
+#define DEFINE_GATHER(type)                                                                                            \
+    static uint8_t *gather_##type(const dense_reader *in, const row_run *run, uint8_t *to)                             \
+    {                                                                                                                  \
+        const type     *entries = (const type *) (const void *) in->entries.data;                                      \
+        const uint32_t *from = dense_numbers(in) + run->first;                                                         \
+        for (size_t i = 0; i < run->count; i++) memcpy(to + i * sizeof(type), &entries[from[i]], sizeof(type));        \
+        return to + run->count * sizeof(type);                                                                         \
+    }
+DEFINE_GATHER(uint32_t)
+DEFINE_GATHER(uint64_t)
+
+/* Entries of one size as PLAIN values, where the column has no dictionary or a full one. */
 static firn_status
-take_entries(const page_cut *p, page_cut_scratch *s, column_writer *c, firn_error *err)
+expand_fixed(const page_cut *p, page_cut_scratch *s, size_t value_count, column_writer *c, firn_error *err)
 {
     const dense_reader *in = &p->in;
-    const entry_mark   *marks = (const entry_mark *) (const void *) p->marks.data;
-    bool                is_full;
+    size_t              size = in->value_size, start = c->values.size;
 
+    FIRN_TRY(firn_buffer_reserve(&c->values, value_count * size, err));
+    uint8_t *to = c->values.data + start;
     for (size_t i = 0; i < step_run_count(s); i++) {
         const row_run  *run = &step_runs(s)[i];
-        const uint32_t *from = dense_numbers(in) + run->first, *end = from + run->count;
+        const uint32_t *from = dense_numbers(in) + run->first;
 
-        for (; from < end; from++) {
-            size_t place = dense_entry_place(in, *from);
+        if (size == sizeof(uint32_t)) to = gather_uint32_t(in, run, to);
+        else if (size == sizeof(uint64_t)) to = gather_uint64_t(in, run, to);
+        else
+            for (size_t k = 0; k < run->count; k++, to += size) memcpy(to, in->entries.data + from[k] * size, size);
+    }
+    c->values.size = start + value_count * size;
+    return count_fixed(s, in->leaf, in->value_size, c->values.data + start, value_count, &c->page_stats, err);
+}
 
-            if (FIRN_UNLIKELY(marks[*from].page_serial != c->page_serial)) FIRN_TRY(meet_entry(p, *from, c, &is_full, err));
-            FIRN_TRY(firn_buffer_add(&c->values, in->entries.data + place, dense_entry_place(in, (size_t) *from + 1) - place, err));
+static firn_status
+expand_bytes(const page_cut *p, page_cut_scratch *s, size_t value_count, column_writer *c, firn_error *err)
+{
+    const dense_reader *in = &p->in;
+    size_t              n = 0;
+
+    FIRN_TRY(reserve_places(s, value_count, err));
+    int32_t *starts = (int32_t *) (void *) s->starts.data, *ends = (int32_t *) (void *) s->ends.data;
+    for (size_t i = 0; i < step_run_count(s); i++) {
+        const row_run  *run = &step_runs(s)[i];
+        const uint32_t *from = dense_numbers(in) + run->first;
+
+        for (size_t k = 0; k < run->count; k++) {
+            size_t place = dense_entry_place(in, from[k]), size = dense_entry_place(in, (size_t) from[k] + 1) - place;
+
+            starts[n] = (int32_t) (c->values.size + 4);
+            FIRN_TRY(firn_buffer_add(&c->values, in->entries.data + place, size, err));
+            ends[n++] = (int32_t) c->values.size;
         }
     }
+    value_view view = {.count = n, .bytes = c->values.data, .starts = starts, .ends = ends};
+    value_stats_add(&c->page_stats, in->leaf, &view);
     return FIRN_OK;
 }
 
@@ -430,8 +523,10 @@ take_values(page_cut *p, page_cut_scratch *s, size_t value_count, column_writer 
         before = c->page_stats;
         if (c->is_dictionary_open) {
             FIRN_TRY(take_numbers(p, s, value_count, c, ret_is_full, err));
+        } else if (p->in.value_size) {
+            FIRN_TRY(expand_fixed(p, s, value_count, c, err));
         } else {
-            FIRN_TRY(take_entries(p, s, c, err));
+            FIRN_TRY(expand_bytes(p, s, value_count, c, err));
         }
         if (*ret_is_full) c->page_stats = before;
     }
