@@ -81,7 +81,7 @@ parquet_cut_new(const parquet_writer *w, const parquet_file *file, unsigned row_
     const parquet_row_group *from = &m->row_groups[row_group];
 
     *ret_cut = NULL;
-    if (!chunk_copy_schema_fits(&w->schema, extra_count, m) || from->row_count < PAGE_CUT_ROWS_MIN) return FIRN_OK;
+    if (!chunk_copy_schema_fits(&w->schema, extra_count, m) || from->row_count < GROUP_CUT_ROWS_MIN) return FIRN_OK;
 
     FIRN_AUTO(parquet_cut_freep) parquet_cut *cut = firn_calloc(1, sizeof *cut);
 

@@ -12,6 +12,9 @@
 #include "parquet/file_reader.h"
 #include "parquet/file_writer.h"
 
+/* A row group of fewer rows may have its encodings by accident: it is to be encoded anew. */
+#define GROUP_CUT_ROWS_MIN 8192
+
 /* Rows of the file that go. */
 typedef struct parquet_deleted {
     /* Those from `from` on, ascending, as many as there are up to `capacity`. */

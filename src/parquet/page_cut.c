@@ -60,7 +60,7 @@ void
 page_cut_plan(page_cut *p, dictionary_use use, uint64_t row_count)
 {
     // Where a dictionary has proved its worth the values are to go through it.
-    p->fits = row_count >= PAGE_CUT_ROWS_MIN && dense_reader_fits(&p->in, row_count) &&
+    p->fits = dense_reader_fits(&p->in, row_count) &&
               (use != DICTIONARY_PAYS || p->in.chunk->dictionary_page_offset > 0);
 }
 

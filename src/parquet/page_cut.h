@@ -15,9 +15,6 @@
 #include "parquet/column_writer.h"
 #include "parquet/dense_page.h"
 
-/* A row group of fewer rows may have its encodings by accident. */
-#define PAGE_CUT_ROWS_MIN 8192
-
 /* Rows that stay: `first` counts from the beginning of the stretch; ascending, not empty. */
 typedef struct row_run {
     uint32_t first, count;
