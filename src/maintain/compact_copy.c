@@ -65,6 +65,7 @@ typedef struct rest_reader {
     const compact_copy *copy;
     scan_settings       settings; /* the round's, with fewer columns */
     batch_reader       *rows;
+    bool                has_lineage; /* among its columns */
 } rest_reader;
 
 static firn_status
@@ -75,7 +76,7 @@ rest_reader_next(batch_reader *base, batch *ret_batch, firn_error *err)
 
     FIRN_TRY(maintain_task_check(r->t, err));
     FIRN_TRY(batch_reader_next(rest->rows, ret_batch, err));
-    if (!r->has_lineage || !batch_row_count(ret_batch)) return FIRN_OK;
+    if (!rest->has_lineage || !batch_row_count(ret_batch)) return FIRN_OK;
     return row_lineage_fill(ret_batch, rest->copy->file->data, scan_reader_positions(rest->rows), err);
 }
 
@@ -104,6 +105,7 @@ open_rest(void *state, table_schema *columns, uint64_t first_row, uint64_t row_c
 
     rest->base = (batch_reader){&rest_reader_ops, schema_ref(columns)};
     rest->copy = c;
+    rest->has_lineage = c->r->has_lineage && columns->fields[columns->field_count - 1].id == ROW_LINEAGE_UPDATED_ID;
     rest->settings = c->r->scan;
     rest->settings.columns = columns;
     FIRN_TRY(scan_task_open_range(&rest->settings, &c->r->tasks[c->file - c->r->files], first_row, row_count, &rest->rows, err));

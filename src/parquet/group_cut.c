@@ -46,7 +46,21 @@ parquet_cut_takes(const parquet_cut *cut, unsigned column_index)
     return cut->takes[column_index];
 }
 
-/* The file, memory that is good for its pages, and which columns can be taken. */
+/* Columns from `first` on, one and all. */
+static void
+take_all_or_none(parquet_cut *cut, unsigned first)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < cut->leaf_count; i++) {
+        if (cut->cuts[i].in.leaf->column_index >= first && !cut->cuts[i].fits) all = false;
+    }
+    for (unsigned i = 0; i < cut->leaf_count; i++) {
+        if (cut->cuts[i].in.leaf->column_index >= first && !all) cut->cuts[i].fits = false;
+    }
+}
+
+/* Which columns can be taken. 0: none, or their pages would take too much memory. */
 static unsigned
 plan(parquet_cut *cut, const parquet_writer *w, const parquet_row_group *from, unsigned column_count)
 {
@@ -54,17 +68,20 @@ plan(parquet_cut *cut, const parquet_writer *w, const parquet_row_group *from, u
     uint64_t memory = 0;
 
     for (unsigned i = 0; i < cut->leaf_count; i++) {
-        const parquet_leaf  *leaf = &w->schema.leaves[i];
-        const parquet_chunk *chunk = &from->chunks[i];
-        uint64_t             size = (uint64_t) (chunk->uncompressed_size_bytes > 0 ? chunk->uncompressed_size_bytes : 0);
+        const parquet_leaf *leaf = &w->schema.leaves[i];
 
-        page_cut_init(&cut->cuts[i], leaf, chunk, &cut->context);
-        if (leaf->column_index >= column_count && chunk->statistics.null_count != 0) continue;
-        page_cut_plan(&cut->cuts[i], w->columns[i].use, from->row_count);
-        taken += cut->cuts[i].fits;
+        page_cut_init(&cut->cuts[i], leaf, &from->chunks[i], &cut->context);
+        if (leaf->column_index < column_count || from->chunks[i].statistics.null_count == 0)
+            page_cut_plan(&cut->cuts[i], w->columns[i].use, from->row_count);
+    }
+    take_all_or_none(cut, column_count);
+    for (unsigned i = 0; i < cut->leaf_count; i++) {
+        int64_t size = from->chunks[i].uncompressed_size_bytes;
+
         if (!cut->cuts[i].fits) continue;
-        cut->takes[leaf->column_index] = true;
-        memory += size < PAGE_MEMORY_BYTES ? size : PAGE_MEMORY_BYTES;
+        taken++;
+        cut->takes[w->schema.leaves[i].column_index] = true;
+        memory += size > 0 && (uint64_t) size < PAGE_MEMORY_BYTES ? (uint64_t) size : PAGE_MEMORY_BYTES;
     }
     cut->context.read_ahead_bytes = taken ? cut->context.budget.max_bytes / 8 / taken : 0;
     if (cut->context.read_ahead_bytes > READ_AHEAD_MAX) cut->context.read_ahead_bytes = READ_AHEAD_MAX;

@@ -25,7 +25,7 @@ typedef struct parquet_deleted {
 typedef struct parquet_cut parquet_cut;
 
 /* *ret_cut NULL: no column can be taken. With `extra_count`, the last so many columns of the schema are ones that the file has
- * not. Columns from `column_count` on come as rows where they have a null. Borrows the file, and the writer until its next
+ * not. Columns from `column_count` on are taken all or none, and only without nulls. Borrows the file, and the writer until its next
  * call. */
 FIRN_MUST_USE firn_status parquet_cut_new(const parquet_writer *writer, const parquet_file *file, unsigned row_group,
                                           unsigned extra_count, unsigned column_count, size_t memory_bytes_max,

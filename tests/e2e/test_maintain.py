@@ -366,6 +366,59 @@ def test_only_row_groups_with_deleted_rows_are_decoded(shop, duck, spark_new, ve
             assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE {where}") == [[str(count)]]
 
 
+MANY_TYPES = """
+CREATE TABLE t (id bigint PRIMARY KEY, few text, many text, wide numeric(30,4), amount numeric(10,2), ratio double precision, small real,
+                yes boolean, raw bytea, day date, at timestamptz, numbers int[], place int NOT NULL);
+INSERT INTO t SELECT g, CASE WHEN g % 13 > 0 THEN CASE WHEN g % 10 = 4 THEN 'goes' ELSE 'few ' || g % 5 END END, md5(g::text), CASE WHEN g % 3 > 0 THEN g * 10000000000000.0625 END,
+    g * 1.25, CASE WHEN g % 50 = 7 THEN 'NaN' WHEN g % 11 > 0 THEN g / 7.0 END, g % 100, CASE WHEN g % 7 > 0 THEN g % 2 = 0 END, CASE WHEN g % 5 > 0 THEN decode(md5(g::text), 'hex') END,
+    date '2020-01-01' + (g % 900)::int, CASE WHEN g < 8000 THEN timestamptz '2026-01-01 00:00+00' + g * interval '1 minute' END,
+    CASE WHEN g % 4 > 0 THEN ARRAY[g % 10, NULL, g]::int[] END, g % 1000 FROM generate_series(1, 12000) g;
+"""
+
+
+@pytest.mark.parametrize("version", (2, 3))
+def test_scattered_deletes_of_every_type(project, new_database, duck, spark_new, version):
+    """Row groups of firn's and of Spark's files lose rows of all their pages; columns with nulls, NaN, dictionaries and lists."""
+    project.database, project.connection = new_database(MANY_TYPES)
+    project.source("s", project.database, "public", tables={"t": {"format_version": version}})
+    project.load("s")
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    columns = "few, many, wide, amount, ratio, small, yes, raw, day, at, numbers, place"
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read', 'write.parquet.page-row-limit'='3000', "
+                  "'write.parquet.dict-size-bytes'='30000')")
+    spark_new.sql(f"INSERT INTO {table} SELECT /*+ COALESCE(1) */ id + 90000, {columns} FROM {table} ORDER BY id")
+    project.connection.execute(f"INSERT INTO t SELECT id + 90000, {columns} FROM t")
+    lineage = "id, _row_id, _last_updated_sequence_number"
+    for condition in ("id % 10 = 4", "id % 11 = 5 OR id BETWEEN 3000 AND 6000", "id % 2 = 0"):
+        spark_new.sql(f"DELETE FROM {table} WHERE {condition}")
+        project.connection.execute(f"DELETE FROM t WHERE {condition}")
+        before = spark_rows(spark_new, project, lineage) if version == 3 else None
+
+        result = maintain(project, "--only", "compact", "--delete-ratio", "1")
+
+        assert result["rewritten_files"] and result["after"]["deleted_rows"] == 0 and result["after"]["data_files"] == 1
+        want = expected.read(project.connection, "public", "t")
+        assert_same(project, duck, want)
+        assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+        if version == 3:
+            assert spark_rows(spark_new, project, lineage) == before
+        task, = project.lake.static_table(NAMESPACE, "t").scan().plan_files()
+        path = task.file.file_path.removeprefix("file:")
+        whole = pq.read_table(path, read_dictionary=["few"])
+        # A value that only deleted rows had is nowhere in the file.
+        assert all("goes" not in chunk.dictionary.to_pylist() for chunk in whole["few"].chunks)
+        for column, step in (("id", 5), ("amount", 5), ("place", 3), ("many", None)):
+            values = whole[column].to_pylist()
+            for low in values[::1499]:
+                high = low + step if step else low
+                found = pq.read_table(path, columns=[column], filters=[(column, ">=", low), (column, "<=", high)])[column].to_pylist()
+                assert found == [value for value in values if low <= value <= high]
+        for low in (1, 2990, 8111, 93500, 101000):
+            where = f"id BETWEEN {low} AND {low + 60} OR (place = {low % 1000} AND day > '2021-05-05')"
+            count, = project.connection.execute(f"SELECT count(*) FROM t WHERE {where}").fetchone()
+            assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE {where}") == [[str(count)]]
+
+
 # ------------------------------------------------------------------ delete files
 
 @pytest.mark.parametrize("granularity", ("file", "partition"))
