@@ -32,7 +32,9 @@ options_of(const table_metadata *table, size_t memory_bytes)
     int64_t         level = table_metadata_property_i64(table, "write.parquet.compression-level", 0);
 
     options.codec = codec_of(table);
-    if (level > 0 && level <= 19) options.compression_level = (int) level;
+    // zstd's negative levels are its fast ones.
+    if ((level > 0 && level <= 19) || (level < 0 && level >= -100 && options.codec == PARQUET_ZSTD))
+        options.compression_level = (int) level;
     if (wanted > 0) options.row_group_size_bytes = (size_t) wanted;
     if (options.row_group_size_bytes > memory_bytes / 6) options.row_group_size_bytes = memory_bytes / 6;
     return options;
