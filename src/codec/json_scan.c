@@ -1,5 +1,9 @@
 #include "codec/json_scan.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/bytes.h"
 #include "base/text.h"
 
@@ -58,11 +62,27 @@ scan_escape(jscan *s)
     return true;
 }
 
-/* The first byte at or behind `at` that is a quote, a backslash or a control character; bit 7 of all passed in `*high`. */
+/* The first byte at or behind `at` that is a quote, a backslash or a control character; `*high` is not 0 where one of those passed is above 127. */
 static inline const uint8_t *
 skip_plain(const uint8_t *at, const uint8_t *end, uint64_t *high)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+#ifdef __SSE2__
+    const __m128i quotes = _mm_set1_epi8('"'), slashes = _mm_set1_epi8('\\'), controls = _mm_set1_epi8(0x1f);
+    while (end - at >= 16) {
+        __m128i  v = _mm_loadu_si128((const __m128i *) (const void *) at);
+        __m128i  marks = _mm_or_si128(_mm_cmpeq_epi8(v, quotes), _mm_cmpeq_epi8(v, slashes));
+        unsigned stop = (unsigned) _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(_mm_min_epu8(v, controls), v)));
+        unsigned top = (unsigned) _mm_movemask_epi8(v);
+        if (stop) {
+            unsigned count = (unsigned) __builtin_ctz(stop);
+            *high |= top & ((1u << count) - 1);
+            return at + count;
+        }
+        *high |= top;
+        at += 16;
+    }
+#endif
     while (end - at >= 8) {
         uint64_t v = load_le64(at);
         uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
@@ -81,8 +101,8 @@ skip_plain(const uint8_t *at, const uint8_t *end, uint64_t *high)
 }
 
 /* Behind the opening quote. */
-static bool
-scan_string(jscan *s, jtoken *ret_string)
+static FIRN_NOINLINE bool
+scan_string_whole(jscan *s, jtoken *ret_string)
 {
     const uint8_t *start = s->at;
     bool           has_escape = false;
@@ -100,6 +120,28 @@ scan_string(jscan *s, jtoken *ret_string)
     *ret_string = (jtoken){JTOKEN_STRING, has_escape, firn_slice_of(start, (size_t) (s->at - start))};
     s->at++;
     return !high || text_is_utf8(start, ret_string->text.size) || fail(s, "a string that is not UTF-8");
+}
+
+/* Short ones, as most names and many values are, by one comparison of 16 bytes. */
+static inline bool
+scan_string(jscan *s, jtoken *ret_string)
+{
+#ifdef __SSE2__
+    if (FIRN_LIKELY(s->end - s->at >= 16)) {
+        __m128i  v = _mm_loadu_si128((const __m128i *) (const void *) s->at);
+        unsigned quotes = (unsigned) _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+        /* Signed: bytes above 127 are less than a blank, too. */
+        __m128i  odd = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
+        unsigned before = quotes ^ (quotes - 1); /* up to the first quote */
+        if (FIRN_LIKELY(quotes && !((unsigned) _mm_movemask_epi8(odd) & before))) {
+            unsigned size = (unsigned) __builtin_ctz(quotes);
+            *ret_string = (jtoken){JTOKEN_STRING, false, firn_slice_of(s->at, size)};
+            s->at += size + 1;
+            return true;
+        }
+    }
+#endif
+    return scan_string_whole(s, ret_string);
 }
 
 firn_status

@@ -20,19 +20,7 @@ static uint64_t
 number_of(const jtoken *value)
 {
     uint64_t number = 0;
-    return value->kind == JTOKEN_NUMBER && text_parse_u64(value->text, &number) ? number : 0;
-}
-
-static void
-set_time(const jtoken *name, const jtoken *value, int64_t *time_us)
-{
-    uint64_t number = number_of(value);
-    if (DBZ_IS(name, "ts_us"))
-        *time_us = (int64_t) number;
-    else if (DBZ_IS(name, "ts_ns") && *time_us % 1000 == 0)
-        *time_us = (int64_t) (number / 1000);
-    else if (DBZ_IS(name, "ts_ms") && *time_us == 0 && number < INT64_MAX / 1000)
-        *time_us = (int64_t) number * 1000;
+    return value->kind == JTOKEN_NUMBER && dbz_digits(value->text, &number) ? number : 0;
 }
 
 /* Of a row: {"id": …, "total_order": 1, "data_collection_order": 1}; null is next, too. */
@@ -96,7 +84,8 @@ op_kind(const jtoken *op, dbz_event_kind *ret_kind)
 /* ---- envelopes ---- */
 
 typedef struct envelope_marks {
-    bool has_op, has_source, is_odd; /* odd: a member of another kind than an envelope has */
+    time_tokens times;
+    bool        has_op, has_source, is_odd; /* odd: a member of another kind than an envelope has */
 } envelope_marks;
 
 /* A row: an object, or null. */
@@ -128,8 +117,8 @@ read_member(jscan *s, const jtoken *name, dbz_event *event, envelope_marks *mark
     if (!jscan_value(s, &value)) return false;
     if (DBZ_IS(name, "op"))
         marks->has_op = op_kind(&value, &event->kind);
-    else if (name->text.size == 5)
-        set_time(name, &value, &event->time_us);
+    else
+        (void) time_tokens_take(&marks->times, name, &value);
     return true;
 }
 
@@ -142,6 +131,7 @@ read_envelope(jscan *s, dbz_event *event, bool *ret_is_envelope)
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
     while (jscan_member(s, &name))
         if (!read_member(s, &name, event, &marks)) return false;
+    event->time_us = time_tokens_us(&marks.times);
     *ret_is_envelope =
         marks.has_op && marks.has_source && !marks.is_odd && event->source.connector_name.kind == JTOKEN_STRING;
     return !s->failure;
@@ -178,6 +168,7 @@ dbz_is_flattened_member(const jtoken *name)
 }
 
 typedef struct flattened_marks {
+    time_tokens  times;
     bool         has_op, is_deleted;
     source_extra extra;
 } flattened_marks;
@@ -194,8 +185,8 @@ take_flattened(const jtoken *name, const jtoken *value, dbz_event *event, flatte
         marks->has_op = op_kind(value, &event->kind);
     } else if (DBZ_IS(&rest, "deleted")) {
         marks->is_deleted = value->kind == JTOKEN_TRUE || (value->kind == JTOKEN_STRING && DBZ_IS(value, "true"));
-    } else if (DBZ_IS(&rest, "ts_ms") || DBZ_IS(&rest, "ts_us") || DBZ_IS(&rest, "ts_ns")) {
-        set_time(&rest, value, &event->time_us);
+    } else if (time_tokens_take(&marks->times, &rest, value)) {
+        return;
     } else if (DBZ_IS(&rest, "transaction_id")) {
         event->transaction.id = *value;
     } else if (DBZ_IS(&rest, "transaction_total_order")) {
@@ -222,6 +213,7 @@ read_flattened(jscan *s, dbz_event *event)
         take_flattened(&name, &value, event, &marks);
     }
     if (s->failure) return false;
+    event->time_us = time_tokens_us(&marks.times);
     source_order(&event->source, &marks.extra, &event->order);
     if (marks.is_deleted) event->kind = DBZ_DELETE;
     firn_slice row = firn_slice_of(start, (size_t) (s->at - start));
@@ -307,21 +299,24 @@ leave_payload(jscan *s, bool is_wrapped)
 static bool
 read_heartbeat(jscan *s, dbz_event *event)
 {
-    jtoken name, value;
+    jtoken      name, value;
+    time_tokens times = {0};
     event->kind = DBZ_HEARTBEAT;
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
     while (jscan_member(s, &name)) {
         if (!jscan_value(s, &value)) return false;
-        set_time(&name, &value, &event->time_us);
+        (void) time_tokens_take(&times, &name, &value);
     }
+    event->time_us = time_tokens_us(&times);
     return !s->failure;
 }
 
 static bool
 read_boundary(jscan *s, dbz_event *event)
 {
-    jtoken name, value;
-    bool   has_status = false;
+    jtoken      name, value;
+    time_tokens times = {0};
+    bool        has_status = false;
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
     while (jscan_member(s, &name)) {
         if (!jscan_value(s, &value)) return false;
@@ -335,9 +330,10 @@ read_boundary(jscan *s, dbz_event *event)
         } else if (DBZ_IS(&name, "data_collections")) {
             if (value.kind == JTOKEN_ARRAY) event->transaction.collections = value.text;
         } else {
-            set_time(&name, &value, &event->time_us);
+            (void) time_tokens_take(&times, &name, &value);
         }
     }
+    event->time_us = time_tokens_us(&times);
     if (!s->failure && (!has_status || event->transaction.id.kind != JTOKEN_STRING)) s->failure = "no status or id of a transaction";
     return !s->failure;
 }
@@ -345,8 +341,9 @@ read_boundary(jscan *s, dbz_event *event)
 static bool
 read_schema_change(jscan *s, dbz_event *event)
 {
-    jtoken name, value;
-    bool   has_changes = false;
+    jtoken      name, value;
+    time_tokens times = {0};
+    bool        has_changes = false;
     event->kind = DBZ_SCHEMA_CHANGE;
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
     while (jscan_member(s, &name)) {
@@ -362,9 +359,10 @@ read_schema_change(jscan *s, dbz_event *event)
             if (value.kind == JTOKEN_ARRAY) event->table_changes = value.text;
             has_changes = true;
         } else {
-            set_time(&name, &value, &event->time_us);
+            (void) time_tokens_take(&times, &name, &value);
         }
     }
+    event->time_us = time_tokens_us(&times);
     if (!s->failure && !has_changes) s->failure = "neither ddl nor tableChanges of a schema change";
     return !s->failure;
 }

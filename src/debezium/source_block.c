@@ -1,21 +1,12 @@
 #include "debezium/source_block.h"
 
-#include "base/text.h"
-
 /* A number, or digits in a string (Oracle's SCNs); else 0. */
 static uint64_t
 u64_of(const jtoken *value)
 {
     uint64_t number = 0;
     if (value->kind != JTOKEN_NUMBER && value->kind != JTOKEN_STRING) return 0;
-    return text_parse_u64(value->text, &number) ? number : 0;
-}
-
-static int64_t
-i64_of(const jtoken *value)
-{
-    int64_t number = 0;
-    return value->kind == JTOKEN_NUMBER && text_parse_i64(value->text, &number) ? number : 0;
+    return dbz_digits(value->text, &number) ? number : 0;
 }
 
 static dbz_connector
@@ -82,28 +73,33 @@ read_rs_id(firn_slice text, source_extra *extra)
     }
 }
 
-/* The most exact of the three that came. */
-static void
-read_time(const jtoken *name, const jtoken *value, int64_t *time_us)
+bool
+time_tokens_take(time_tokens *times, const jtoken *name, const jtoken *value)
 {
-    int64_t number = i64_of(value), scaled;
-    if (name->text.data[3] == 'u')
-        *time_us = number;
-    else if (*time_us == 0 && name->text.data[3] == 'n')
-        *time_us = number / 1000;
-    else if (*time_us == 0 && !__builtin_mul_overflow(number, 1000, &scaled))
-        *time_us = scaled;
+    if (name->text.size != 5 || memcmp(name->text.data, "ts_", 3) != 0 || name->text.data[4] != 's') return false;
+    switch (name->text.data[3]) {
+    case 'm':
+        times->ms = *value;
+        return true;
+    case 'u':
+        times->us = *value;
+        return true;
+    case 'n':
+        times->ns = *value;
+        return true;
+    default:
+        return false;
+    }
 }
 
-static bool
-time_member(const jtoken *name, const jtoken *value, int64_t *time_us)
+int64_t
+time_tokens_us(const time_tokens *times)
 {
-    /* ts_ms stands before ts_us and ts_ns: a later, more exact one replaces it. */
-    if (DBZ_IS(name, "ts_us") || DBZ_IS(name, "ts_ms") || DBZ_IS(name, "ts_ns")) {
-        read_time(name, value, time_us);
-        return true;
-    }
-    return false;
+    uint64_t us = u64_of(&times->us), ns, ms;
+    if (us) return us <= INT64_MAX ? (int64_t) us : 0;
+    if ((ns = u64_of(&times->ns)) != 0) return (int64_t) (ns / 1000);
+    ms = u64_of(&times->ms);
+    return ms <= INT64_MAX / 1000 ? (int64_t) ms * 1000 : 0;
 }
 
 bool
@@ -145,7 +141,7 @@ source_member(const jtoken *name, const jtoken *value, dbz_source *source, sourc
             return true;
         }
         if (DBZ_IS(name, "query")) return true;
-        return time_member(name, value, &source->time_us);
+        return time_tokens_take(&extra->times, name, value);
     case 6:
         if (DBZ_IS(name, "schema")) return source->schema = *value, true;
         return DBZ_IS(name, "thread") || DBZ_IS(name, "row_id");
@@ -177,6 +173,8 @@ void
 source_order(dbz_source *source, const source_extra *extra, dbz_order *ret_order)
 {
     dbz_order order = {0};
+    int64_t   time_us = time_tokens_us(&extra->times);
+    if (time_us) source->time_us = time_us;
     if (source->connector_name.kind == JTOKEN_ABSENT)
         source->connector = extra->has_lsn ? DBZ_POSTGRES : extra->has_scn ? DBZ_ORACLE : extra->has_file ? DBZ_MYSQL : DBZ_OTHER;
     switch (source->connector) {

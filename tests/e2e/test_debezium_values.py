@@ -20,6 +20,7 @@ MODES = {
     "types_string": ["decimals=string", "times=adaptive", "intervals=numeric", "excludes=1"],
     "types_double": ["decimals=double", "times=adaptive", "intervals=numeric", "excludes=1"],
     "types_options": ["decimals=string", "times=connect", "intervals=string", "binary=base64"],
+    "types_firn": ["nulls=kept"],  # firn's own connector: what the modes are where nothing is set
 }
 TYPES = """
     SELECT a.attname, CASE WHEN t.typtype = 'e' THEN 'enum'
@@ -66,8 +67,8 @@ def _loaded(server, *settings):
 def _decoded(server, source, recording, *settings):
     """Of rows that were created: id → column → value, or the text of an error."""
     rows, ids = {}, {}
-    for line in _run(server, ROWS, "alltypes", str(DATA / f"{recording}.jsonl"), f"declared={source}/alltypes", "defaults=1", *MODES[recording],
-                     *settings):
+    for line in _run(server, ROWS, "alltypes", str(DATA / f"{recording}.jsonl"), f"declared={source}/alltypes",
+                     "nulls=kept" if "nulls=kept" in MODES[recording] else "defaults=1", *MODES[recording], *settings):
         offset, op, column, text = line.split("\t", 3)
         if op != "c" or int(offset) > 10:
             continue
@@ -92,6 +93,7 @@ LOST = {
     "types_double": {**SPARSE, "c_num": [1, 6, 7, 11], "c_num_38_10": [1, 4]},
     # time.precision.mode=connect: milliseconds; binary.handling.mode=base64: an unchanged TOASTed value is null.
     "types_options": {**ALWAYS, "c_composite": [1], "c_time": [1, 4], "c_ts": [1, 6, 7, 8], "a_ts": [1], "c_bytea": [2, 3, 5, 6, 7, 8, 9, 10, 11]},
+    "types_firn": {**{name: rows for name, rows in ALWAYS.items() if name != "c_default"}, "c_composite": [1]},
 }
 
 

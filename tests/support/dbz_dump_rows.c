@@ -50,7 +50,7 @@ read_setting(char *text)
 {
     static const char *const policies[] = {"error", "null", "clamp", "round", "text"};
     static const char *const decimals[] = {"string", "precise", "double"};
-    static const char *const times[] = {"microseconds_of_day", "adaptive", "connect", "isostring", "microseconds", "nanoseconds"};
+    static const char *const times[] = {"microseconds", "microseconds_of_day", "adaptive", "connect", "isostring", "nanoseconds"};
     static const char *const binary[] = {"bytes", "base64", "url", "hex"};
     static const char *const intervals[] = {"string", "numeric"};
     dbz_modes *modes = &o.decoding.modes;
