@@ -176,6 +176,19 @@ print_result(session *s, const connector_settings *out, const kafka_connect *con
 }
 
 static firn_status
+find_lake_position(void *state, lake_position *ret_position, firn_error *err)
+{
+    FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
+    session                                        *s = state;
+    const char *const                              *levels = NULL;
+    unsigned                                        level_count = 0;
+
+    FIRN_TRY(connect_lake(s, &lake, err));
+    FIRN_TRY(connect_namespace(s, &levels, &level_count, err));
+    return lake_position_find(lake.lake, levels, level_count, settings_text(&s->values, OPTION_SCHEMA), ret_position, err);
+}
+
+static firn_status
 register_connector(session *s, source *src, const connector_settings *out, firn_slice json, firn_error *err)
 {
     FIRN_AUTO(connect_worker_login_done) connect_worker_login login = {0};
@@ -191,6 +204,8 @@ register_connector(session *s, source *src, const connector_settings *out, firn_
                                   .json = json,
                                   .wait_ms = settings_duration_ms(&s->values, OPTION_REGISTER_WAIT),
                                   .dry_run = settings_flag(&s->values, OPTION_DRY_RUN),
+                                  .lake_position = find_lake_position,
+                                  .state = s,
                                   .arena = &s->arena};
     firn_error             print_error = {0};
 

@@ -14,7 +14,7 @@ action_of(const connector_print *p)
     if (!plan->config.size) return "none"; /* it failed before there was a plan */
     if (!plan->exists) return p->dry_run || p->result->was_put ? "created" : "none";
     if (plan->change_count) return p->dry_run || p->result->was_put ? "updated" : "none";
-    return p->result->was_restarted ? "restarted" : "unchanged";
+    return p->result->was_restarted || p->result->offset_was_forgotten ? "restarted" : "unchanged";
 }
 
 /* ---- for people ---- */
@@ -143,6 +143,7 @@ connector_print_json(const connector_print *p, firn_buffer *out, firn_error *err
     jwrite_member_text(&w, "action", action_of(p));
     jwrite_member_text(&w, "topic_prefix", p->topic_prefix);
     jwrite_member_text(&w, "slot", p->slot_name);
+    jwrite_member_bool(&w, "offset_was_forgotten", result->offset_was_forgotten);
     jwrite_member_bool(&w, "slot_is_read", result->ready.slot_pid != 0);
     write_plan(&w, &result->plan);
     write_state(&w, result);

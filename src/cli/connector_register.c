@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "change/change_stream.h"
 
 #define CLASS_NAME "io.debezium.connector.postgresql.PostgresConnector"
 #define POLL_MS 500
@@ -17,6 +18,7 @@ typedef struct registering {
     uint64_t                      started_us, put_us;
     int64_t                       reader_before; /* of the slot */
     const char                   *trace_before;
+    bool                          forgets_offset;
 } registering;
 
 static uint64_t
@@ -138,6 +140,75 @@ check_settings(registering *r, firn_error *err)
     return err->status;
 }
 
+static bool
+is_halted(const connect_status *status)
+{
+    return strcmp(status->connector.state, "PAUSED") == 0 || strcmp(status->connector.state, "STOPPED") == 0;
+}
+
+/* ---- what Connect remembers ---- */
+
+static firn_status
+fail_gap(const registering *r, uint64_t stored, const lake_position *lake, firn_error *err)
+{
+    char from[CHANGE_POSITION_TEXT_MAX], to[CHANGE_POSITION_TEXT_MAX], there[CHANGE_POSITION_TEXT_MAX];
+
+    change_position_format(stored, from);
+    change_position_format(r->result->ready.slot_confirmed, to);
+    change_position_format(lake->position, there);
+    (void) firn_fail(err, FIRN_E_POSTGRES_SLOT_LOST, "changes are lost: the connector '%s' has sent those up to %s, its slot begins at %s, and "
+                     "table '%s' in the lake has those up to %s", r->result->name, from, to, lake->table, there);
+    firn_hint(err, "the slot was dropped and made anew, or read by somebody else; firn follow --resync (from: postgres), or load again");
+    firn_state(err, r->result->was_put ? "the connector is registered" : "nothing was changed in Kafka Connect");
+    return err->status;
+}
+
+/* Debezium begins at what Connect has stored; what the slot does not have any more is left out, with or without an error. */
+static firn_status
+check_offset(registering *r, firn_error *err)
+{
+    const replication_ready *ready = &r->result->ready;
+    lake_position            lake = {0};
+    uint64_t                 stored = 0;
+
+    FIRN_TRY(kafka_connect_offset(r->job->connect, r->result->name, &stored, err));
+    if (!stored || stored >= ready->slot_confirmed) return FIRN_OK;
+    FIRN_TRY(r->job->lake_position(r->job->state, &lake, err));
+    if (lake.is_unclear || !lake.table_count) return FIRN_OK; /* Debezium itself looks whether the WAL is there */
+    if (lake.position < ready->slot_confirmed) return fail_gap(r, stored, &lake, err);
+    r->forgets_offset = stored < ready->slot_restart;
+    return FIRN_OK;
+}
+
+static firn_status
+wait_stopped(registering *r, firn_error *err)
+{
+    for (;;) {
+        FIRN_TRY(kafka_connect_status(r->job->connect, r->result->name, r->job->arena, &r->result->status, err));
+        if (strcmp(r->result->status.connector.state, "STOPPED") == 0 && r->result->status.task_count == 0) return FIRN_OK;
+        if (elapsed_ms(r->started_us) >= r->job->wait_ms + STALE_MS)
+            return firn_fail(err, FIRN_E_CONNECTOR_WAITED, "the connector '%s' does not stop", r->result->name);
+        if (task_cancel_wait(r->job->connect->cancel, POLL_MS)) return firn_fail(err, FIRN_E_CANCELLED, "stopped by a signal");
+    }
+}
+
+/* Only a stopped connector's offset can be forgotten. One that a person has stopped stays so. */
+static firn_status
+forget_offset(registering *r, firn_error *err)
+{
+    bool was_stopped = is_halted(&r->result->status);
+
+    log_info("Kafka Connect remembers a position that the slot '%s' does not have any more; the lake has everything up to the slot's own: "
+             "the connector goes on from there", r->job->slot_name);
+    FIRN_TRY(kafka_connect_stop(r->job->connect, r->result->name, err));
+    FIRN_TRY(wait_stopped(r, err));
+    FIRN_TRY(kafka_connect_forget_offset(r->job->connect, r->result->name, err));
+    r->result->offset_was_forgotten = true;
+    return was_stopped ? FIRN_OK : kafka_connect_resume(r->job->connect, r->result->name, err);
+}
+
+/* ---- putting ---- */
+
 static firn_status
 put(registering *r, firn_error *err)
 {
@@ -150,15 +221,18 @@ put(registering *r, firn_error *err)
     if (result->plan.exists && result->plan.form_change && result->plan.change_count)
         log_warning("'%s' changes how values are written: messages that are in the topics already have the old form; let firn follow "
                     "them first, or load again", result->plan.form_change);
+    if (result->plan.exists) FIRN_TRY(check_offset(r, err));
     r->put_us = firn_clock_monotonic_us();
     if (!result->plan.exists || result->plan.change_count) {
         FIRN_TRY(kafka_connect_put(r->job->connect, result->name, firn_buffer_slice(&result->plan.config), err));
         result->was_put = true;
-    } else if (failed) {
+    } else if (failed && !r->forgets_offset) {
         FIRN_TRY(kafka_connect_restart(r->job->connect, result->name, err));
         result->was_restarted = true;
     }
-    return FIRN_OK;
+    /* Connect remembers also the offset of a connector that was removed. */
+    if (!result->plan.exists) FIRN_TRY(check_offset(r, err));
+    return r->forgets_offset ? forget_offset(r, err) : FIRN_OK;
 }
 
 /* ---- waiting ---- */
@@ -178,7 +252,7 @@ fail_trace(registering *r, const connect_part *failed, firn_error *err)
     else
         (void) firn_fail(err, FIRN_E_CONNECTOR_FAILED, "the connector '%s' has failed on worker %s: %s", result->name, failed->worker, cause);
     if (strstr(failed->trace, "no longer available on the server"))
-        firn_hint(err, "Connect remembers a position in a slot that is gone; the tables were loaded with the new one? Then forget it: PUT "
+        firn_hint(err, "Connect remembers a position that the slot does not have any more; where nothing is lost by it, forget it: PUT "
                   "/connectors/%s/stop, DELETE /connectors/%s/offsets, run this again, and PUT /connectors/%s/resume", result->name,
                   result->name, result->name);
     firn_state(err, "the connector is registered, but does not run");
@@ -229,7 +303,7 @@ is_read(const registering *r)
     int64_t reader = r->result->ready.slot_pid;
 
     if (!reader) return false;
-    return !r->result->was_put || reader != r->reader_before || elapsed_ms(r->put_us) >= STALE_MS;
+    return (!r->result->was_put && !r->result->offset_was_forgotten) || reader != r->reader_before || elapsed_ms(r->put_us) >= STALE_MS;
 }
 
 static firn_status
@@ -242,8 +316,7 @@ look(registering *r, bool *ret_done, firn_error *err)
     FIRN_TRY(replication_ready_look_slot(r->job->src, &result->ready, err));
     failed = connect_status_failed(&result->status);
     if (failed && !is_stale(r, failed)) return fail_trace(r, failed, err);
-    if (strcmp(result->status.connector.state, "PAUSED") == 0 || strcmp(result->status.connector.state, "STOPPED") == 0)
-        return fail_paused(r, &result->status.connector, err);
+    if (is_halted(&result->status)) return fail_paused(r, &result->status.connector, err);
     *ret_done = connect_status_runs(&result->status) && is_read(r);
     return FIRN_OK;
 }
@@ -279,8 +352,13 @@ connector_register(const connector_registration *job, registration_result *resul
     FIRN_TRY(check_reader(&r, err));
     FIRN_TRY(check_settings(&r, err));
     if (job->dry_run) return kafka_connect_status(job->connect, result->name, job->arena, &result->status, err);
-    FIRN_TRY(put(&r, err));
-    return job->wait_ms ? wait_running(&r, err) : kafka_connect_status(job->connect, result->name, job->arena, &result->status, err);
+    firn_status status = put(&r, err);
+    if (status == FIRN_OK)
+        status = job->wait_ms ? wait_running(&r, err)
+                              : kafka_connect_status(job->connect, result->name, job->arena, &result->status, err);
+    if (status != FIRN_OK && !err->state[0])
+        firn_state(err, result->was_put ? "the connector is registered" : "nothing was changed in Kafka Connect");
+    return status;
 }
 
 void

@@ -4,6 +4,8 @@
  *
  * Order:  nothing is changed in Connect unless the slot and the publication are there and the settings were found to be right:
  *         a connector without its slot would make one of its own, behind the load
+ * Offset: Connect may remember a position from before the slot's: the slot was made anew by a load, or read by firn itself. It is
+ *         forgotten where the lake has everything up to the slot's own; else changes are lost, and that is an error
  * Runs:   connector and tasks say RUNNING, and PostgreSQL says that somebody reads the slot: a task that tries in vain to
  *         start its stream says RUNNING, too
  */
@@ -12,6 +14,7 @@
 
 #include "cli/connector_plan.h"
 #include "cli/kafka_connect.h"
+#include "cli/lake_position.h"
 #include "postgres/replication_ready.h"
 
 typedef struct connector_registration {
@@ -23,6 +26,9 @@ typedef struct connector_registration {
     firn_slice     json; /* what connector_json_add has made */
     uint64_t       wait_ms; /* 0: registered only */
     bool           dry_run; /* nothing is put */
+    /* Up to where the lake has the source's changes; asked only where it matters. */
+    firn_status (*lake_position)(void *state, lake_position *ret_position, firn_error *err);
+    void          *state;
     firn_arena    *arena;
 } connector_registration;
 
@@ -30,7 +36,7 @@ typedef struct registration_result {
     connect_worker worker;
     const char    *name, *plugin_version;
     connector_plan plan;
-    bool           was_put, was_restarted;
+    bool           was_put, was_restarted, offset_was_forgotten;
     connect_status status; /* as of the end */
     replication_ready ready;
     const char   **trace; /* of what failed */

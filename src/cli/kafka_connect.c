@@ -48,7 +48,8 @@ send_once(kafka_connect *connect, const char *method, const char *url, firn_slic
     const http_request       request = {.method = method,
                                         .url = url,
                                         .headers = headers,
-                                        .header_count = body.data ? 2 : 1,
+                                        /* Of a PUT without content, libcurl would say that it is a form. */
+                                        .header_count = strcmp(method, "GET") == 0 ? 1 : 2,
                                         .body = body,
                                         .timeout_ms = TIMEOUT_MS,
                                         .response_bytes_max = ANSWER_BYTES_MAX,
@@ -279,11 +280,56 @@ kafka_connect_put(kafka_connect *connect, const char *name, firn_slice config, f
     return connect->response.status == 404 ? check_answer(connect, err) : FIRN_OK;
 }
 
+static firn_status
+command(kafka_connect *connect, const char *method, const char *name, const char *rest, firn_error *err)
+{
+    FIRN_TRY(request_connector(connect, method, name, rest, (firn_slice){0}, err));
+    return connect->response.status == 404 ? check_answer(connect, err) : FIRN_OK;
+}
+
 firn_status
 kafka_connect_restart(kafka_connect *connect, const char *name, firn_error *err)
 {
-    FIRN_TRY(request_connector(connect, "POST", name, "/restart?includeTasks=true&onlyFailed=true", (firn_slice){0}, err));
-    return connect->response.status == 404 ? check_answer(connect, err) : FIRN_OK;
+    return command(connect, "POST", name, "/restart?includeTasks=true&onlyFailed=true", err);
+}
+
+firn_status
+kafka_connect_stop(kafka_connect *connect, const char *name, firn_error *err)
+{
+    return command(connect, "PUT", name, "/stop", err);
+}
+
+firn_status
+kafka_connect_resume(kafka_connect *connect, const char *name, firn_error *err)
+{
+    return command(connect, "PUT", name, "/resume", err);
+}
+
+firn_status
+kafka_connect_forget_offset(kafka_connect *connect, const char *name, firn_error *err)
+{
+    return command(connect, "DELETE", name, "/offsets", err);
+}
+
+firn_status
+kafka_connect_offset(kafka_connect *connect, const char *name, uint64_t *ret_position, firn_error *err)
+{
+    static const char *const    keys[] = {"lsn", "lsn_proc", "lsn_commit"};
+    FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
+
+    *ret_position = 0;
+    FIRN_TRY(request_connector(connect, "GET", name, "/offsets", (firn_slice){0}, err));
+    if (connect->response.status == 404) return FIRN_OK;
+    FIRN_TRY(parse_answer(connect, &doc, err));
+    const jvalue *offsets = jget(jdoc_root(doc), "offsets");
+    for (size_t i = 0; i < jcount(offsets); i++) {
+        const jvalue *offset = jget(jat(offsets, i), "offset");
+        for (size_t k = 0; k < FIRN_COUNT(keys); k++) {
+            int64_t lsn = 0;
+            if (jinteger(jget(offset, keys[k]), &lsn) && (uint64_t) lsn > *ret_position) *ret_position = (uint64_t) lsn;
+        }
+    }
+    return FIRN_OK;
 }
 
 /* ---- its state ---- */

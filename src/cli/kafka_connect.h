@@ -56,6 +56,14 @@ FIRN_MUST_USE firn_status kafka_connect_put(kafka_connect *connect, const char *
 /* Starts again what has failed. */
 FIRN_MUST_USE firn_status kafka_connect_restart(kafka_connect *connect, const char *name, firn_error *err);
 
+/* Where a Debezium connector for PostgreSQL goes on: the highest position among its stored offsets. *ret_position 0: it has stored
+ * none, or Connect does not tell (before 3.6, or there is no such connector). */
+FIRN_MUST_USE firn_status kafka_connect_offset(kafka_connect *connect, const char *name, uint64_t *ret_position, firn_error *err);
+/* The connector must be STOPPED. */
+FIRN_MUST_USE firn_status kafka_connect_forget_offset(kafka_connect *connect, const char *name, firn_error *err);
+FIRN_MUST_USE firn_status kafka_connect_stop(kafka_connect *connect, const char *name, firn_error *err);
+FIRN_MUST_USE firn_status kafka_connect_resume(kafka_connect *connect, const char *name, firn_error *err);
+
 typedef struct connect_part {
     int64_t     id;    /* of a task; -1: the connector itself */
     const char *state; /* RUNNING, FAILED, UNASSIGNED, PAUSED, STOPPED, RESTARTING, … */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "change/change_stream.h"
 #include "postgres/postgres_source_internal.h"
 #include "postgres/publication.h"
 #include "postgres/replication_slot.h"
@@ -47,6 +48,23 @@ look_at_publication(postgres_source *s, const char *const names[], unsigned coun
 }
 
 static firn_status
+look_at_positions(postgres_source *s, replication_ready *ready, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+    const char *parameters[] = {s->settings.slot_name};
+
+    FIRN_TRY(postgres_query(s->catalog, "SELECT restart_lsn, confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", parameters,
+                            1, "looking at the replication slot", &row, err));
+    ready->slot_restart = ready->slot_confirmed = 0;
+    if (PQntuples(row) == 0) return FIRN_OK; /* dropped just now */
+    const char *restart = postgres_cell(row, 0, 0), *confirmed = postgres_cell(row, 0, 1);
+    if ((restart && !change_position_parse(restart, &ready->slot_restart)) ||
+        (confirmed && !change_position_parse(confirmed, &ready->slot_confirmed)))
+        return firn_fail(err, FIRN_E_POSTGRES_PROTOCOL, "the slot's positions are none");
+    return FIRN_OK;
+}
+
+static firn_status
 look_at_slot(postgres_source *s, replication_ready *ready, firn_error *err)
 {
     slot_state slot;
@@ -56,6 +74,7 @@ look_at_slot(postgres_source *s, replication_ready *ready, firn_error *err)
     ready->slot_foreign = slot.exists && slot.foreign;
     ready->slot_lost = slot.exists && slot.lost;
     ready->slot_pid = slot.exists ? slot.active_pid : 0;
+    if (slot.exists) FIRN_TRY(look_at_positions(s, ready, err));
     if (ready->slot_foreign)
         snprintf(ready->slot_owner, sizeof ready->slot_owner, "plugin '%s', database '%s'", slot.plugin, slot.database);
     return FIRN_OK;

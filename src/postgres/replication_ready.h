@@ -17,6 +17,7 @@ typedef struct replication_ready {
     bool        has_slot, slot_foreign, slot_lost;
     int64_t     slot_pid;       /* who reads it; 0: nobody */
     char        slot_owner[160]; /* foreign: plugin and database */
+    uint64_t    slot_restart, slot_confirmed; /* positions; 0: not known */
 } replication_ready;
 
 /* Slot and publication as the source's settings name them. */

@@ -151,28 +151,45 @@ def test_register_anew(shop, kafka_connect):
 
 
 def test_register_failed(shop, kafka_connect):
-    """A slot that was made anew: the task fails, its trace is shown; mended, the same command starts it again."""
+    """A task that fails: its trace is shown. One that tries in vain says RUNNING. Mended, the same command starts it again."""
+    shop.load()
+    shop.register().expect(0)
+    kafka_connect.request("PUT", f"/connectors/{shop.slot}/config", {**shop.config(), "producer.override.acks": "banana"})
+    failed = shop.register().expect(1)
+    assert "FIRN-6026" in failed.err and "banana" in failed.err and "task 0" in failed.err
+    assert "banana" in failed.json["tasks"][0]["trace"] and failed.json["kept"] == ["producer.override.acks"]
+    config = {**shop.config(), "slot.stream.params": "bogus=1"}
+    del config["producer.override.acks"]
+    kafka_connect.request("PUT", f"/connectors/{shop.slot}/config", config)
+    waited = shop.register("--wait", "4s").expect(75)
+    assert "FIRN-6027" in waited.err and "nobody reads" in waited.err
+    del config["slot.stream.params"]
+    kafka_connect.request("PUT", f"/connectors/{shop.slot}/config", config)
+    assert shop.register().expect(0).json["slot_is_read"]
+    kafka_connect.request("PUT", f"/connectors/{shop.slot}/stop")
+    assert "FIRN-6028" in shop.register().expect(1).err
+
+
+def test_register_again(shop, kafka_connect):
+    """A slot that was made anew: what is lost is said; where all was loaded again, the connector goes on from the new slot."""
     shop.load()
     shop.register().expect(0)
     shop.connection.execute("INSERT INTO plain VALUES (2, 'x')")
-    topic_records(kafka_connect.broker, "dev.failed.public.plain", 1, timeout_s=30)
+    topic_records(kafka_connect.broker, "dev.again.public.plain", 1, timeout_s=30)
     _wait(lambda: kafka_connect.request("GET", f"/connectors/{shop.slot}/offsets")["offsets"])
-    kafka_connect.request("PUT", f"/connectors/{shop.slot}/stop")
-    paused = shop.register().expect(1)
-    assert "FIRN-6028" in paused.err and "resume" in paused.err
+    kafka_connect.request("DELETE", f"/connectors/{shop.slot}")
     _drop_slot(shop.connection, shop.slot)
     shop.connection.execute("INSERT INTO plain VALUES (3, 'lost')")
     shop.connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (shop.slot,))
-    kafka_connect.request("PUT", f"/connectors/{shop.slot}/resume")
-    failed = shop.register().expect(1)
-    assert "FIRN-6026" in failed.err and "no longer available on the server" in failed.err and "/offsets" in failed.err
-    assert "no longer available" in failed.json["tasks"][0]["trace"]
-    # As the hint says.
-    kafka_connect.request("PUT", f"/connectors/{shop.slot}/stop")
-    _wait(lambda: kafka_connect.request("GET", f"/connectors/{shop.slot}/status")["connector"]["state"] == "STOPPED")
-    kafka_connect.request("DELETE", f"/connectors/{shop.slot}/offsets")
-    kafka_connect.request("PUT", f"/connectors/{shop.slot}/resume")
-    assert shop.register().expect(0).json["slot_is_read"]
+    lost = shop.register().expect(1)
+    assert "FIRN-2008" in lost.err and "changes are lost" in lost.err
+    kafka_connect.request("DELETE", f"/connectors/{shop.slot}")
+    shop.project.load(shop.name, "--fresh-start", "--yes")
+    shop.connection.execute("INSERT INTO plain VALUES (4, 'after the new load')")
+    again = shop.register().expect(0).json
+    assert again["offset_was_forgotten"] and again["slot_is_read"]
+    records = topic_records(kafka_connect.broker, "dev.again.public.plain", 2, timeout_s=30)
+    assert [json.loads(value)["after"]["id"] for _, value in records] == [2, 4]
 
 
 def test_register_refused(shop, kafka_connect):
