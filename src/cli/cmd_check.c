@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/uuid.h"
+#include "cli/check_connect.h"
 #include "cli/connect.h"
 #include "cli/option_help.h"
 #include "cli/session.h"
@@ -330,6 +331,8 @@ cmd_check_run(session *s, firn_error *err)
     FIRN_TRY(connect_source(s, &src, err));
     FIRN_TRY(check_files(&job, err));
     FIRN_TRY(postgres_source_check(src, &s->arena, &findings, err));
+    FIRN_TRY(add_findings(&job, &findings, err));
+    FIRN_TRY(check_connect(s, &settings, src, &findings, err));
     FIRN_TRY(add_findings(&job, &findings, err));
     FIRN_TRY(check_warehouse(&job, err));
     FIRN_TRY(check_names(&job, src, &settings, err));

@@ -16,6 +16,23 @@ open_cluster(session *s, const yaml_node **ret_entry, firn_error *err)
     return settings_apply_entry(&s->values, CONFIG_KAFKA_CLUSTERS, file, *ret_entry, &s->environment, false, err);
 }
 
+firn_status
+connect_worker_url(session *s, const char **ret_url, firn_error *err)
+{
+    const char      *name = settings_text(&s->values, OPTION_FOLLOW_KAFKA_CLUSTER);
+    const yaml_node *entry = NULL;
+
+    *ret_url = NULL;
+    FIRN_TRY(open_cluster(s, &entry, err));
+    if (name && !entry) {
+        (void) firn_fail(err, FIRN_E_CONFIG_NOT_FOUND, "%s has no cluster '%s'", s->files[CONFIG_KAFKA_CLUSTERS].path, name);
+        firn_hint(err, "%s names it", s->values.values[OPTION_FOLLOW_KAFKA_CLUSTER].where);
+        return err->status;
+    }
+    *ret_url = entry ? settings_text(&s->values, OPTION_CONNECT_URL) : NULL;
+    return FIRN_OK;
+}
+
 static firn_status
 take_configured(session *s, const yaml_node *entry, connect_worker_login *login, firn_error *err)
 {

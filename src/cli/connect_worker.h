@@ -13,6 +13,8 @@ typedef struct connect_worker_login {
     const char  *ca_file; /* NULL: the system's */
 } connect_worker_login;
 
+/* The URL in `connect:` of the source's Kafka cluster; NULL: it has none. FIRN_NOT_FOUND (CONFIG_NOT_FOUND): no such cluster. */
+FIRN_MUST_USE firn_status connect_worker_url(session *s, const char **ret_url, firn_error *err);
 FIRN_MUST_USE firn_status connect_worker_login_find(session *s, const char *url, connect_worker_login *ret_login, firn_error *err);
 void                      connect_worker_login_done(connect_worker_login *login);
 /* The text for the call that needs it; NULL for NULL. */

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "change/change_stream.h"
 
-#define CLASS_NAME "io.debezium.connector.postgresql.PostgresConnector"
 #define POLL_MS 500
 /* How long what Connect says may still be of before a change; and a slot may change hands. */
 #define STALE_MS 10000
@@ -85,10 +84,10 @@ check_worker(registering *r, firn_error *err)
     char           origin[HTTP_ORIGIN_MAX];
 
     FIRN_TRY(kafka_connect_look(connect, r->job->arena, &r->result->worker, err));
-    FIRN_TRY(kafka_connect_plugin(connect, CLASS_NAME, r->job->arena, &r->result->plugin_version, &others, err));
+    FIRN_TRY(kafka_connect_plugin(connect, CONNECTOR_CLASS, r->job->arena, &r->result->plugin_version, &others, err));
     if (r->result->plugin_version) return FIRN_OK;
     http_url_origin(connect->url, origin);
-    (void) firn_fail(err, FIRN_E_CONNECT_PLUGIN, "the Kafka Connect worker at %s has no connector %s", origin, CLASS_NAME);
+    (void) firn_fail(err, FIRN_E_CONNECT_PLUGIN, "the Kafka Connect worker at %s has no connector %s", origin, CONNECTOR_CLASS);
     firn_hint(err, "unpack debezium-connector-postgres (3.2 or later) into plugin.path on every worker and restart them; source connectors "
               "there: %s", *others ? others : "none");
     return err->status;
@@ -126,7 +125,7 @@ check_settings(registering *r, firn_error *err)
 {
     registration_result *result = r->result;
 
-    FIRN_TRY(kafka_connect_validate(r->job->connect, CLASS_NAME, firn_buffer_slice(&result->plan.config), r->job->arena,
+    FIRN_TRY(kafka_connect_validate(r->job->connect, CONNECTOR_CLASS, firn_buffer_slice(&result->plan.config), r->job->arena,
                                     &result->complaints, &result->complaint_count, err));
     if (!result->complaint_count) return FIRN_OK;
     for (unsigned i = 1; i < result->complaint_count; i++)

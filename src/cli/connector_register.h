@@ -17,6 +17,8 @@
 #include "cli/lake_position.h"
 #include "postgres/replication_ready.h"
 
+#define CONNECTOR_CLASS "io.debezium.connector.postgresql.PostgresConnector"
+
 typedef struct connector_registration {
     kafka_connect *connect;
     source        *src;

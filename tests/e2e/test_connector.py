@@ -104,6 +104,11 @@ class Shop:
             jsonschema.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/connector"}).validate(done.json)
         return done
 
+    def checked(self, variable, value):
+        """Subject → level, of what firn check says of Kafka Connect."""
+        findings = self.project.run("check", "--source", self.name, "--format", "json", env={variable: value}).json["findings"]
+        return {found["subject"]: found["level"] for found in findings if found["subject"] in ("kafka connect", "connector")}
+
     def config(self):
         return self.connect.request("GET", f"/connectors/{self.slot}/config")
 
@@ -252,6 +257,16 @@ def test_register_elsewhere(shop, kafka_connect, tmp_path):
             "bootstrap_servers": "127.0.0.1:1", "connect": {"url": url, "username": "firn", "password": "${CONNECT_PW}"}}}}), encoding="utf-8")
         assert shop.register(url=url, env={"CONNECT_PW": "canary-8d1f-login"}).expect(0).json["action"] == "unchanged"
         assert shop.register(env={"CONNECT_PW": "canary-8d1f-login"}).expect(0).json["action"] == "unchanged"
+        # What firn check says of all that.
+        shop.project.sources[shop.name]["follow"]["from"] = "kafka"
+        shop.project.write_config()
+        assert shop.checked("CONNECT_PW", "canary-8d1f-login") == {"kafka connect": "ok", "connector": "ok"}
+        assert shop.checked("CONNECT_PW", "wrong-one") == {"kafka connect": "error"}
+        kafka_connect.request("PUT", f"/connectors/{shop.slot}/config", {**shop.config(), "decimal.handling.mode": "double"})
+        kafka_connect.request("PUT", f"/connectors/{shop.slot}/stop")
+        assert shop.checked("CONNECT_PW", "canary-8d1f-login") == {"kafka connect": "ok", "connector": "warning"}
+        kafka_connect.request("DELETE", f"/connectors/{shop.slot}")
+        assert shop.checked("CONNECT_PW", "canary-8d1f-login") == {"kafka connect": "ok", "connector": "warning"}
     finally:
         front.stop()
         plain.stop()
