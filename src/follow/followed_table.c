@@ -5,6 +5,7 @@
 
 #include "catalog/commit.h"
 #include "follow/index_opening.h"
+#include "source/column_places.h"
 
 void
 followed_table_end_part(followed_table *table)
@@ -118,7 +119,6 @@ typedef struct property_change {
     const table_property *properties;
     unsigned              count;
     table_schema         *schema;
-    const char           *removed_ref;
 } property_change;
 
 static firn_status
@@ -133,9 +133,7 @@ decide_properties(void *state, const table_metadata *base, table_change *ret_cha
     *ret_change = (table_change){.commit_id = id,
                                  .schema = p->schema,
                                  .properties = p->properties,
-                                 .property_count = p->count,
-                                 .removed_refs = &p->removed_ref,
-                                 .removed_ref_count = p->removed_ref != NULL};
+                                 .property_count = p->count};
     return FIRN_OK;
 }
 
@@ -166,13 +164,86 @@ followed_table_set(followed_table *table, const follow_context *ctx, const table
     return followed_table_set_schema(table, ctx, NULL, properties, count, err);
 }
 
+/* ---- an unfinished window ---- */
+
+const char *
+followed_table_shape_text(const followed_table *table, firn_arena *arena)
+{
+    const char *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
+    const char *places = table_metadata_property(table->base, COLUMN_PLACES_PROPERTY);
+
+    return firn_arena_printf(arena, "%d %s %s", (int) table_metadata_schema(table->base)->schema_id, load ? load : "-", places ? places : "");
+}
+
+/* What is decided lives here. */
+typedef struct stage_drop {
+    const followed_table *table;
+    table_property        places;
+    const char           *removed[2], *ref;
+} stage_drop;
+
+/*
+ * The schema that main's rows have, where a window had changed it. Not where the table was loaded anew meanwhile, or another
+ * writer has written rows in the new one: that stays, then.
+ */
+static table_schema *
+shape_before(const table_metadata *base, const char **ret_places)
+{
+    const char     *text = table_metadata_property(base, PROPERTY_SHAPE_BEFORE), *load = table_metadata_property(base, PROPERTY_LOAD_POSITION);
+    const snapshot *current = table_metadata_current_snapshot(base);
+    char            of_load[CHANGE_POSITION_TEXT_MAX];
+    int             id = -1, used = 0;
+
+    *ret_places = NULL;
+    if (!text || sscanf(text, "%d %23s %n", &id, of_load, &used) != 2 || !used) return NULL;
+    if (strcmp(of_load, load ? load : "-") != 0) return NULL;
+    if (current && current->schema_id == table_metadata_schema(base)->schema_id && current->schema_id != id) return NULL;
+    *ret_places = text + used;
+    for (unsigned i = 0; i < base->schema_count; i++) {
+        if (base->schemas[i].schema_id == id) return base->schemas[i].schema;
+    }
+    return NULL;
+}
+
+static firn_status
+decide_drop(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    stage_drop *d = state;
+    firn_uuid   id = ret_change->commit_id;
+    const char *places = NULL;
+    unsigned    removed = 0;
+
+    if (!base) return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", d->table->name);
+    FIRN_TRY(followed_table_check_fence(d->table, base, err));
+    *ret_change = (table_change){.commit_id = id, .removed_properties = d->removed};
+    d->ref = STAGE_BRANCH;
+    ret_change->removed_refs = &d->ref;
+    ret_change->removed_ref_count = table_metadata_ref_snapshot(base, STAGE_BRANCH) != 0;
+    ret_change->schema = shape_before(base, &places);
+    if (places && *places) {
+        d->places = (table_property){COLUMN_PLACES_PROPERTY, places};
+        ret_change->properties = &d->places;
+        ret_change->property_count = 1;
+    } else if (places && table_metadata_property(base, COLUMN_PLACES_PROPERTY)) {
+        d->removed[removed++] = COLUMN_PLACES_PROPERTY;
+    }
+    if (table_metadata_property(base, PROPERTY_SHAPE_BEFORE)) d->removed[removed++] = PROPERTY_SHAPE_BEFORE;
+    ret_change->removed_property_count = removed;
+    return FIRN_OK;
+}
+
 firn_status
 followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn_error *err)
 {
-    property_change p = {.table = table, .removed_ref = STAGE_BRANCH};
+    stage_drop      d = {.table = table};
+    table_metadata *now = NULL;
 
     table->is_staged = false;
-    if (!table_metadata_ref_snapshot(table->base, STAGE_BRANCH)) return FIRN_OK;
-    if (commit_properties(&p, table, ctx, err)) return firn_while(err, "dropping the unfinished window of '%s'", table->name);
+    if (!table_metadata_ref_snapshot(table->base, STAGE_BRANCH) && !table_metadata_property(table->base, PROPERTY_SHAPE_BEFORE))
+        return FIRN_OK;
+    if (catalog_commit_decided(ctx->lake, &table->ident, decide_drop, &d, NULL, &now, err))
+        return firn_while(err, "dropping the unfinished window of '%s'", table->name);
+    table_metadata_unref(table->base);
+    table->base = now;
     return FIRN_OK;
 }

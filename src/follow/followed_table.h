@@ -79,7 +79,9 @@ FIRN_MUST_USE firn_status followed_table_set(followed_table *table, const follow
 /* The same with a new schema; NULL: as it is. */
 FIRN_MUST_USE firn_status followed_table_set_schema(followed_table *table, const follow_context *ctx, table_schema *schema,
                                                     const table_property properties[], unsigned count, firn_error *err);
-/* Removes what an unfinished window left on STAGE_BRANCH, where there is any. */
+/* For PROPERTY_SHAPE_BEFORE; NULL: no memory. */
+const char *followed_table_shape_text(const followed_table *table, firn_arena *arena);
+/* Removes what an unfinished window left on STAGE_BRANCH, where there is any, and puts back the shape that it changed. */
 FIRN_MUST_USE firn_status followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn_error *err);
 /* FIRN_FAILED (FOLLOW_FENCED): somebody else has moved firn.position, or the table is another one. */
 FIRN_MUST_USE firn_status followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err);

@@ -44,6 +44,7 @@ typedef struct apply {
     const char                 *data_location;
     firn_uuid                   commit_id;
     char                        commit_text[UUID_TEXT_SIZE];
+    const char                 *removed_properties[1]; /* of the change that is decided */
     uint32_t                    entry_count;
     uint64_t                    generation; /* of the index that the hashes are for */
     key_hash                   *hashes; /* per entry */
@@ -427,6 +428,9 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     change->property_count = p;
     change->summary = summary;
     change->summary_count = s;
+    change->removed_properties = a->removed_properties;
+    change->removed_property_count = table_metadata_property(base, PROPERTY_SHAPE_BEFORE) != NULL;
+    a->removed_properties[0] = PROPERTY_SHAPE_BEFORE;
     return FIRN_OK;
 }
 

@@ -26,8 +26,10 @@ describe(followed_table *table, const follow_context *ctx, const table_evolve_se
 
         if (status != FIRN_UNAVAILABLE) return status;
         follow_progress_lost(ctx->settings->progress);
-        if (!task_retry_again(&retry, status, ctx->cancel, NULL)) return status;
+        bool again = task_retry_again(&retry, status, ctx->cancel, NULL);
+        if (!again && !task_cancel_requested(ctx->cancel)) return status;
         firn_error_reset(err);
+        if (!again) return firn_fail(err, FIRN_E_CANCELLED, "stopped while waiting for the source to describe '%s'", table->name);
     }
 }
 
@@ -115,10 +117,18 @@ fail_verdict(followed_table *table, const follow_context *ctx, const schema_evol
 static firn_status
 commit_schema(followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
 {
-    table_property property = {COLUMN_PLACES_PROPERTY, evolution->places};
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    table_property properties[2];
+    unsigned       count = 0;
 
     if (!evolution->schema && !evolution->places) return FIRN_OK;
-    FIRN_TRY(followed_table_set_schema(table, ctx, evolution->schema, &property, evolution->places ? 1 : 0, err));
+    if (evolution->places) properties[count++] = (table_property){COLUMN_PLACES_PROPERTY, evolution->places};
+    /* The transaction's first rows are on the branch only: read again, they come in the shape that they had. */
+    if (table->changed_in_transaction && !table_metadata_property(table->base, PROPERTY_SHAPE_BEFORE)) {
+        properties[count] = (table_property){PROPERTY_SHAPE_BEFORE, followed_table_shape_text(table, &arena)};
+        if (!properties[count++].value) return firn_fail_memory(err, "a table's shape");
+    }
+    FIRN_TRY(followed_table_set_schema(table, ctx, evolution->schema, properties, count, err));
     firn_crash_point("schema.after-commit");
     return FIRN_OK;
 }

@@ -19,6 +19,9 @@
 #define PROPERTY_EVENTS_APPLIED "firn.events-applied"
 #define PROPERTY_LAST_EVENT "firn.last-event-us"
 #define PROPERTY_RESYNC "firn.resync" /* the load position of a table that table_resync.h has begun with */
+/* While a transaction is applied in parts that changed the shape after its first rows: the shape that main's rows have,
+ * "SCHEMA-ID LOAD-POSITION COLUMN-PLACES". Gone with the window's commit, or put back where that does not come. */
+#define PROPERTY_SHAPE_BEFORE "firn.shape-before"
 #define FOLLOW_STATE_FOLLOWING "following"
 #define FOLLOW_STATE_STOPPED "stopped"
 #define FOLLOW_STATE_RELOAD "reload" /* stopped, until it is loaded again */

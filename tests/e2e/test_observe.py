@@ -110,9 +110,13 @@ def test_a_stopped_table_says_why_and_no_database_is_needed(shop):
 # ---- the page ----
 
 class Cable:
-    """Between firn and its server: it can be cut, and is whole again when it is told."""
+    """Between firn and its server: it can be cut, and is whole again when it is told; refuse all but the first connections; or
+    stall: connections stay, nothing comes through (`flows`)."""
     def __init__(self, host, port):
         self.target, self.cut, self.pairs = (host, port), False, []
+        self.accepted, self.refused, self.refuses_from = 0, 0, None
+        self.flows = threading.Event()
+        self.flows.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -123,7 +127,9 @@ class Cable:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            if self.cut:
+            self.accepted += 1
+            if self.cut or (self.refuses_from is not None and self.accepted > self.refuses_from):
+                self.refused += 1
                 near.close()
                 continue
             far = socket.create_connection(self.target)
@@ -131,10 +137,10 @@ class Cable:
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self.carry, args=(one, other), daemon=True).start()
 
-    @staticmethod
-    def carry(one, other):
+    def carry(self, one, other):
         try:
             while data := one.recv(65536):
+                self.flows.wait()
                 other.sendall(data)
         except OSError:
             pass
