@@ -73,7 +73,8 @@ run_round(follow_upkeep *u, task_cancel *cancel, firn_error *err)
                         .level_count = u->level_count,
                         .wants = is_wanted,
                         .state = u,
-                        .tell = tell};
+                        .tell = tell,
+                        .tell_state = u};
 
     uuid_format(uuid_v7(), run_id);
     FIRN_TRY(maintain_folder_open(u->own_folder, run_id, u->lake.lake, u->levels, u->level_count, &folder, err));

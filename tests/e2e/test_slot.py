@@ -102,6 +102,17 @@ def test_errors_and_skipped_changes_are_counted(shop, page):  # noqa: F811
     assert process.wait(timeout=30) == 1, "a table is stopped"
 
 
+def test_maintenance_measures_small_files(shop, page):  # noqa: F811
+    shop.configure(maintain_interval="100ms")
+    process, port = page()
+    shop.connection.execute("UPDATE a SET n = n + 1")
+    ratios = wait_for(lambda: {dict(labels)["table"]: value for (name, labels), value in metrics(get(port, "/metrics")[1]).items()
+                               if name == "firn_table_small_file_ratio"})
+    assert set(ratios) <= {"a", "b"} and set(ratios.values()) == {1.0}, "all files of a small table are small"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+
+
 def test_a_limit_that_only_warns(shop, webhook, held, duck):  # noqa: F811
     shop.configure(slot_retention_limit="8M", notify={"webhook": {"url": webhook.url}})
     process, lines = start(shop)
