@@ -80,6 +80,19 @@ typedef struct change_stream_counts {
     bool     is_connected;   /* false while a lost connection is being made again */
 } change_stream_counts;
 
+/* A table of those that the stream was opened for, as the source has it now. */
+typedef struct table_look {
+    const char *name;
+    uint32_t    relation_id;  /* as in change_relation */
+    bool        is_published; /* its changes come */
+} table_look;
+
+typedef struct table_looks {
+    unsigned          count; /* those that are there */
+    const table_look *tables;
+    uint64_t          position; /* everything that made them so lies before it */
+} table_looks;
+
 typedef struct change_stream change_stream;
 
 typedef struct change_stream_ops {
@@ -97,6 +110,8 @@ typedef struct change_stream_ops {
      * description. */
     firn_status (*open_decoder)(change_stream *stream, change_relation *relation, const source_description *description,
                                 row_decoder **ret_decoder, firn_error *err);
+    /* NULL: the source cannot be asked. FIRN_UNAVAILABLE: not now. What it gives lives in `arena`. */
+    firn_status (*look_at_tables)(change_stream *stream, firn_arena *arena, table_looks *ret_looks, firn_error *err);
     void (*counts)(change_stream *stream, change_stream_counts *ret_counts);
     void (*cancel)(change_stream *stream); /* next returns FIRN_CANCELLED */
     void (*free)(change_stream *stream);   /* tells the source the last acknowledged position first, where it can */

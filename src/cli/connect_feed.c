@@ -43,6 +43,7 @@ open_feed(void *state, const follow_start *start, task_cancel *cancel, change_st
                                        .acknowledged = start->acknowledged,
                                        .tables = start->tables,
                                        .table_count = start->table_count,
+                                       .tables_may_miss = true,
                                        .format = start->as_text ? FEED_TEXT : FEED_BINARY,
                                        .queue_bytes_max = c->memory_bytes / QUEUE_SHARE,
                                        .memory_bytes_max = c->memory_bytes / 8,

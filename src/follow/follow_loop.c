@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "follow/follow_status.h"
 #include "follow/index_opening.h"
+#include "follow/source_look.h"
 #include "follow/table_apply.h"
 #include "follow/table_evolve.h"
 
@@ -645,6 +646,11 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
     }
     if (loop->in_transaction) return FIRN_OK;
     FIRN_TRY(heed_guard(loop, err));
+    FIRN_TRY(source_look_ask(loop, now_us, err));
+    if (source_look_found(loop)) {
+        FIRN_TRY(commit_window(loop, err));
+        FIRN_TRY(source_look_stop(loop, err));
+    }
     if (wants_load(loop)) {
         loop->wants_load = *ret_ended = true;
         return end(loop, err);

@@ -34,6 +34,7 @@ typedef struct follow_loop {
     uint64_t noted_us;        /* when the lake was last told of an idle source */
     /* What others are told of us. */
     bool     status_is_old;   /* something happened that _cdc_status does not say */
+    uint64_t looked_us; /* when the source was last asked for its tables; monotonic, 0: not yet */
     uint64_t status_us, published_us; /* the last time; monotonic */
 
     uint64_t target; /* until_caught_up, until_position: 0 not */

@@ -29,7 +29,8 @@ const char *
 schema_change_kind_name(schema_change_kind kind)
 {
     static const char *const names[] = {"add_column",         "drop_column", "rename_column", "change_type",
-                                        "change_nullability", "change_key",  "change_comment"};
+                                        "change_nullability", "change_key",  "change_comment",
+                                        "recreate_table",     "drop_table"};
 
     return names[kind];
 }

@@ -27,6 +27,8 @@ typedef enum schema_change_kind {
     SCHEMA_CHANGE_NULLABILITY,
     SCHEMA_CHANGE_KEY,
     SCHEMA_CHANGE_COMMENT,
+    SCHEMA_RECREATE_TABLE, /* dropped, or renamed, and another one made under its name: none of its columns */
+    SCHEMA_DROP_TABLE,     /* likewise, and none made */
 } schema_change_kind;
 
 typedef enum schema_change_action {

@@ -1,9 +1,11 @@
 #include "follow/table_evolve.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/crash_point.h"
+#include "base/text.h"
 #include "state/schema_changes_table.h"
 #include "task/retry.h"
 
@@ -44,7 +46,7 @@ new_shape(followed_table *table, const follow_context *ctx, const table_evolve_s
 }
 
 static firn_status
-record(const followed_table *table, const follow_context *ctx, const table_evolve_settings *settings,
+record(const followed_table *table, const follow_context *ctx, uint64_t at, int64_t changed_at_us,
        const schema_evolution *evolution, firn_error *err)
 {
     const follow_settings *s = ctx->settings;
@@ -54,10 +56,10 @@ record(const followed_table *table, const follow_context *ctx, const table_evolv
 
     if (!evolution->change_count) return FIRN_OK;
     if (!rows) return firn_fail_memory(err, "schema changes");
-    change_position_format(settings->position, position);
+    change_position_format(at, position);
     for (unsigned i = 0; i < evolution->change_count; i++) {
         const schema_change *c = &evolution->changes[i];
-        rows[i] = (schema_change_row){.changed_at_us = settings->changed_at_us,
+        rows[i] = (schema_change_row){.changed_at_us = changed_at_us,
                                       .table_name = table->name,
                                       .column_name = c->column && c->column[0] ? c->column : NULL,
                                       .field_id = c->field_id,
@@ -108,20 +110,60 @@ fail_verdict(followed_table *table, const follow_context *ctx, const schema_evol
     (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE, "%s of '%s' (%s → %s) cannot be followed: %s", schema_change_kind_name(worst->kind),
                      worst->column && worst->column[0] ? worst->column : table->name, worst->before ? worst->before : "-",
                      worst->after ? worst->after : "-", worst->note ? worst->note : "it changes rows that are there");
-    firn_hint(err, "load the table again: firn load --source %s --no-resume --table-filter '%s'", ctx->settings->source_name,
-              table->name);
+    if (worst->kind == SCHEMA_DROP_TABLE)
+        firn_hint(err, "its rows stay in the lake as they are; drop it there, too, where it is not needed");
+    else
+        firn_hint(err, "load the table again: firn load --source %s --no-resume --table-filter '%s'", ctx->settings->source_name,
+                  table->name);
+    return err->status;
+}
+
+uint32_t
+table_evolve_known_relation(const followed_table *table)
+{
+    const char *text = table_metadata_property(table->base, PROPERTY_SOURCE_RELATION);
+    uint64_t    id;
+
+    return text && text_parse_u64(firn_slice_text(text), &id) && id <= UINT32_MAX ? (uint32_t) id : 0;
+}
+
+firn_status
+table_evolve_lost(followed_table *table, const follow_context *ctx, schema_change_kind kind, uint32_t relation_id, uint64_t position,
+                  int64_t changed_at_us, firn_error *err)
+{
+    bool             is_dropped = kind == SCHEMA_DROP_TABLE, reloads = !is_dropped && ctx->settings->schema_changes != SCHEMA_STOP;
+    char             before[24], after[24];
+    schema_change    change = {.kind = kind,
+                               .action = reloads ? SCHEMA_RELOAD : SCHEMA_STOPPED,
+                               .column = "",
+                               .before = before,
+                               .after = is_dropped ? NULL : after,
+                               .note = is_dropped ? "the source does not have the table any more"
+                                       : reloads  ? "it was made anew at the source: the lake has the rows of the one before"
+                                                  : "schema_changes: stop"};
+    schema_evolution evolution = {.change_count = 1, .changes = &change, .verdict = change.action};
+
+    (void) snprintf(before, sizeof before, "oid %" PRIu32, table_evolve_known_relation(table));
+    (void) snprintf(after, sizeof after, "oid %" PRIu32, relation_id);
+    FIRN_TRY(record(table, ctx, position, changed_at_us, &evolution, err));
+    tell_changes(table, ctx, &evolution);
+    (void) !fail_verdict(table, ctx, &evolution, err);
     return err->status;
 }
 
 /* The lake's schema, and where its columns come from. */
 static firn_status
-commit_schema(followed_table *table, const follow_context *ctx, const schema_evolution *evolution, firn_error *err)
+commit_schema(followed_table *table, const follow_context *ctx, uint32_t relation_id, const schema_evolution *evolution, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    table_property properties[2];
+    table_property properties[3];
     unsigned       count = 0;
 
-    if (!evolution->schema && !evolution->places) return FIRN_OK;
+    if (!evolution->schema && !evolution->places && table_evolve_known_relation(table)) return FIRN_OK;
+    if (!table_evolve_known_relation(table)) {
+        properties[count] = (table_property){PROPERTY_SOURCE_RELATION, firn_arena_printf(&arena, "%" PRIu32, relation_id)};
+        if (!properties[count++].value) return firn_fail_memory(err, "a table's relation");
+    }
     if (evolution->places) properties[count++] = (table_property){COLUMN_PLACES_PROPERTY, evolution->places};
     /* The transaction's first rows are on the branch only: read again, they come in the shape that they had. */
     if (table->changed_in_transaction && !table_metadata_property(table->base, PROPERTY_SHAPE_BEFORE)) {
@@ -138,15 +180,21 @@ table_evolve(followed_table *table, const follow_context *ctx, const table_evolv
              firn_error *err)
 {
     FIRN_AUTO(table_shape_freep) table_shape *shape = NULL;
+    uint32_t known = table_evolve_known_relation(table);
 
+    if (known && known != settings->relation->id) {
+        (void) !table_evolve_lost(table, ctx, SCHEMA_RECREATE_TABLE, settings->relation->id, settings->position, settings->changed_at_us, err);
+        *ret_of_table = err->code == FIRN_E_FOLLOW_SHAPE;
+        return err->status;
+    }
     FIRN_TRY(new_shape(table, ctx, settings, &shape, ret_of_table, err));
-    FIRN_TRY(record(table, ctx, settings, &shape->evolution, err));
+    FIRN_TRY(record(table, ctx, settings->position, settings->changed_at_us, &shape->evolution, err));
     tell_changes(table, ctx, &shape->evolution);
     if (shape->evolution.verdict != SCHEMA_APPLIED) {
         *ret_of_table = true;
         return fail_verdict(table, ctx, &shape->evolution, err);
     }
-    FIRN_TRY(commit_schema(table, ctx, &shape->evolution, err));
+    FIRN_TRY(commit_schema(table, ctx, settings->relation->id, &shape->evolution, err));
     if (shape->evolution.schema) {
         table_shape_free(shape);
         shape = NULL;

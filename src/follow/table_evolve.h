@@ -19,4 +19,12 @@ typedef struct table_evolve_settings {
 FIRN_MUST_USE firn_status table_evolve(followed_table *table, const follow_context *ctx,
                                        const table_evolve_settings *settings, bool *ret_of_table, firn_error *err);
 
+/* What the lake says of the relation whose rows it has; 0: nothing. */
+uint32_t table_evolve_known_relation(const followed_table *table);
+
+/* The source's table is gone, or another one (SCHEMA_DROP_TABLE, SCHEMA_RECREATE_TABLE): recorded. FIRN_FAILED (FOLLOW_SHAPE)
+ * says so, for stopping the table with; any other failure is the job's. */
+FIRN_MUST_USE firn_status table_evolve_lost(followed_table *table, const follow_context *ctx, schema_change_kind kind,
+                                            uint32_t relation_id, uint64_t position, int64_t changed_at_us, firn_error *err);
+
 #endif

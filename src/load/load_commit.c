@@ -42,18 +42,27 @@ load_commit_unchanged(const load_layout *layout, load_table_result *result, firn
     return load_commit_keep_names(result, table_metadata_schema(base), err);
 }
 
-/* Which column of the source each field is; without it a rename looks like another column. */
+/* What the source's dictionary says of the table, and an earlier load may have said of another one. `properties` and
+ * `removed` have room for two. */
 static void
-add_places(const load_layout *layout, table_change *change, table_property *property)
+add_origins(const load_layout *layout, firn_arena *arena, table_change *change, table_property *properties, const char **removed)
 {
-    static const char *const names[] = {COLUMN_PLACES_PROPERTY};
+    const struct {
+        const char *name, *value;
+    } origins[] = {
+        /* Which column of the source each field is; without it a rename looks like another column. */
+        {COLUMN_PLACES_PROPERTY, layout->places},
+        {PROPERTY_SOURCE_RELATION, layout->relation_id ? firn_arena_printf(arena, "%" PRIu32, layout->relation_id) : NULL},
+    };
 
-    if (layout->places) {
-        *property = (table_property){COLUMN_PLACES_PROPERTY, layout->places};
-        change->property_count++;
-    } else if (layout->base && table_metadata_property(layout->base, COLUMN_PLACES_PROPERTY)) {
-        change->removed_properties = names;
-        change->removed_property_count = 1;
+    change->removed_properties = removed;
+    for (unsigned i = 0; i < FIRN_COUNT(origins); i++) {
+        if (origins[i].value) {
+            *properties++ = (table_property){origins[i].name, origins[i].value};
+            change->property_count++;
+        } else if (layout->base && table_metadata_property(layout->base, origins[i].name)) {
+            removed[change->removed_property_count++] = origins[i].name;
+        }
     }
 }
 
@@ -66,7 +75,8 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     char                                  coerced[24], checksum[ROW_CHECKSUM_TEXT_MAX];
     const char    *origin = firn_arena_printf(&arena, "%s.%s", ctx->settings->schema_name, layout->ident.name);
-    table_property properties[9], summary[5];
+    table_property properties[10], summary[5];
+    const char    *removed[2];
     unsigned       property_count = 0, summary_count = 0;
     bool           replace = c->with_rows && layout->base && table_metadata_current_snapshot(layout->base);
     table_change   change = {.commit_id = c->commit_id,
@@ -103,7 +113,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     }
     change.property_count = property_count;
     change.summary_count = summary_count;
-    add_places(layout, &change, &properties[property_count]);
+    add_origins(layout, &arena, &change, &properties[property_count], removed);
     return catalog_commit_change(ctx->lake, &layout->ident, layout->base, &change, ctx->cancel, ret_metadata, err);
 }
 

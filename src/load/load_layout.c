@@ -101,6 +101,7 @@ load_layout_describe(load_layout *layout, const load_context *ctx, const source_
     FIRN_TRY(src->ops->describe(src, table, &layout->config->rules, &layout->arena, &layout->description, err));
     FIRN_TRY(plan_layout(layout, src, err));
     if (!layout->description->origins) return FIRN_OK;
+    layout->relation_id = layout->description->relation_id;
     layout->places = column_places_of(layout->schema, layout->description->origins, &layout->arena);
     return layout->places ? FIRN_OK : firn_fail_memory(err, "a table's columns");
 }

@@ -14,6 +14,7 @@ typedef struct load_layout {
     table_metadata          *base; /* NULL: a new table */
     source_description      *description;
     table_schema            *schema; /* as it will be in the lake */
+    uint32_t                 relation_id; /* of the source's table; 0: not known */
     const char              *places; /* of its columns in the source (column_places.h); NULL: not known */
     bool                     schema_changes;
     partition_spec           spec;

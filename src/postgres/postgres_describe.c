@@ -1,6 +1,7 @@
 #include "postgres/postgres_describe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "batch/schema.h"
@@ -567,6 +568,7 @@ describe(description_draft *d, const source_table *table, source_description **r
         .schema = FIRN_STEAL(schema),
         .key_origin = d->key_origin,
         .origins = d->origins,
+        .relation_id = (uint32_t) strtoul(d->oid, NULL, 10),
         .detail = d->table,
     };
     *ret_description = description;

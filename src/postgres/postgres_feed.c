@@ -11,6 +11,7 @@
 #include "change/transaction_scope.h"
 #include "postgres/feed_queue.h"
 #include "postgres/postgres_describe.h"
+#include "postgres/publication.h"
 #include "postgres/tuple_decode.h"
 
 #define QUEUE_DEFAULT ((size_t) 16 << 20)
@@ -350,6 +351,35 @@ feed_open_decoder(change_stream *stream, change_relation *relation, const source
     return tuple_decoder_new(&table->layout, relation, ret_decoder, err);
 }
 
+static firn_status
+feed_look_at_tables(change_stream *stream, firn_arena *arena, table_looks *ret_looks, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+    postgres_feed        *feed = (postgres_feed *) stream;
+    unsigned              count = feed->settings.table_count;
+    source_table         *tables = firn_arena_array(arena, count + 1u, sizeof *tables);
+    const source_table  **listed = firn_arena_array(arena, count + 1u, sizeof *listed);
+    table_look           *looks = firn_arena_array(arena, count + 1u, sizeof *looks);
+    publication_state     state;
+
+    if (!tables || !listed || !looks) return firn_fail_memory(err, "the list of tables");
+    for (unsigned i = 0; i < count; i++) {
+        tables[i] = (source_table){.name = feed->settings.tables[i], .kind = TABLE_ORDINARY};
+        listed[i] = &tables[i];
+    }
+    FIRN_TRY(open_catalog(feed, err));
+    FIRN_TRY(publication_look(feed->catalog, feed->settings.server, listed, count, arena, &state, err));
+    FIRN_TRY(postgres_query(feed->catalog,
+                            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END",
+                            NULL, 0, "asking how far the log is written", &row, err));
+    *ret_looks = (table_looks){.tables = looks};
+    if (PQntuples(row) != 1 || !change_position_parse(PQgetvalue(row, 0, 0), &ret_looks->position))
+        return firn_fail(err, FIRN_E_POSTGRES_PROTOCOL, "the server does not say where its log ends");
+    for (unsigned i = 0; i < state.table_count && i < count; i++)
+        looks[ret_looks->count++] = (table_look){state.tables[i].name, state.tables[i].oid, state.tables[i].published};
+    return FIRN_OK;
+}
+
 static void
 feed_counts(change_stream *stream, change_stream_counts *ret_counts)
 {
@@ -400,6 +430,7 @@ static const change_stream_ops feed_ops = {
     .acknowledge = feed_acknowledge,
     .describe = feed_describe,
     .open_decoder = feed_open_decoder,
+    .look_at_tables = feed_look_at_tables,
     .counts = feed_counts,
     .cancel = feed_cancel,
     .free = feed_free,

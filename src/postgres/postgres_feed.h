@@ -29,6 +29,7 @@ typedef struct postgres_feed_settings {
     uint64_t                 acknowledged; /* the highest that was ever acknowledged; below `position`: that */
     bool                     trust_slot;   /* a slot that is further than both is no error */
     const char *const       *tables;       /* must be published, of server->schema */
+    bool                     tables_may_miss; /* the caller looks after that itself (look_at_tables) */
     unsigned                 table_count;
     feed_format              format;
     bool                     no_streaming;      /* running transactions are kept by the server */

@@ -25,7 +25,7 @@ static const char tables_sql_tail[] =
     "   AND (c.relreplident = 'd' AND x.indisprimary OR c.relreplident = 'i' AND x.indisreplident)) AS identified"
     "  FROM tree t JOIN pg_class c ON c.oid = t.oid WHERE c.relkind = 'r')"
     " SELECT r.relname, coalesce(bool_and(l.identified), true), r.relpersistence = 'p' AND coalesce(bool_and(l.logged), true),"
-    "  r.oid IN (SELECT oid FROM published) OR coalesce(bool_and(l.published), false)"
+    "  r.oid IN (SELECT oid FROM published) OR coalesce(bool_and(l.published), false), r.oid"
     " FROM roots r LEFT JOIN leaves l ON l.root = r.oid GROUP BY r.oid, r.relname, r.relpersistence ORDER BY r.relname";
 
 static firn_status
@@ -54,7 +54,8 @@ look_at_tables(postgres_connection *catalog, const source_table *const tables[],
         state->tables[i] = (publication_table){.name = firn_arena_strdup(arena, PQgetvalue(rows, row, 0)),
                                                .identified = postgres_cell_true(rows, row, 1),
                                                .logged = postgres_cell_true(rows, row, 2),
-                                               .published = postgres_cell_true(rows, row, 3)};
+                                               .published = postgres_cell_true(rows, row, 3),
+                                               .oid = postgres_cell_oid(rows, row, 4)};
         if (!state->tables[i].name) return firn_fail_memory(err, "the publication's tables");
     }
     state->table_count = count;

@@ -11,6 +11,7 @@
 
 typedef struct publication_table {
     const char *name;
+    uint32_t    oid;
     bool        identified; /* the table, or each of its partitions */
     bool        logged;
     bool        published; /* the table, or each of its partitions */

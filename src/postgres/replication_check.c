@@ -208,7 +208,7 @@ check_tables(const postgres_feed_settings *settings, postgres_connection *catalo
         return err->status;
     }
     for (unsigned i = 0; i < state.table_count; i++) {
-        if (state.tables[i].published) continue;
+        if (state.tables[i].published || settings->tables_may_miss) continue;
         firn_fail(err, FIRN_E_POSTGRES_PUBLICATION, "table '%s.%s' is not in the publication '%s'%s", server->schema,
                   state.tables[i].name, server->publication_name,
                   !state.tables[i].identified ? " (and has no replica identity)" : !state.tables[i].logged ? " (it is unlogged)" : "");

@@ -89,6 +89,7 @@ typedef struct source_description {
     table_schema       *schema; /* ids assigned, identifier fields set; referenced */
     key_origin          key_origin;
     const column_origin *origins; /* of the columns; NULL: nothing is known */
+    uint32_t            relation_id; /* a table made anew under the same name has another one; 0: not known */
     const void         *detail; /* the implementation's: decoders, SELECT list */
 } source_description;
 

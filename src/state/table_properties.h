@@ -8,6 +8,7 @@
 #include "iceberg/table_metadata.h"
 
 #define PROPERTY_SOURCE_TABLE "firn.source-table"
+#define PROPERTY_SOURCE_RELATION "firn.source-relation" /* its number at the source: one made anew has another */
 #define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
 #define PROPERTY_LOAD_POSITION "firn.load-position"
 #define PROPERTY_POSITION_EXACT "firn.position-exact" /* of the load's point: "true", "false" */

@@ -65,11 +65,12 @@ table_resync_fill(const table_metadata *base, const resync_point *point, resync_
                                        {PROPERTY_FOLLOWED_LOAD, table_metadata_property(base, PROPERTY_LOAD_POSITION)},
                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING},
                                        {PROPERTY_POSITION_EXACT, "true"}},
-                        .removed = {PROPERTY_RESYNC}};
+                        .removed = {PROPERTY_RESYNC, PROPERTY_SOURCE_RELATION}};
     change->properties = end->properties;
     change->property_count = FIRN_COUNT(end->properties);
     change->removed_properties = end->removed;
-    change->removed_property_count = FIRN_COUNT(end->removed);
+    /* Whatever table the source has by now, its rows are these. */
+    change->removed_property_count = table_metadata_property(base, PROPERTY_SOURCE_RELATION) ? 2 : 1;
 }
 
 static firn_status
@@ -109,7 +110,7 @@ decide_give_up(void *state, const table_metadata *base, table_change *ret_change
                                  .properties = s->properties,
                                  .property_count = FIRN_COUNT(s->properties),
                                  .removed_properties = s->end.removed,
-                                 .removed_property_count = FIRN_COUNT(s->end.removed)};
+                                 .removed_property_count = 1};
     return FIRN_OK;
 }
 

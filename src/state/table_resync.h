@@ -26,7 +26,7 @@ typedef struct resync_point {
 /* What a change has of the end; it must live as long as the change. */
 typedef struct resync_end {
     table_property properties[5];
-    const char    *removed[1];
+    const char    *removed[2];
 } resync_end;
 void table_resync_fill(const table_metadata *base, const resync_point *point, resync_end *end, table_change *change);
 
