@@ -246,6 +246,18 @@ settle(resync *r, const char *name, const validate_result *result, firn_error *e
     return give_up(r, name, &gone, err);
 }
 
+/* A stopped table is mended by a load only, and that makes a slot, too. */
+static firn_status
+fail_all_stopped(const resync *r, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_FOLLOW_TABLES_STOPPED, "all %u tables of source '%s' are stopped: there is none to resync", r->ours.count,
+                     r->load->source_name);
+    firn_hint(err, "`firn status` says why; firn load --source %s --no-resume loads them again, and they are followed from there",
+              r->load->source_name);
+    firn_state(err, "nothing was changed");
+    return err->status;
+}
+
 static firn_status
 run(resync *r, firn_error *err)
 {
@@ -253,6 +265,7 @@ run(resync *r, firn_error *err)
     uint64_t keys = 0;
 
     FIRN_TRY(find_tables(r, err));
+    if (!r->wanted.count) return fail_all_stopped(r, err);
     FIRN_TRY(check_system(r, err));
     FIRN_TRY(mark_and_drop(r, err));
     FIRN_TRY(compare(r, &result, err));

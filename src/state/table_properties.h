@@ -42,6 +42,8 @@ table_follow_is_stopped(table_follow_state state)
 }
 
 table_follow_state table_follow_state_of(const table_metadata *table);
+/* Whether both are the same table, and nobody has moved its position in between: by following, loading, resyncing it. */
+bool table_position_is_same(const table_metadata *a, const table_metadata *b);
 /* Whether the lake's table has the rows of the source's table `schema`.`name`. */
 bool table_is_loaded_from(const table_metadata *table, const char *schema, const char *name);
 

@@ -187,6 +187,28 @@ write_deletes(repair *r, delete_files *ret_deletes, firn_error *err)
     return delete_writer_write(&settings, targets, count, ret_deletes, err);
 }
 
+typedef struct fenced_change {
+    const repair       *repair;
+    const table_change *change;
+} fenced_change;
+
+/* Rows were compared as of the table's position: another firn that has moved it, on another machine, has written some of them. */
+static firn_status
+decide(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
+{
+    const fenced_change *f = state;
+
+    if (!base || !table_position_is_same(f->repair->pair->table, base)) {
+        (void) firn_fail(err, FIRN_E_FOLLOW_FENCED, "somebody else has moved the position of table '%s' while it was compared",
+                         f->repair->ident->name);
+        firn_hint(err, "look for another `firn follow`, `firn load` or repair of this source, on another machine too");
+        firn_state(err, "nothing was written to this table");
+        return err->status;
+    }
+    *ret_change = *f->change;
+    return FIRN_OK;
+}
+
 static firn_status
 offer(repair *r, const delete_files *deletes, uint64_t key_count, const resync_point *resync, firn_error *err)
 {
@@ -216,7 +238,8 @@ offer(repair *r, const delete_files *deletes, uint64_t key_count, const resync_p
     (void) snprintf(keys, sizeof keys, "%" PRIu64, key_count);
     if (r->settings->pending) FIRN_TRY(pending_files_offer(r->settings->pending, r->commit_text, err));
     r->offered = true;
-    FIRN_TRY(catalog_commit_change(r->lake, r->ident, r->pair->table, &change, r->pair->cancel, NULL, err));
+    fenced_change fenced = {r, &change};
+    FIRN_TRY(catalog_commit_decided(r->lake, r->ident, decide, &fenced, r->pair->cancel, NULL, err));
     return r->settings->pending ? pending_files_end(r->settings->pending, r->commit_text, err) : FIRN_OK;
 }
 

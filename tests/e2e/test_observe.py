@@ -115,6 +115,7 @@ class Cable:
     def __init__(self, host, port):
         self.target, self.cut, self.pairs = (host, port), False, []
         self.accepted, self.refused, self.refuses_from = 0, 0, None
+        self.pace = 0
         self.flows = threading.Event()
         self.flows.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -141,6 +142,7 @@ class Cable:
         try:
             while data := one.recv(65536):
                 self.flows.wait()
+                time.sleep(self.pace)
                 other.sendall(data)
         except OSError:
             pass

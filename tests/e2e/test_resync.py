@@ -3,12 +3,16 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import threading
 
 import pytest
 
 from conftest import connect
+from firn import Project
 from servers.postgres import SUPERUSER, PostgresServer
+from servers.process import scratch_folder
 from test_follow import CRASH_BINARY, assert_all_equal, follow, followed  # noqa: F401
+from test_observe import Cable, wait_for
 from workload import NAMES, TABLES, Workload
 
 SLOT = "SELECT pg_drop_replication_slot('firn_n')"
@@ -169,5 +173,123 @@ def test_restored_backup_and_another_system(project, duck):
         refused = project.run("follow", "--source", "n", "--until-caught-up", "--resync").expect(1)
         assert "another database system" in refused.err and "firn.resync" not in properties(project, "keyed")
         follow(project, "--resync", "--yes")
+        assert_all_equal(project, duck)
+        c.close()
+
+
+def test_all_tables_stopped(project, followed, duck):  # noqa: F811
+    """There is nothing to compare: it says what helps, and that does."""
+    c = followed(TABLES)
+    follow(project)
+    c.execute("ALTER TABLE keyed ALTER name TYPE int USING 1; UPDATE keyed SET name = 2; ALTER TABLE pair ALTER v TYPE text; UPDATE pair SET v = 'x';"
+              "ALTER TABLE plain ALTER w TYPE text; UPDATE plain SET w = 'x'")
+    follow(project, code=1)
+    c.execute(SLOT)
+    result = follow(project, "--resync", code=1)
+    assert "all 3 tables of source 'n' are stopped" in result.err and "firn load --source n --no-resume" in result.err, result.err
+    project.load("n", "--no-resume")
+    c.execute("UPDATE keyed SET amount = amount + 1; UPDATE plain SET w = 'y'")
+    follow(project)
+    assert_all_equal(project, duck)
+
+
+def test_resync_and_load_together(project, followed, duck):  # noqa: F811
+    """One table must be loaded again, one is new, the rest is compared: one run does it."""
+    c = followed(TABLES)
+    follow(project)
+    c.execute("ALTER TABLE pair ALTER v TYPE text; UPDATE pair SET v = 'x'")
+    follow(project, code=1)
+    lose(c)
+    c.execute("CREATE TABLE fresh (id int PRIMARY KEY); INSERT INTO fresh SELECT generate_series(1, 10)")
+    result = follow(project, "--resync", "--load")
+    assert "resync:" in result.err, result.err
+    assert_all_equal(project, duck, (*NAMES, "fresh"))
+    c.execute("UPDATE pair SET v = 'y'; DELETE FROM fresh WHERE id < 3; UPDATE keyed SET amount = 0; DELETE FROM plain WHERE w = 1")
+    follow(project)
+    assert_all_equal(project, duck, (*NAMES, "fresh"))
+
+
+def test_more_differences_than_the_memory_holds(project, followed, duck):  # noqa: F811
+    """Compared and written in several passes, of which only the last one moves the position."""
+    c = followed("CREATE TABLE keyed (id bigint PRIMARY KEY, v text); INSERT INTO keyed SELECT g, md5(g::text) FROM generate_series(1, 600000) g")
+    follow(project)
+    c.execute(SLOT)
+    c.execute("UPDATE keyed SET v = md5(v)")
+    result = follow(project, "--resync", "--memory", "64M")
+    assert "600000 keys differed" in result.err, result.err
+    assert_all_equal(project, duck, ("keyed",))
+    c.execute("DELETE FROM keyed WHERE id % 3 = 0")
+    follow(project)
+    assert_all_equal(project, duck, ("keyed",))
+
+
+def test_another_machine_that_moves_a_position_meanwhile(project, followed, duck):  # noqa: F811
+    """Its rows would come twice: the repair is not committed, and what the other one said stays."""
+    c = followed("CREATE TABLE keyed (id int PRIMARY KEY, v text); INSERT INTO keyed SELECT g, repeat(md5(g::text), 30) FROM generate_series(1, 5000) g")
+    follow(project)
+    c.execute(SLOT)
+    c.execute("UPDATE keyed SET v = 'other' WHERE id < 100")
+    cable = Cable(project.server.host, project.server.port)
+    project.sources["n"]["database_connection"].update(host="127.0.0.1", port=cable.port)
+    project.write_config()
+    elsewhere = Project(scratch_folder("elsewhere"), project.server)
+    elsewhere.sources = project.sources
+    elsewhere.write_config()
+    elsewhere.environment = {**project.environment, "WAREHOUSE_PATH": f"file://{project.warehouse}"}
+    cable.pace = 0.05
+    process = project.start("follow", "--source", "n", "--until-caught-up", "--resync")
+    lines = []
+    threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True).start()
+    wait_for(lambda: "firn.resync" in properties(project, "keyed"))
+    wait_for(lambda: c.execute("SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'COPY%' AND state = 'active'").fetchone()[0])
+    elsewhere.run("state", "set", "keyed", "0/99", "--source", "n", "--yes").expect(0)
+    cable.pace = 0
+    assert process.wait(timeout=120) == 1
+    assert "somebody else has moved the position" in "".join(lines), "".join(lines)
+    assert properties(project, "keyed")["firn.position"] == "0/99" and "firn.resync" in properties(project, "keyed")
+    cable.listener.close()
+    project.sources["n"]["database_connection"].update(host=project.server.host, port=project.server.port)
+    project.write_config()
+    follow(project, "--resync")
+    assert_all_equal(project, duck, ("keyed",))
+
+
+def test_a_promoted_standby(project, duck):  # noqa: F811
+    """The standby had not received everything, and has no slot: the same system on another timeline is resynced, and followed."""
+    project.environment["SUPER_PASSWORD"] = project.server.password
+    with PostgresServer(shared_buffers="32MB") as own:
+        c = point_to(project, own)
+        c.execute(TABLES)
+        project.load("n")
+        follow(project)
+        copy = pathlib.Path(own.data).with_name("copy")
+        c.execute("CHECKPOINT")
+        c.close()
+        own.stop()
+        subprocess.run(["cp", "-a", own.data, copy], check=True)
+        own.start()
+        c = point_to(project, own)
+        Workload(c, 41).run(20)
+        follow(project)
+        c.close()
+        own.stop()
+        shutil.rmtree(own.data)
+        copy.rename(own.data)
+        (pathlib.Path(own.data) / "standby.signal").touch()
+        shutil.rmtree(pathlib.Path(own.data) / "pg_replslot")
+        (pathlib.Path(own.data) / "pg_replslot").mkdir(mode=0o700)
+        subprocess.run(["chown", "--reference", own.data, pathlib.Path(own.data) / "standby.signal", pathlib.Path(own.data) / "pg_replslot"], check=True)
+        own.start()
+        c = point_to(project, own)
+        c.execute("SELECT pg_promote()")
+        wait_for(lambda: not c.execute("SELECT pg_is_in_recovery()").fetchone()[0])
+        Workload(c, 42).run(20)
+        lost = project.run("follow", "--source", "n", "--until-caught-up").expect(1)
+        assert "FIRN-2010" in lost.err and "timeline" in lost.err, lost.err
+        follow(project, "--resync")
+        assert_all_equal(project, duck)
+        assert properties(project, "keyed")["firn.source-identity"].endswith(":2")
+        Workload(c, 43).run(10)
+        follow(project)
         assert_all_equal(project, duck)
         c.close()
