@@ -34,7 +34,6 @@ typedef struct followed_table {
     index_opening             *opening; /* of the index, ahead of its use; NULL: none */
     uint64_t                   lost_at;       /* everything of it lies before: the source has it no more (source_look.h); 0: it has */
     uint32_t                   lost_relation; /* that has its name now; 0: none */
-    table_index               *index; /* NULL: not needed yet */
     table_shape               *shape; /* NULL: no change of it was seen yet */
 
     /* The window at work. */
