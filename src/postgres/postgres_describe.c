@@ -1,7 +1,6 @@
 #include "postgres/postgres_describe.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/text.h"
 #include "batch/schema.h"
@@ -553,6 +552,7 @@ describe(description_draft *d, const source_table *table, source_description **r
 {
     FIRN_AUTO(schema_unrefp) table_schema *schema = NULL;
     source_description *description = firn_arena_alloc(d->arena, sizeof *description);
+    uint64_t            oid;
     d->table = firn_arena_alloc(d->arena, sizeof *d->table);
     if (!description || !d->table) return firn_fail_memory(err, "a description");
 
@@ -568,7 +568,7 @@ describe(description_draft *d, const source_table *table, source_description **r
         .schema = FIRN_STEAL(schema),
         .key_origin = d->key_origin,
         .origins = d->origins,
-        .relation_id = (uint32_t) strtoul(d->oid, NULL, 10),
+        .relation_id = text_parse_u64(firn_slice_text(d->oid), &oid) ? (uint32_t) oid : 0,
         .detail = d->table,
     };
     *ret_description = description;
