@@ -7,6 +7,7 @@
 
 #define DEPTH_MAX 64
 #define TYPES_MAX 200000
+#define DEFAULT_BYTES_MAX ((size_t) 1 << 20)
 
 typedef struct schema_parser {
     const jdoc *doc;
@@ -204,6 +205,17 @@ parse_union(schema_parser *p, const jvalue *json, const char *space, unsigned de
     return FIRN_OK;
 }
 
+static firn_status
+copy_json(schema_parser *p, const jvalue *json, const char **ret_text)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
+
+    firn_buffer_init(&text, DEFAULT_BYTES_MAX);
+    FIRN_TRY(jvalue_add_text(json, &text, p->err));
+    *ret_text = firn_arena_text(p->arena, firn_buffer_slice(&text));
+    return *ret_text ? FIRN_OK : fail_memory(p);
+}
+
 /* Attributes of no use are none: the value of a type does not depend on them. */
 static firn_status
 parse_connect(schema_parser *p, const jvalue *json, avro_schema *schema)
@@ -211,9 +223,10 @@ parse_connect(schema_parser *p, const jvalue *json, avro_schema *schema)
     const char   *name = jtext(jget(json, "connect.name"));
     const jvalue *parameters = jget(json, "connect.parameters");
     size_t        count = jkind_of(parameters) == JOBJECT ? jcount(parameters) : 0;
+    const jvalue *by_default = jget(json, "connect.default");
     int64_t       version;
 
-    if (!name && !count) return FIRN_OK;
+    if (!name && !count && !by_default) return FIRN_OK;
 
     avro_connect *connect = firn_arena_alloc(p->arena, sizeof *connect);
     const char  **texts = firn_arena_array(p->arena, 2 * count + 1, sizeof *texts);
@@ -223,6 +236,7 @@ parse_connect(schema_parser *p, const jvalue *json, avro_schema *schema)
     bool has_version = jinteger(jget(json, "connect.version"), &version) && version > 0 && version <= INT32_MAX;
     connect->version = has_version ? (int32_t) version : 0;
     connect->parameters = texts;
+    if (by_default) FIRN_TRY(copy_json(p, by_default, &connect->default_json));
     for (size_t i = 0; i < count; i++) {
         const char *value = jtext(jvalue_at(parameters, i));
         if (!value) continue;

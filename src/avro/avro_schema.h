@@ -53,6 +53,7 @@ typedef struct avro_field {
 typedef struct avro_connect {
     const char        *name;    /* the semantic type; NULL: none */
     int32_t            version; /* 0: none */
+    const char        *default_json; /* "connect.default"; NULL: none */
     unsigned           parameter_count;
     const char *const *parameters; /* names and values by turns */
 } avro_connect;

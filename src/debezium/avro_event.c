@@ -259,7 +259,7 @@ dbz_avro_event_read(const dbz_avro_record *record, dbz_event *ret_event, firn_er
     event_reader r = {.in = firn_reader_of(record->value), .event = ret_event};
     const char  *wrong;
 
-    *ret_event = (dbz_event){.kind = DBZ_TOMBSTONE, .key = record->key};
+    *ret_event = (dbz_event){.kind = DBZ_TOMBSTONE, .key = record->key, .avro_key = record->key_plan, .avro_value = record->plan};
     if (!record->value.data) return FIRN_OK;
     if (!run_steps(&r, record->plan->steps, record->plan->step_count) || firn_reader_left(&r.in) > 0)
         wrong = r.in.failed ? "it is cut short or damaged" : "it does not end with its schema's last field";

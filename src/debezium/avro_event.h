@@ -14,7 +14,8 @@
 #include "debezium/avro_plan.h"
 
 typedef struct dbz_avro_record {
-    const dbz_avro_plan *plan;  /* of the value; NULL: no value */
+    const dbz_avro_plan *key_plan; /* NULL: no key */
+    const dbz_avro_plan *plan;     /* of the value; NULL: no value */
     firn_slice           key;   /* behind magic byte and schema id; data NULL: none */
     firn_slice           value; /* the same; data NULL: a tombstone */
 } dbz_avro_record;

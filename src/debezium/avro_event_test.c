@@ -52,7 +52,7 @@ read_recorded(const avro_recorded *record)
     FIRN_AUTO(dbz_avro_plan_freep) dbz_avro_plan *plan = record->value_schema ? plan_of(role_of(record->topic), record->value_schema) : NULL;
     firn_error            err = {0};
     dbz_event             event;
-    const dbz_avro_record given = {plan, record->key, record->value};
+    const dbz_avro_record given = {NULL, plan, record->key, record->value};
 
     if (dbz_avro_event_read(&given, &event, &err)) fail_msg("%s", err.cause);
     return event;
@@ -202,7 +202,7 @@ what_is_cut_short_is_refused(void **state)
         for (size_t size = 0; size < record->value.size; size += size < 200 ? 1 : 97) {
             // a copy of its own, so that a sanitizer sees what is read behind it
             uint8_t              *copy = malloc(size + 1);
-            const dbz_avro_record given = {plan, record->key, firn_slice_of(copy, size)};
+            const dbz_avro_record given = {NULL, plan, record->key, firn_slice_of(copy, size)};
             firn_error            err = {0};
             dbz_event             event;
             memcpy(copy, record->value.data, size);
@@ -252,7 +252,7 @@ flattened_rows(void **state)
     avro_put_optional(&e, true);
     avro_put_text(&e, "true");
 
-    const dbz_avro_record record = {plan, firn_slice_text("k"), firn_buffer_slice(&bytes)};
+    const dbz_avro_record record = {NULL, plan, firn_slice_text("k"), firn_buffer_slice(&bytes)};
 
     assert_int_equal(dbz_avro_event_read(&record, &event, &err), FIRN_OK);
     assert_true(event.is_flattened);
@@ -288,7 +288,7 @@ oracle_has_its_numbers_as_text(void **state)
     avro_put_long(&e, 3);
     avro_put_text(&e, "t");
 
-    const dbz_avro_record record = {plan, {0}, firn_buffer_slice(&bytes)};
+    const dbz_avro_record record = {NULL, plan, {0}, firn_buffer_slice(&bytes)};
 
     assert_int_equal(dbz_avro_event_read(&record, &event, &err), FIRN_OK);
     assert_int_equal(event.kind, DBZ_TRUNCATE);

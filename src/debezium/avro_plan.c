@@ -229,6 +229,8 @@ list_of(dbz_avro_plan *plan)
     return LIST(flattened_names);
 }
 
+static uint64_t last_serial; /* atomic */
+
 firn_status
 dbz_avro_plan_new(dbz_role role, const avro_schema *schema, dbz_avro_plan **ret_plan, firn_error *err)
 {
@@ -238,6 +240,7 @@ dbz_avro_plan_new(dbz_role role, const avro_schema *schema, dbz_avro_plan **ret_
     if (!type || type->kind != AVRO_RECORD)
         return firn_fail(err, FIRN_E_DEBEZIUM_EVENT, "an Avro schema is no record, so not one of Debezium's");
     if (!(plan = firn_calloc(1, sizeof *plan))) return firn_fail_memory(err, "an Avro schema");
+    plan->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
     plan->role = role;
     plan->shape = AVRO_SHAPE_OTHER;
     plan->type = type;

@@ -9,6 +9,7 @@
 #define FIRN_DEBEZIUM_AVRO_PLAN_H
 
 #include "avro/avro_schema.h"
+#include "base/arena.h"
 #include "debezium/event.h"
 
 typedef enum dbz_avro_step_kind {
@@ -62,7 +63,8 @@ struct dbz_avro_step {
 
 typedef enum dbz_avro_shape { AVRO_SHAPE_ENVELOPE, AVRO_SHAPE_FLATTENED, AVRO_SHAPE_OTHER } dbz_avro_shape;
 
-typedef struct dbz_avro_plan {
+struct dbz_avro_plan {
+    uint64_t             serial; /* of no other plan of this process */
     dbz_role             role;
     dbz_avro_shape       shape;
     const avro_schema   *type; /* the record */
@@ -70,9 +72,9 @@ typedef struct dbz_avro_plan {
     unsigned             step_count;
     const dbz_avro_step *steps;
     firn_arena           arena;
-} dbz_avro_plan;
+};
 
-/* For values of a topic with this role. DEBEZIUM_EVENT: a schema that is no record, or not one that Debezium writes. */
+/* For values of a topic with this role; for keys of any topic with ROWS. DEBEZIUM_EVENT: a schema that is no record, or not one that Debezium writes. */
 FIRN_MUST_USE firn_status dbz_avro_plan_new(dbz_role role, const avro_schema *schema, dbz_avro_plan **ret_plan,
                                             firn_error *err);
 void                      dbz_avro_plan_free(dbz_avro_plan *plan);

@@ -288,7 +288,7 @@ is_there(const row_field *field, firn_reader *in)
 }
 
 static bool
-put_fields(avro_row *row, firn_reader *in, bool key_only, uint8_t **at, bool *ret_has_unchanged)
+put_fields(avro_row *row, firn_reader *in, bool key_only, bool has_all, uint8_t **at, bool *ret_has_unchanged)
 {
     firn_slice bytes;
 
@@ -300,7 +300,7 @@ put_fields(avro_row *row, firn_reader *in, bool key_only, uint8_t **at, bool *re
         if (!is_wanted) continue;
         if (!has_value || (key_only && !row->is_key[field->column])) {
             *(*at)++ = TUPLE_NULL;
-        } else if (is_unavailable(row, field, bytes)) {
+        } else if (!has_all && is_unavailable(row, field, bytes)) {
             *(*at)++ = TUPLE_UNCHANGED;
             *ret_has_unchanged = true;
         } else {
@@ -333,13 +333,13 @@ put_places(avro_row *row, firn_reader *in, uint8_t **at)
 }
 
 firn_status
-avro_row_tuple(avro_row *row, firn_slice bytes, bool key_only, uint8_t *room, change_tuple *ret_tuple, size_t *ret_size,
-               firn_error *err)
+avro_row_tuple(avro_row *row, firn_slice bytes, bool key_only, bool has_all, uint8_t *room, change_tuple *ret_tuple,
+               size_t *ret_size, firn_error *err)
 {
     firn_reader in = firn_reader_of(bytes);
     uint8_t    *at = room;
     bool        has_unchanged = false;
-    bool        is_whole = row->is_sparse ? put_places(row, &in, &at) : put_fields(row, &in, key_only, &at, &has_unchanged);
+    bool        is_whole = row->is_sparse ? put_places(row, &in, &at) : put_fields(row, &in, key_only, has_all, &at, &has_unchanged);
 
     if (!is_whole || firn_reader_left(&in) > 0)
         return firn_fail(err, FIRN_E_DEBEZIUM_EVENT, "a row in Avro is not what its schema '%s' says, at byte %zu of %zu",

@@ -41,8 +41,9 @@ void avro_row_set_key(avro_row *row, unsigned column_index);
 
 /* Bytes that avro_row_tuple writes at most. */
 size_t avro_row_room(const avro_row *row, firn_slice bytes);
-/* `bytes` is one record; the tuple lies in `room`, *ret_size bytes of it. DEBEZIUM_EVENT. */
-FIRN_MUST_USE firn_status avro_row_tuple(avro_row *row, firn_slice bytes, bool key_only, uint8_t *room,
+/* `bytes` is one record; the tuple lies in `room`, *ret_size bytes of it. `has_all`: a row of a snapshot, which lacks
+ * nothing. DEBEZIUM_EVENT. */
+FIRN_MUST_USE firn_status avro_row_tuple(avro_row *row, firn_slice bytes, bool key_only, bool has_all, uint8_t *room,
                                          change_tuple *ret_tuple, size_t *ret_size, firn_error *err);
 
 #endif

@@ -47,7 +47,7 @@ tuple_of(avro_row *row, firn_slice bytes, bool key_only)
     firn_error   err = {0};
 
     assert_non_null(room);
-    if (avro_row_tuple(row, bytes, key_only, room, &tuple, &size, &err)) fail_msg("%s", err.cause);
+    if (avro_row_tuple(row, bytes, key_only, false, room, &tuple, &size, &err)) fail_msg("%s", err.cause);
     assert_true(size <= avro_row_room(row, bytes));
     return tuple;
 }
@@ -154,7 +154,7 @@ recorded_rows_become_tuples(void **state)
             assert_int_equal(dbz_avro_plan_new(DBZ_ROLE_ROWS, record->value_schema, &plan, &err), FIRN_OK);
             if (plan->shape == AVRO_SHAPE_ENVELOPE && plan->row) {
                 FIRN_AUTO(avro_row_freep) avro_row *row = row_of(plan->row);
-                const dbz_avro_record given = {plan, record->key, record->value};
+                const dbz_avro_record given = {NULL, plan, record->key, record->value};
                 assert_int_equal(dbz_avro_event_read(&given, &event, &err), FIRN_OK);
                 if (event.before.data) (void) check_row(row, plan->row, event.before);
                 if (event.after.data) {

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "batch/array.h"
 #include "debezium/decoding.h"
+#include "debezium/form_avro.h"
 #include "debezium/form_json.h"
 
 #define COLUMN_SIZE_MAX ((size_t) 1 << 31)
@@ -58,7 +59,7 @@ add_token(dbz_decoder *d, const column_place *place, firn_slice token, firn_erro
     if (FIRN_UNLIKELY(place->replaces_null)) return add_default(d, cell, err);
     if (FIRN_UNLIKELY(cell->form.replaces_null && d->row.modes.nulls_become_defaults && firn_slice_equal(token, cell->form.default_value)))
         return add_default(d, cell, err);
-    return json_value_add(&d->row, cell, token, err);
+    return cell->avro ? avro_value_add(&d->row, cell, cell->avro, token, err) : json_value_add(&d->row, cell, token, err);
 }
 
 static firn_status
@@ -74,6 +75,7 @@ add_value(dbz_decoder *d, const column_place *place, const tuple_value *value, f
         if (d->has_unchanged) return column_add_null(cell->builder, err);
         break;
     case TUPLE_BINARY:
+        if (cell->avro) return add_token(d, place, value->bytes, err);
         break;
     }
     return firn_fail(err, FIRN_E_BUG, "column '%s' of '%s.%s' is to be decoded without its value", cell->column, d->row.relation->schema,
@@ -196,11 +198,18 @@ init_cell(dbz_decoder *d, dbz_cell *cell, column_builder *builder, const schema_
 }
 
 static firn_status
-find_form(dbz_decoder *d, const dbz_decoding *decoding, unsigned column, const dbz_column *member, dbz_form *ret_form, firn_error *err)
+find_form(dbz_decoder *d, const dbz_decoding *decoding, unsigned column, const dbz_column *member, dbz_form *ret_form,
+          const avro_schema **ret_avro, firn_error *err)
 {
     const char *declared = decoding->declared ? decoding->declared[column] : NULL;
     *ret_form = (dbz_form){0};
-    if (member && member->schema.size) FIRN_TRY(form_json_read(member->schema, &d->arena, ret_form, err));
+    *ret_avro = NULL;
+    if (member && dbz_relation_of(d->row.relation)->is_avro) {
+        const avro_schema *schema;
+        FIRN_TRY(avro_schema_parse(member->schema, "a column", &d->arena, &schema, err));
+        FIRN_TRY(form_avro_read(schema, &d->arena, ret_form, err));
+        *ret_avro = avro_schema_value(schema) ? avro_schema_value(schema) : schema;
+    } else if (member && member->schema.size) FIRN_TRY(form_json_read(member->schema, &d->arena, ret_form, err));
     return dbz_form_declare(declared, d->base.schema->fields[column].type, &d->row.modes, d->row.connector, &d->arena, ret_form, err);
 }
 
@@ -211,14 +220,16 @@ init_column(dbz_decoder *d, const dbz_decoding *decoding, unsigned column, firn_
     const dbz_relation *relation = dbz_relation_of(d->row.relation);
     int                 place = change_relation_column(d->row.relation, field->name);
     dbz_form            form;
+    const avro_schema  *avro;
     FIRN_TRY(column_builder_new(field->type, COLUMN_SIZE_MAX, &d->builders[column], err));
     d->cell_count = column + 1;
-    FIRN_TRY(find_form(d, decoding, column, place >= 0 ? &relation->columns[place] : NULL, &form, err));
+    FIRN_TRY(find_form(d, decoding, column, place >= 0 ? &relation->columns[place] : NULL, &form, &avro, err));
     FIRN_TRY(init_cell(d, &d->cells[column], d->builders[column], field, &form, NULL, err));
     if (place < 0) {
         d->absent[d->absent_count++] = &d->cells[column];
         return FIRN_OK;
     }
+    d->cells[column].avro = avro;
     d->places[place].cell = &d->cells[column];
     const column_origin *origin = d->row.description->origins ? &d->row.description->origins[column] : NULL;
     d->places[place].replaces_null = d->row.modes.nulls_become_defaults && origin && origin->has_default && !field->required &&

@@ -34,6 +34,7 @@ struct dbz_cell {
     const char      *column; /* at the top level */
     const data_type *type;
     dbz_form         form;
+    const struct avro_schema *avro; /* at the top level of a record in Avro: of the value */
     value_policy     policy;
     bool             is_required, is_nested;
     column_builder  *builder;
@@ -122,6 +123,14 @@ FIRN_MUST_USE firn_status dbz_add_integer(dbz_row *row, dbz_cell *cell, const db
 /* ---- step 1 for JSON: json_value.c ---- */
 
 FIRN_MUST_USE firn_status json_value_add(dbz_row *row, dbz_cell *cell, firn_slice token, firn_error *err);
+
+/* A string's text, without escapes; Avro's, too. */
+FIRN_MUST_USE firn_status dbz_text_add(dbz_row *row, dbz_cell *cell, firn_slice text, firn_error *err);
+
+/* ---- step 1 for Avro: avro_value.c ---- */
+
+/* `type` is no union; `bytes` as avro_row.h has them. */
+FIRN_MUST_USE firn_status avro_value_add(dbz_row *row, dbz_cell *cell, const struct avro_schema *type, firn_slice bytes, firn_error *err);
 
 /* ---- forms: form_declared.c ---- */
 

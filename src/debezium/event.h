@@ -81,6 +81,8 @@ typedef struct dbz_transaction {
     firn_slice collections;                 /* END: [{"data_collection": "s.t", "event_count": n}, …] */
 } dbz_transaction;
 
+typedef struct dbz_avro_plan dbz_avro_plan;
+
 typedef struct dbz_event {
     dbz_event_kind  kind;
     bool            is_flattened;
@@ -94,6 +96,7 @@ typedef struct dbz_event {
     jtoken          message_prefix, message_content; /* MESSAGE: the content is base64 */
     jtoken          ddl;                             /* SCHEMA_CHANGE */
     firn_slice      table_changes;                   /* SCHEMA_CHANGE: [{"type", "id", "table"}, …] */
+    const dbz_avro_plan *avro_key, *avro_value;      /* of a record in Avro (debezium/avro_event.h); NULL: JSON, or none */
 } dbz_event;
 
 typedef struct dbz_record {

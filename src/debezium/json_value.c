@@ -117,8 +117,8 @@ add_bytes(dbz_row *row, dbz_cell *cell, firn_slice text, dbz_value_kind kind, db
 
 static firn_status add_map_text(dbz_row *row, dbz_cell *cell, firn_slice text, firn_error *err);
 
-static firn_status
-add_text(dbz_row *row, dbz_cell *cell, firn_slice text, firn_error *err)
+firn_status
+dbz_text_add(dbz_row *row, dbz_cell *cell, firn_slice text, firn_error *err)
 {
     dbz_value    value = {.kind = DBZ_VALUE_TEXT, .text = text};
     dbz_encoding encoding;
@@ -150,7 +150,7 @@ add_string(dbz_row *row, dbz_cell *cell, firn_slice token, firn_error *err)
         FIRN_TRY(jtoken_add_string(&string, &row->scratch, err));
         string.text = firn_buffer_slice(&row->scratch);
     }
-    return add_text(row, cell, string.text, err);
+    return dbz_text_add(row, cell, string.text, err);
 }
 
 /* ---- numbers ---- */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "debezium/avro_shape.h"
 #include "debezium/form_json.h"
 #include "debezium/tuple_write.h"
 
@@ -16,6 +17,8 @@ struct dbz_table {
     char            **key; /* NULL: the record's */
     unsigned          key_count;
     unavailable_forms unavailable;
+    avro_shape       *avro; /* of the newest schemas; NULL: JSON */
+    char             *unavailable_text;
     dbz_relation     *relation; /* the newest */
     firn_buffer       key_schema, value_schema;
     firn_buffer       key_members; /* of the record's key when the relation was made: names with a NUL behind each */
@@ -50,6 +53,8 @@ dbz_table_new(const dbz_table_settings *settings, dbz_table **ret_table, firn_er
         if (!t->key[t->key_count]) return firn_fail_memory(err, "a table of events");
     }
     FIRN_TRY(unavailable_forms_init(&t->unavailable, settings->unavailable, err));
+    t->unavailable_text = copy_text(settings->unavailable ? settings->unavailable : "__debezium_unavailable_value");
+    if (!t->unavailable_text) return firn_fail_memory(err, "a table of events");
     *ret_table = FIRN_STEAL(t);
     return FIRN_OK;
 }
@@ -63,6 +68,8 @@ dbz_table_free(dbz_table *t)
     firn_free(t->key);
     firn_free(t->schema);
     firn_free(t->name);
+    firn_free(t->unavailable_text);
+    avro_shape_free(t->avro);
     firn_buffer_done(&t->key_schema);
     firn_buffer_done(&t->value_schema);
     firn_buffer_done(&t->key_members);
@@ -180,6 +187,7 @@ make_relation(const dbz_table *t, const dbz_event *event, const shape *s, dbz_re
     const char    *name = (const char *) s->names.data;
     bool           has_key = t->key_count || t->key_members.size;
     made->connector = event->source.connector;
+    made->is_avro = event->avro_value != NULL;
     made->columns = members;
     made->base = (change_relation){.id = t->id, .ref_count = 1, .columns = columns, .column_count = s->count};
     made->base.identity = has_key ? IDENTITY_DEFAULT : IDENTITY_FULL;
@@ -210,7 +218,7 @@ make_relation(const dbz_table *t, const dbz_event *event, const shape *s, dbz_re
 static bool
 is_same(const dbz_relation *a, const dbz_relation *b)
 {
-    if (a->base.identity != b->base.identity || a->base.column_count != b->base.column_count || a->connector != b->connector) return false;
+    if (a->base.identity != b->base.identity || a->base.column_count != b->base.column_count || a->connector != b->connector || a->is_avro != b->is_avro) return false;
     for (unsigned i = 0; i < a->base.column_count; i++) {
         const change_column *x = &a->base.columns[i], *y = &b->base.columns[i];
         if (strcmp(x->name, y->name) != 0 || x->is_key != y->is_key || !firn_slice_equal(a->columns[i].schema, b->columns[i].schema) ||
@@ -269,7 +277,7 @@ dbz_key_columns(const dbz_event *event, firn_arena *arena, const char *const **r
     FIRN_AUTO(firn_buffer_done) firn_buffer list = {0};
     unsigned count = 0;
     firn_buffer_init(&list, NAMES_SIZE_MAX);
-    FIRN_TRY(list_key(event->key, &list, err));
+    FIRN_TRY(event->avro_key ? avro_key_names(event->avro_key, &list, err) : list_key(event->key, &list, err));
     for (size_t i = 0; i < list.size; i++) count += list.data[i] == 0;
     const char **names = firn_arena_array(arena, count ? count : 1, sizeof *names);
     char        *text = firn_arena_alloc(arena, list.size + 1);
@@ -286,12 +294,14 @@ dbz_key_columns(const dbz_event *event, firn_arena *arena, const char *const **r
 static firn_status
 fill_shape(dbz_table *t, const dbz_event *event, firn_slice row, shape *s, firn_error *err)
 {
-    if (event->value_schema.data)
+    if (event->avro_value)
+        FIRN_TRY(avro_shape_columns(event->avro_value, &s->arena, &s->columns, &s->count, err));
+    else if (event->value_schema.data)
         FIRN_TRY(form_json_columns(event->value_schema, event->is_flattened, &s->arena, &s->columns, &s->count, err));
     else
         FIRN_TRY(shape_from_row(t, row, event->is_flattened, s, err));
     FIRN_TRY(add_names(t, s, err));
-    return list_key(event->key, &t->key_members, err);
+    return event->avro_key ? avro_key_names(event->avro_key, &t->key_members, err) : list_key(event->key, &t->key_members, err);
 }
 
 static firn_status
@@ -312,6 +322,10 @@ renew_relation(dbz_table *t, const dbz_event *event, firn_slice row, firn_error 
     FIRN_TRY(fill_shape(t, event, row, &s, err));
     FIRN_TRY(make_relation(t, event, &s, &made, err));
     if (check_key(t, made, err)) {
+        change_relation_unref(&made->base);
+        return err->status;
+    }
+    if (event->avro_value && avro_shape_renew(&t->avro, event, &made->base, t->unavailable_text, err)) {
         change_relation_unref(&made->base);
         return err->status;
     }
@@ -339,6 +353,7 @@ take_schemas(dbz_table *t, const dbz_event *event, bool *ret_is_known, firn_erro
 size_t
 dbz_table_room(const dbz_table *table, const dbz_event *event)
 {
+    if (event->avro_value) return avro_shape_room(event);
     return event->before.size + event->after.size + event->key.size + 2 * (table->relation ? table->relation->base.column_count : 0) +
            ROOM_SLACK;
 }
@@ -351,6 +366,10 @@ write_row(dbz_table *t, const dbz_event *event, firn_slice row, bool keys_only, 
         .is_flattened = event->is_flattened,
         .keys_only = keys_only,
     };
+    if (event->avro_value) {
+        if (!avro_shape_fits(t->avro, event)) FIRN_TRY(renew_relation(t, event, row, err));
+        return avro_shape_row(t->avro, event, row, keys_only, at, ret_tuple, err);
+    }
     for (int attempt = 0; attempt < 2; attempt++) {
         w.relation = t->relation;
         tuple_fit fit = t->relation ? tuple_write(&w, row, at, ret_tuple) : TUPLE_OTHER_SHAPE;
@@ -365,6 +384,10 @@ static firn_status
 write_key(dbz_table *t, const dbz_event *event, uint8_t **at, change_tuple *ret_tuple, firn_error *err)
 {
     tuple_writing w = {.relation = t->relation};
+    if (event->avro_value) {
+        if (!avro_shape_fits(t->avro, event)) FIRN_TRY(renew_relation(t, event, (firn_slice){0}, err));
+        return avro_shape_key(t->avro, event, at, ret_tuple, err);
+    }
     if (!t->relation && event->value_schema.data) FIRN_TRY(renew_relation(t, event, (firn_slice){0}, err));
     w.relation = t->relation;
     if (!w.relation) return fail_row(t, "was deleted before any row has shown the columns", err);
@@ -401,7 +424,8 @@ write_tuples(dbz_table *t, const dbz_event *event, uint8_t *at, change *c, firn_
         return write_old(t, event, &at, c, err);
     case DBZ_TRUNCATE:
         c->op = CHANGE_TRUNCATE;
-        return t->relation || !event->value_schema.data ? FIRN_OK : renew_relation(t, event, (firn_slice){0}, err);
+        if (t->relation || (!event->value_schema.data && !event->avro_value)) return FIRN_OK;
+        return renew_relation(t, event, (firn_slice){0}, err);
     case DBZ_MESSAGE:
     case DBZ_TOMBSTONE:
     case DBZ_HEARTBEAT:
@@ -419,6 +443,11 @@ dbz_table_change(dbz_table *table, const dbz_event *event, uint8_t *room, change
     bool       is_known;
     firn_slice row = event->after.data ? event->after : event->before;
     *ret_change = (change){0};
+    if (event->avro_value) { /* schemas are known by their plans */
+        FIRN_TRY(write_tuples(table, event, room, ret_change, err));
+        ret_change->relation = table->relation ? &table->relation->base : NULL;
+        return FIRN_OK;
+    }
     FIRN_TRY(take_schemas(table, event, &is_known, err));
     /* A truncate has no key, which says nothing of the table's. */
     if (row.data && table->relation && FIRN_UNLIKELY(!is_known || !is_known_key(table, event->key)))

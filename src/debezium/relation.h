@@ -21,7 +21,7 @@
 
 typedef struct dbz_column {
     firn_slice member; /* the member's name as it stands in messages, between its quotes */
-    firn_slice schema; /* the column's schema as the message has it (form_json_read); size 0: schemas are off */
+    firn_slice schema; /* the column's schema as the message has it (form_json_read), or in Avro; size 0: schemas are off */
 } dbz_column;
 
 /* `base.columns[i]` and `columns[i]` are one column. base.columns[i].type_oid and typmod are a hash of its schema, so that a
@@ -29,6 +29,7 @@ typedef struct dbz_column {
 typedef struct dbz_relation {
     change_relation   base;
     dbz_connector     connector;
+    bool              is_avro;
     const dbz_column *columns;
 } dbz_relation;
 

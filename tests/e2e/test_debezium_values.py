@@ -19,6 +19,9 @@ MODES = {
     "types_precise_schemas": ["decimals=precise", "times=adaptive", "intervals=numeric", "excludes=1"],
     "types_string": ["decimals=string", "times=adaptive", "intervals=numeric", "excludes=1"],
     "types_double": ["decimals=double", "times=adaptive", "intervals=numeric", "excludes=1"],
+    "types_precise_avro": ["decimals=precise", "times=adaptive", "intervals=numeric", "excludes=1"],
+    "types_string_avro": ["decimals=string", "times=adaptive", "intervals=numeric", "excludes=1"],
+    "types_firn_avro": ["decimals=string", "times=microseconds", "intervals=string"],
     "types_options": ["decimals=string", "times=connect", "intervals=string", "binary=base64"],
     "types_firn": ["nulls=kept"],  # firn's own connector: what the modes are where nothing is set
 }
@@ -90,6 +93,9 @@ LOST = {
     "types_precise": {**SPARSE, **NO_NUMBERS},
     "types_precise_schemas": {**SPARSE, **NO_NUMBERS, "c_default": ALL[1:]},
     "types_string": SPARSE,
+    "types_precise_avro": {**SPARSE, **NO_NUMBERS, "c_default": ALL[1:]},
+    "types_string_avro": {**SPARSE, "c_default": ALL[1:]},
+    "types_firn_avro": {**ALWAYS, "c_composite": [1], "c_default": ALL[1:]},
     "types_double": {**SPARSE, "c_num": [1, 6, 7, 11], "c_num_38_10": [1, 4]},
     # time.precision.mode=connect: milliseconds; binary.handling.mode=base64: an unchanged TOASTed value is null.
     "types_options": {**ALWAYS, "c_composite": [1], "c_time": [1, 4], "c_ts": [1, 6, 7, 8], "a_ts": [1], "c_bytea": [2, 3, 5, 6, 7, 8, 9, 10, 11]},
