@@ -133,9 +133,9 @@ set_up(schema_registry *r, const registry_settings *settings, firn_error *err)
     FIRN_TRY(copy_text(r, settings->ca_file, &r->settings.ca_file, err));
     http_url_origin(r->settings.url, r->origin);
     if (settings->token)
-        r->secret = firn_arena_printf(&r->arena, "Bearer %s", settings->token);
+        r->secret = firn_arena_printf(&r->arena, "Bearer %s", firn_secret_reveal(settings->token));
     else if (settings->username)
-        r->secret = firn_arena_printf(&r->arena, "%s:%s", settings->username, settings->password ? settings->password : "");
+        r->secret = firn_arena_printf(&r->arena, "%s:%s", settings->username, firn_secret_reveal(settings->password));
     if ((settings->token || settings->username) && !r->secret) return firn_fail_memory(err, "a schema registry's settings");
     r->kept = firn_calloc(r->settings.schema_count_max, sizeof *r->kept);
     if (!r->kept) return firn_fail_memory(err, "a schema registry");

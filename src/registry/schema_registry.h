@@ -12,12 +12,14 @@
 #define FIRN_REGISTRY_SCHEMA_REGISTRY_H
 
 #include "avro/avro_schema.h"
+#include "base/secret.h"
 #include "task/cancel.h"
 
 typedef struct registry_settings {
     const char *url;                 /* "https://registry.example.com": /schemas/ids/1 is behind it */
-    const char *username, *password; /* NULL: no login */
-    const char *token;               /* a bearer token; NULL: none */
+    const char *username;            /* NULL: no login */
+    const firn_secret *password;
+    const firn_secret *token;        /* a bearer token; NULL: none */
     const char *ca_file;             /* certificates that are trusted; NULL: the system's */
     bool        plain_allowed;       /* http:// also to other machines */
     unsigned    attempt_max;         /* further tries where it is away; 0: 5 */
