@@ -116,18 +116,20 @@ drop_useless(maintain_task *t, firn_error *err)
     return FIRN_OK;
 }
 
-/* ---- many position delete files of a data file ---- */
+/* ---- position delete files: of many of a data file one; in version 3, a vector ---- */
 
 typedef struct merge_job {
     maintain_task   *t;
     table_metadata  *table; /* planned on; referenced */
     delete_use       use;
+    bool             converts; /* a table of version 3, which has position delete files since it was upgraded */
     const scan_task **tasks; /* whose position deletes are merged */
     size_t           task_count;
     bool             is_shared; /* some of the files are of several data files */
     const char     **removed;
     unsigned         removed_count;
-    delete_target   *targets;
+    delete_target   *targets; /* of those tasks that lose rows by them */
+    size_t           target_count;
     delete_files     made;
     firn_uuid        commit_id;
 } merge_job;
@@ -135,24 +137,29 @@ typedef struct merge_job {
 static void
 merge_job_done(merge_job *job)
 {
-    for (size_t i = 0; job->targets && i < job->task_count; i++)
+    for (size_t i = 0; i < job->target_count; i++)
         roaring64_free((roaring64 *) (uintptr_t) job->targets[i].rows);
     delete_files_done(&job->made);
     delete_use_done(&job->use);
     table_metadata_unref(job->table);
 }
 
+static bool
+is_position_file(const data_file *file)
+{
+    return file->content == DATA_FILE_POSITION_DELETES && !data_file_is_vector(file);
+}
+
 static unsigned
-position_delete_count(const scan_task *task)
+position_file_count(const scan_task *task)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < task->delete_count; i++)
-        count += task->deletes[i]->file.content == DATA_FILE_POSITION_DELETES;
+    for (unsigned i = 0; i < task->delete_count; i++) count += is_position_file(&task->deletes[i]->file);
     return count;
 }
 
-/* Takes the data files with several position delete files, and the files that only they need. */
+/* Takes the data files with several position delete files (in version 3: with any), and the files that only they need. */
 static firn_status
 plan_merge(merge_job *job, firn_error *err)
 {
@@ -164,12 +171,12 @@ plan_merge(merge_job *job, firn_error *err)
     job->removed = firn_arena_array(arena, u->live.delete_count + 1, sizeof *job->removed);
     if (!merged || !job->tasks || !job->removed) return firn_fail_memory(err, "a list of delete files");
     for (size_t i = 0; i < u->task_count; i++) {
-        if (position_delete_count(&u->tasks[i]) < 2) continue;
+        if (position_file_count(&u->tasks[i]) < (job->converts ? 1u : 2u)) continue;
         job->tasks[job->task_count++] = &u->tasks[i];
         for (unsigned k = 0; k < u->tasks[i].delete_count; k++) {
             size_t index;
 
-            if (u->tasks[i].deletes[k]->file.content != DATA_FILE_POSITION_DELETES) continue;
+            if (!is_position_file(&u->tasks[i].deletes[k]->file)) continue;
             FIRN_TRY(delete_use_index(u, u->tasks[i].deletes[k], &index, err));
             merged[index]++;
             job->is_shared = job->is_shared || !delete_file_target(&u->tasks[i].deletes[k]->file).data;
@@ -198,6 +205,23 @@ with_granularity(const merge_job *job, table_property room[])
     return copy;
 }
 
+/* A file of several data files need not name each of them. */
+static firn_status
+read_targets(merge_job *job, firn_error *err)
+{
+    job->targets = firn_arena_array(&job->use.arena, job->task_count + 1, sizeof *job->targets);
+    if (!job->targets) return firn_fail_memory(err, "a list of delete files");
+    for (size_t i = 0; i < job->task_count; i++) {
+        FIRN_AUTO(roaring64_freep) roaring64 *rows = NULL;
+
+        FIRN_TRY(maintain_task_check(job->t, err));
+        FIRN_TRY(scan_task_deleted(&job->use.scan, job->tasks[i], &rows, err));
+        if (!rows || !roaring64_count(rows)) continue;
+        job->targets[job->target_count++] = (delete_target){.file = &job->tasks[i]->data->file, .rows = FIRN_STEAL(rows)};
+    }
+    return FIRN_OK;
+}
+
 static firn_status
 write_merged(merge_job *job, firn_error *err)
 {
@@ -214,19 +238,10 @@ write_merged(merge_job *job, firn_error *err)
                                        .table_name = t->ident->name,
                                        .memory_bytes_max = t->settings->memory_bytes / 3};
 
-    job->targets = firn_arena_array(arena, job->task_count, sizeof *job->targets);
-    if (!room || !settings.data_location || !job->targets) return firn_fail_memory(err, "a list of delete files");
+    if (!room || !settings.data_location) return firn_fail_memory(err, "a list of delete files");
     uuid_format(job->commit_id, commit_id);
     table = with_granularity(job, room);
-    for (size_t i = 0; i < job->task_count; i++) {
-        roaring64 *rows = NULL;
-
-        FIRN_TRY(maintain_task_check(t, err));
-        FIRN_TRY(scan_task_deleted(&job->use.scan, job->tasks[i], &rows, err));
-        job->targets[i] = (delete_target){.file = &job->tasks[i]->data->file, .rows = rows};
-        if (!rows) return firn_fail(err, FIRN_E_BUG, "position deletes that delete nothing");
-    }
-    return delete_writer_write(&settings, job->targets, job->task_count, &job->made, err);
+    return delete_writer_write(&settings, job->targets, job->target_count, &job->made, err);
 }
 
 /* FIRN_CONFLICT (CATALOG_FILE_GONE): to be planned again. */
@@ -255,17 +270,31 @@ commit_merged(merge_job *job, firn_error *err)
     return t->settings->pending ? pending_files_end(t->settings->pending, commit_id, err) : FIRN_OK;
 }
 
+/* One file for each data file at most: nothing is won where no more go. */
+static bool
+is_worth_it(const merge_job *job)
+{
+    if (job->converts) return job->removed_count > 0;
+    return job->removed_count >= 2 && (job->is_shared || job->removed_count > job->task_count);
+}
+
 static firn_status
 merge_once(maintain_task *t, firn_error *err)
 {
-    FIRN_AUTO(merge_job_done) merge_job job = {.t = t, .table = table_metadata_ref(t->table), .commit_id = uuid_v7()};
+    FIRN_AUTO(merge_job_done) merge_job job = {.t = t, .table = table_metadata_ref(t->table), .commit_id = uuid_v7(),
+                                               .converts = t->table->format_version >= 3};
 
     FIRN_TRY(delete_use_init(&job.use, t, job.table, err));
     FIRN_TRY(plan_merge(&job, err));
-    // One file for each data file at most: nothing is won where no more go.
-    if (job.removed_count < 2 || (!job.is_shared && job.removed_count <= job.task_count)) return FIRN_OK;
-    if (t->settings->dry_run) {
+    if (!is_worth_it(&job)) return FIRN_OK;
+    if (t->settings->dry_run && !job.converts) { // without reading them
         t->result->after.delete_file_count -= (int64_t) job.removed_count - (int64_t) (job.is_shared ? 1 : job.task_count);
+        return FIRN_OK;
+    }
+    FIRN_TRY(read_targets(&job, err));
+    if (!job.target_count) return FIRN_OK; // deletes of nothing
+    if (t->settings->dry_run) {
+        t->result->after.delete_file_count -= (int64_t) job.removed_count - (int64_t) job.target_count;
         return FIRN_OK;
     }
     FIRN_TRY(write_merged(&job, err));
@@ -292,7 +321,7 @@ firn_status
 delete_step_run(maintain_task *t, firn_error *err)
 {
     if (!t->table->current_snapshot || t->table->format_version < 2) return FIRN_OK;
-    if (t->table->format_version == 2 && merge_positions(t, err))
+    if (merge_positions(t, err))
         return firn_while(err, "merging the deletes of '%s'", t->ident->name);
     if (drop_useless(t, err)) return firn_while(err, "dropping deletes of '%s'", t->ident->name);
     return FIRN_OK;

@@ -450,6 +450,72 @@ def test_position_deletes_are_merged_and_useless_ones_go(shop, duck, spark_new, 
     assert_same(project, duck, want)
 
 
+def delete_files(project, table="t"):
+    """Format and number of rows of every live delete file, by PyIceberg."""
+    static = project.lake.static_table(NAMESPACE, table)
+    return sorted((str(entry.data_file.file_format).rpartition(".")[2].upper(), entry.data_file.record_count)
+                  for manifest in static.current_snapshot().manifests(static.io) if manifest.content == 1
+                  for entry in manifest.fetch_manifest_entry(static.io))
+
+
+def test_a_partitions_deletes_need_not_name_each_data_file(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.granularity'='partition')")
+    insert(project, spark_new, table, 2015)
+    insert(project, spark_new, table, 2000, 2001, 2002)
+    for rest in (0, 1):
+        for statement in (f"DELETE FROM {{}} WHERE id % 20 = {rest}",):
+            spark_new.sql(statement.format(table))
+            project.connection.execute(statement.format("t"))
+
+    result = maintain(project, "--only", "deletes")
+
+    assert result["after"]["deleted_rows"] == result["before"]["deleted_rows"] == 52 and result["after"]["delete_files"] == 1
+    assert_same(project, duck)
+
+
+@pytest.mark.parametrize("granularity", ("file", "partition"))
+def test_position_deletes_of_an_upgraded_table_become_vectors(shop, duck, spark_new, granularity):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.granularity'='{granularity}', 'write.delete.mode'='merge-on-read')")
+    insert(project, spark_new, table, 2015)  # which nothing deletes
+    insert(project, spark_new, table, *range(1000, 1100))
+
+    def both(statement):
+        spark_new.sql(statement.format(table))
+        project.connection.execute(statement.format("t"))
+
+    both("DELETE FROM {} WHERE id % 20 = 0")
+    both("DELETE FROM {} WHERE id % 20 = 1")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('format-version'='3')")
+    both("DELETE FROM {} WHERE id = 1007")  # one of the data files gets a vector by Spark
+    want = expected.read(project.connection, "public", "t")
+    assert "PARQUET" in {form for form, _ in delete_files(project)}
+    foreseen = maintain(project, "--only", "deletes", "--dry-run")
+    assert "PARQUET" in {form for form, _ in delete_files(project)}
+
+    result = maintain(project, "--only", "deletes")
+
+    found = delete_files(project)
+    assert {form for form, _ in found} == {"PUFFIN"} and sum(rows for _, rows in found) == 61
+    assert foreseen["after"]["delete_files"] == result["after"]["delete_files"] == len(found)
+    summary = project.lake.current_snapshot(NAMESPACE, "t")["summary"]
+    assert summary["operation"] == "replace" and summary["firn.maintain"] == "deletes"
+    assert_same(project, duck, want)
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    assert maintain(project, "--only", "deletes")["before"] == result["after"], "nothing is left to do"
+    # The table goes on: another's delete is put to the vectors, the rows vanish with a compaction.
+    both("DELETE FROM {} WHERE id % 20 = 2")
+    assert_same(project, duck)
+    result = maintain(project, "--delete-ratio", "1")
+    assert result["after"]["delete_files"] == 0
+    want = expected.read(project.connection, "public", "t")
+    assert_same(project, duck, want)
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+
+
 # ------------------------------------------------------------------ beside others, and killed
 
 @pytest.mark.parametrize("version", (2, 3))
