@@ -236,6 +236,33 @@ delete_positions(world *w)
     for (size_t i = 0; i < target_count; i++) roaring64_free((roaring64 *) (uintptr_t) targets[i].rows);
 }
 
+/* As Spark's ALTER TABLE: the next metadata file says version 3. */
+static void
+upgrade(world *w)
+{
+    static const char version[] = "\"format-version\":2,";
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *m = load(w);
+    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0}, next = {0}, path = {0};
+    const char    *name = strrchr(m->metadata_location, '/') + 1, *at;
+    storage       *s = w->local;
+    storage_object object;
+
+    firn_buffer_init(&text, 1 << 20);
+    firn_buffer_init(&next, 1 << 20);
+    firn_buffer_init(&path, 1 << 12);
+    OK(s->ops->stat(s, m->metadata_location, &object, &w->err));
+    OK(s->ops->read_range(s, m->metadata_location, 0, object.size_bytes, &text, &w->err));
+    OK(firn_buffer_add(&text, "", 1, &w->err));
+    at = strstr((const char *) text.data, version);
+    assert_non_null(at);
+    OK(firn_buffer_printf(&next, &w->err, "%.*s\"format-version\":3,\"next-row-id\":0,%s",
+                          (int) (at - (const char *) text.data), (const char *) text.data, at + strlen(version)));
+    OK(firn_buffer_printf(&path, &w->err, "%.*sv%ld.metadata.json", (int) (name - m->metadata_location),
+                          m->metadata_location, strtol(name + 1, NULL, 10) + 1));
+    OK(firn_buffer_add(&path, "", 1, &w->err));
+    OK(s->ops->put_new(s, (const char *) path.data, firn_buffer_slice(&next), &w->err));
+}
+
 /* ---- what is there ---- */
 
 static void
@@ -378,6 +405,44 @@ nothing_is_lost_beside_another_writer(void **state)
     }
 }
 
+/* What an upgraded table has of position delete files becomes vectors, whoever else puts vectors there. */
+static void
+position_deletes_of_an_upgraded_table_become_vectors(void **state)
+{
+    void (*const others[])(world *) = {NULL, append_meanwhile, delete_equal_meanwhile, delete_positions,
+                                       delete_all_kinds_meanwhile, compact_meanwhile};
+    world          *w = *state;
+    maintain_result result;
+
+    for (size_t i = 0; i < FIRN_COUNT(others); i++) {
+        w->count = 0;
+        memset(w->live, 0, sizeof w->live);
+        create(w, 2);
+        for (int k = 0; k < 6; k++) append(w, 30);
+        for (int k = 0; k < 2; k++) delete_positions(w);
+        upgrade(w);
+        append(w, 30);
+        assert_rows(w);
+        w->meanwhile = others[i];
+        w->fired = 0;
+        if (w->meanwhile) storage_faulty_hook(w->files, fire, w);
+
+        OK(maintain(w, MAINTAIN_DELETES, &result, &w->err));
+
+        storage_faulty_hook(w->files, NULL, NULL);
+        assert_int_equal(w->fired, w->meanwhile != NULL);
+        assert_int_equal(result.before.delete_file_count, 12);
+        if (!w->meanwhile) assert_int_equal(result.after.delete_file_count, 6);
+        assert_rows(w);
+        delete_positions(w);
+        assert_rows(w);
+        OK(maintain(w, MAINTAIN_ALL, &result, &w->err));
+        assert_rows(w);
+        assert_int_equal(result.after.delete_file_count, 0);
+        OK(w->other->ops->drop(w->other, &w->ident, &w->err));
+    }
+}
+
 /* Calls all over the run fail, before or after their effect, or half done; each run another one. */
 enum { FAILURES = 24 };
 
@@ -440,6 +505,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(equality_deletes_vanish, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_lost_beside_another_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(position_deletes_of_an_upgraded_table_become_vectors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_failure_leaves_the_table_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_budget_leaves_the_rest_for_the_next_call, set_up, tear_down),
     };
