@@ -18,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     firn_error         err = {0};
     firn_slice         json = firn_slice_of(data, size);
     uint64_t           footer_offset = 1000;
+    FIRN_AUTO(firn_buffer_done) firn_buffer room = {0};
 
     firn_arena_init(&arena, MEMORY_MAX);
     if (size > 2 * PUFFIN_MAGIC_SIZE + PUFFIN_TAIL_SIZE &&
@@ -25,6 +26,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json.size = load_le32(data + size - PUFFIN_TAIL_SIZE);
         json.data = data + size - PUFFIN_TAIL_SIZE - json.size;
         footer_offset = size - PUFFIN_TAIL_SIZE - json.size - PUFFIN_MAGIC_SIZE;
+        if (puffin_payload_unpack(json, load_le32(data + size - PUFFIN_TAIL_SIZE + 4), &room, &json, &err)) return 0;
     }
     if (puffin_payload_parse(json, footer_offset, &arena, &blobs, &count, &err)) return 0;
     for (size_t i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "codec/json_reader.h"
+#include "codec/lz4_frame.h"
 #include "storage/storage.h"
 
 #define FLAG_COMPRESSED 1u
@@ -97,12 +98,26 @@ puffin_payload_parse(firn_slice json, uint64_t footer_offset, firn_arena *arena,
     return FIRN_OK;
 }
 
+firn_status
+puffin_payload_unpack(firn_slice payload, uint32_t flags, firn_buffer *room, firn_slice *ret_json, firn_error *err)
+{
+    *ret_json = payload;
+    if (!(flags & FLAG_COMPRESSED)) return FIRN_OK;
+    firn_buffer_init(room, PUFFIN_FOOTER_SIZE_MAX);
+    FIRN_TRY(lz4_frame_unpack(payload, room, err));
+    *ret_json = firn_buffer_slice(room);
+    return FIRN_OK;
+}
+
 static firn_status
 read_blobs(struct storage *files, const char *location, uint64_t size_bytes, firn_arena *arena,
            const puffin_blob **ret_blobs, size_t *ret_count, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer bytes = {0};
-    uint64_t payload_size, footer_size;
+    FIRN_AUTO(firn_buffer_done) firn_buffer unpacked = {0};
+    uint64_t   payload_size, footer_size;
+    uint32_t   flags;
+    firn_slice json;
 
     firn_buffer_init(&bytes, PUFFIN_FOOTER_SIZE_MAX);
     if (size_bytes < 2 * PUFFIN_MAGIC_SIZE + PUFFIN_TAIL_SIZE)
@@ -110,8 +125,7 @@ read_blobs(struct storage *files, const char *location, uint64_t size_bytes, fir
     FIRN_TRY(files->ops->read_range(files, location, size_bytes - PUFFIN_TAIL_SIZE, PUFFIN_TAIL_SIZE, &bytes, err));
     if (memcmp(bytes.data + PUFFIN_TAIL_SIZE - PUFFIN_MAGIC_SIZE, PUFFIN_MAGIC, PUFFIN_MAGIC_SIZE) != 0)
         return firn_fail(err, FIRN_E_ICEBERG_DELETES, "a Puffin file does not end with its magic bytes");
-    if (load_le32(bytes.data + 4) & FLAG_COMPRESSED)
-        return firn_fail(err, FIRN_E_ICEBERG_UNSUPPORTED, "the footer of a Puffin file is compressed");
+    flags = load_le32(bytes.data + 4);
     payload_size = load_le32(bytes.data);
     footer_size = payload_size + PUFFIN_MAGIC_SIZE + PUFFIN_TAIL_SIZE;
     if (payload_size > PUFFIN_FOOTER_SIZE_MAX - PUFFIN_MAGIC_SIZE || footer_size > size_bytes - PUFFIN_MAGIC_SIZE)
@@ -121,8 +135,9 @@ read_blobs(struct storage *files, const char *location, uint64_t size_bytes, fir
                                     (size_t) payload_size + PUFFIN_MAGIC_SIZE, &bytes, err));
     if (memcmp(bytes.data, PUFFIN_MAGIC, PUFFIN_MAGIC_SIZE) != 0)
         return firn_fail(err, FIRN_E_ICEBERG_DELETES, "the footer of a Puffin file does not begin with its magic bytes");
-    return puffin_payload_parse(firn_slice_of(bytes.data + PUFFIN_MAGIC_SIZE, (size_t) payload_size),
-                                size_bytes - footer_size, arena, ret_blobs, ret_count, err);
+    FIRN_TRY(puffin_payload_unpack(firn_slice_of(bytes.data + PUFFIN_MAGIC_SIZE, (size_t) payload_size), flags, &unpacked,
+                                   &json, err));
+    return puffin_payload_parse(json, size_bytes - footer_size, arena, ret_blobs, ret_count, err);
 }
 
 firn_status

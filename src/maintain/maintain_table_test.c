@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "batch/column_builder.h"
 #include "catalog/commit.h"
 #include "catalog/hadoop_catalog.h"
@@ -246,6 +247,7 @@ upgrade(world *w)
     const char    *name = strrchr(m->metadata_location, '/') + 1, *at;
     storage       *s = w->local;
     storage_object object;
+    int64_t        number;
 
     firn_buffer_init(&text, 1 << 20);
     firn_buffer_init(&next, 1 << 20);
@@ -257,8 +259,9 @@ upgrade(world *w)
     assert_non_null(at);
     OK(firn_buffer_printf(&next, &w->err, "%.*s\"format-version\":3,\"next-row-id\":0,%s",
                           (int) (at - (const char *) text.data), (const char *) text.data, at + strlen(version)));
-    OK(firn_buffer_printf(&path, &w->err, "%.*sv%ld.metadata.json", (int) (name - m->metadata_location),
-                          m->metadata_location, strtol(name + 1, NULL, 10) + 1));
+    assert_true(text_parse_i64(firn_slice_of(name + 1, strcspn(name, ".") - 1), &number));
+    OK(firn_buffer_printf(&path, &w->err, "%.*sv%lld.metadata.json", (int) (name - m->metadata_location),
+                          m->metadata_location, (long long) number + 1));
     OK(firn_buffer_add(&path, "", 1, &w->err));
     OK(s->ops->put_new(s, (const char *) path.data, firn_buffer_slice(&next), &w->err));
 }
