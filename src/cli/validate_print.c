@@ -115,12 +115,18 @@ print_places(firn_buffer *out, const validate_table_result *t, firn_error *err)
 static firn_status
 print_findings(firn_buffer *out, const validate_table_result *t, firn_error *err)
 {
-    uint64_t all = t->only_source + t->only_lake + t->changed;
+    uint64_t    all = t->only_source + t->only_lake + t->changed;
+    const char *hint = t->error && t->error->hint[0] ? t->error->hint : NULL;
 
-    if (!t->type_difference_count && !t->shown_count) return FIRN_OK;
+    if (!t->type_difference_count && !t->shown_count && !hint) return FIRN_OK;
     FIRN_TRY(firn_buffer_add_byte(out, '\n', err));
     FIRN_TRY(add_clean(out, t->name, err));
     FIRN_TRY(firn_buffer_add_byte(out, '\n', err));
+    if (hint) {
+        FIRN_TRY(firn_buffer_add_text(out, "  hint: ", err));
+        FIRN_TRY(add_clean(out, hint, err));
+        FIRN_TRY(firn_buffer_add_byte(out, '\n', err));
+    }
     for (unsigned i = 0; i < t->type_difference_count; i++) {
         FIRN_TRY(firn_buffer_add_text(out, "  ", err));
         FIRN_TRY(add_clean(out, t->type_differences[i], err));
@@ -250,6 +256,7 @@ write_table(jwriter *w, const validate_table_result *t)
     jwrite_member_i64(w, "elapsed_ms", t->elapsed_ms);
     jwrite_member_text(w, "error", t->error ? code : NULL);
     jwrite_member_text(w, "message", t->error ? t->error->cause : NULL);
+    jwrite_member_text(w, "hint", t->error && t->error->hint[0] ? t->error->hint : NULL);
     jwrite_object_end(w);
 }
 

@@ -1,5 +1,6 @@
 #include "maintain/delete_step.h"
 
+#include "base/crash_point.h"
 #include "catalog/commit.h"
 #include "iceberg/deletion_vector.h"
 #include "iceberg/file_names.h"
@@ -264,8 +265,10 @@ commit_merged(merge_job *job, firn_error *err)
     uuid_format(job->commit_id, commit_id);
     change.summary = summary;
     change.summary_count = maintain_task_summary(t, "deletes", summary);
+    firn_crash_point("deletes.after-files");
     if (t->settings->pending) FIRN_TRY(pending_files_offer(t->settings->pending, commit_id, err));
     FIRN_TRY(catalog_commit_change(t->lake, t->ident, job->table, &change, t->cancel, &now, err));
+    firn_crash_point("deletes.after-commit");
     maintain_task_take(t, now);
     return t->settings->pending ? pending_files_end(t->settings->pending, commit_id, err) : FIRN_OK;
 }

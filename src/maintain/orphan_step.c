@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "iceberg/file_names.h"
@@ -174,6 +175,7 @@ remove_items(const orphan_job *job, firn_error *err)
         const orphan_item *item = &job->items[i];
 
         FIRN_TRY(maintain_task_check(t, err));
+        if (i > 0) firn_crash_point("orphans.mid-delete");
         if (!t->settings->dry_run) FIRN_TRY(t->lake->files->ops->remove(t->lake->files, item->location, err));
         log_debug("%s the orphan '%s'", t->settings->dry_run ? "would remove" : "removed", item->location);
         t->result->orphan_file_count++;

@@ -321,6 +321,14 @@ postgres_snapshot_check(const postgres_snapshot *snapshot, firn_error *err)
     return postgres_query(snapshot->holder, "SELECT 1", NULL, 0, "looking after the snapshot", &row, err);
 }
 
+static firn_status
+fail_rewritten(const char *table, const char *what, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_POSTGRES_REWRITTEN, "table '%s' was %s after the snapshot was taken", table, what);
+    firn_hint(err, "run the command again: it takes a new snapshot");
+    return err->status;
+}
+
 firn_status
 postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation, const char *table, firn_error *err)
 {
@@ -336,7 +344,9 @@ postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation, 
     if (postgres_execute(snapshot->holder, (const char *) sql.data, "locking a table", err)) {
         firn_error ignored = {0};
         (void) !postgres_execute(snapshot->holder, "ROLLBACK TO SAVEPOINT firn", "locking a table", &ignored);
-        return err->status;
+        if (err->code != FIRN_E_POSTGRES_NOT_FOUND) return err->status;
+        firn_error_reset(err);
+        return fail_rewritten(table, "dropped or renamed", err);
     }
     /* The query sees pg_class as of the snapshot, the function sees it as of now. */
     firn_buffer_reset(&sql);
@@ -354,7 +364,5 @@ postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation, 
     FIRN_TRY(postgres_query(snapshot->holder, (const char *) sql.data, NULL, 0, "checking for a rewritten table", &row, err));
     FIRN_TRY(postgres_execute(snapshot->holder, "RELEASE SAVEPOINT firn", "locking a table", err));
     if (postgres_cell_i64(row, 0, 0) == 0) return FIRN_OK;
-    firn_fail(err, FIRN_E_POSTGRES_UNAVAILABLE, "table '%s' was created, truncated or rewritten after the load's snapshot", table);
-    firn_hint(err, "run the load again: it takes a new snapshot");
-    return err->status;
+    return fail_rewritten(table, "truncated, rewritten or made anew", err);
 }

@@ -42,7 +42,7 @@ FIRN_MUST_USE firn_status postgres_snapshot_take_over(postgres_snapshot *snapsho
                                                       firn_error *err);
 /* Whether the holder still has its transaction. */
 FIRN_MUST_USE firn_status postgres_snapshot_check(const postgres_snapshot *snapshot, firn_error *err);
-/* Keeps others from truncating or rewriting the table until the end, and fails with FIRN_UNAVAILABLE where
+/* Keeps others from truncating or rewriting the table until the end, and fails with POSTGRES_REWRITTEN where
  * that has happened since the snapshot: PostgreSQL would then show it empty. `relation`: quoted. */
 FIRN_MUST_USE firn_status postgres_snapshot_lock(const postgres_snapshot *snapshot, const char *relation,
                                                  const char *table, firn_error *err);

@@ -145,9 +145,7 @@ table_worker(void *state, firn_error *err)
         validate_table_result *result = &j->result->tables[index];
         firn_status            status = validate_table(&j->ctx, j->tables[index], result, &cause);
         result->elapsed_ms = (firn_clock_now_us() - started_us) / 1000;
-        if (status == FIRN_NOT_FOUND) result->state = VALIDATE_MISSING;
-        else if (status)
-            FIRN_TRY(keep_error(result, &cause, err));
+        if (status && result->state != VALIDATE_MISSING) FIRN_TRY(keep_error(result, &cause, err));
         if (s->tell) s->tell(s->tell_state, result);
     }
 }

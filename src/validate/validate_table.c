@@ -62,7 +62,10 @@ open_both(look *l, const source_table *table, firn_error *err)
     const table_rules      *rules = ctx->settings->rules_of(ctx->settings->state, table->name);
     source_description     *described = NULL;
 
-    FIRN_TRY(ctx->lake->ops->load(ctx->lake, &l->ident, &l->metadata, err));
+    if (ctx->lake->ops->load(ctx->lake, &l->ident, &l->metadata, err)) {
+        l->result->state = err->status == FIRN_NOT_FOUND ? VALIDATE_MISSING : VALIDATE_FAILED;
+        return err->status;
+    }
     FIRN_TRY(choose_snapshot(l, err));
     FIRN_TRY(ctx->src->ops->describe(ctx->src, table, rules, &l->arena, &described, err));
     l->pair = (table_pair){.src = ctx->src,

@@ -419,6 +419,51 @@ def test_scattered_deletes_of_every_type(project, new_database, duck, spark_new,
             assert spark_new.sql(f"SELECT count(*) FROM {table} WHERE {where}") == [[str(count)]]
 
 
+@pytest.mark.parametrize("codec", ("gzip", "snappy", "lz4_raw", "uncompressed", "zstd"))
+def test_the_tables_codec_is_kept(shop, duck, spark_new, codec):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.parquet.compression-codec'='{codec}')")
+    for number in range(4):
+        insert(project, spark_new, table, 1000 + number)
+    assert maintain(project, "--only", "compact")["after"]["data_files"] == 1
+    task, = project.lake.static_table(NAMESPACE, "t").scan().plan_files()
+    chunk = pq.ParquetFile(task.file.file_path.removeprefix("file://").removeprefix("file:")).metadata.row_group(0).column(0)
+    assert chunk.compression == {"lz4_raw": "LZ4"}.get(codec, codec.upper())
+    assert_same(project, duck)
+
+
+def test_the_tables_sizes_of_manifests_are_kept(shop, duck, spark_new):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('commit.manifest-merge.enabled'='false')")
+    for number in range(5):
+        insert(project, spark_new, table, 1000 + number)
+    spark_new.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('commit.manifest-merge.enabled')")
+    assert maintain(project, "--only", "manifests")["after"]["manifests"] == 6, "fewer than ten"
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('commit.manifest.min-count-to-merge'='3', 'commit.manifest.target-size-bytes'='1000')")
+    assert maintain(project, "--only", "manifests")["after"]["manifests"] == 6, "none is small"
+    spark_new.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('commit.manifest.target-size-bytes')")
+    assert maintain(project, "--only", "manifests")["after"]["manifests"] == 1
+    assert_same(project, duck)
+
+
+def test_metadata_in_gzip(shop, duck, spark_new):
+    """write.metadata.compression-codec: the next version is as the table asks for it, and old ones of either kind go."""
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.metadata.compression-codec'='gzip', 'write.metadata.previous-versions-max'='2', "
+                  "'write.metadata.delete-after-commit.enabled'='true')")
+    for number in range(6):
+        insert(project, spark_new, table, 1000 + number)
+    assert maintain(project, "--older-than", "0s")["after"]["data_files"] == 1
+    names = sorted(path.name for path in (folder(project) / "metadata").glob("*.metadata.json"))
+    assert len(names) == 3 and all(name.endswith(".gz.metadata.json") for name in names), names
+    want = expected.read(project.connection, "public", "t")
+    assert_equal(want, spark_new.read(project.warehouse, NAMESPACE, "t"), "Spark")
+    assert project.run("validate", "--source", "s", "--deep").expect(0)
+
+
 # ------------------------------------------------------------------ delete files
 
 @pytest.mark.parametrize("granularity", ("file", "partition"))
@@ -604,6 +649,43 @@ def test_killed_at_any_time(shop, duck, spark_new):
             make_old(path, 4)
     maintain(project, "--only", "orphans")
     assert files_of(project) - {"metadata/version-hint.text"} == referenced(project)
+    assert_same(project, duck)
+
+
+@pytest.mark.parametrize("upgraded", (False, True))
+@pytest.mark.parametrize("point", ("deletes.after-files", "deletes.after-commit", "orphans.mid-delete"))
+def test_killed_among_delete_files_and_orphans(shop, duck, spark_new, point, upgraded):
+    project = shop()
+    table = spark_new.table(project.warehouse, NAMESPACE, "t")
+    spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read', 'write.delete.granularity'='partition')")
+    insert(project, spark_new, table, 1000, 1001)
+    for rest in (0, 1):
+        for statement in (f"DELETE FROM {{}} WHERE id % 20 = {rest} AND id < 1001",):
+            spark_new.sql(statement.format(table))
+            project.connection.execute(statement.format("t"))
+    if upgraded:
+        spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('format-version'='3')")
+    orphans = [folder(project) / "data" / f"orphan-{number}.parquet" for number in range(3)]
+    for path in orphans:
+        path.write_bytes(b"x")
+        make_old(path, 4)
+    before = delete_files(project)
+    process = project.start("maintain", "--source", "s", "--table-filter", "t", "--only", "deletes,orphans", env={"FIRN_CRASH_POINT": point},
+                            executable=CRASH_BINARY)
+    _, error = process.communicate(timeout=60)
+
+    assert process.returncode == -signal.SIGKILL, f"{point} was not met: {process.returncode}\n{error}"
+    assert_same(project, duck)
+    assert (delete_files(project) == before) == (point == "deletes.after-files")
+    assert sum(path.exists() for path in orphans) == (2 if point == "orphans.mid-delete" else 3)
+
+    result = maintain(project, "--only", "deletes,orphans")
+
+    found = delete_files(project)
+    assert {form for form, _ in found} == {"PUFFIN" if upgraded else "PARQUET"} and result["after"]["delete_files"] == len(found)
+    assert sum(rows for _, rows in found) == sum(rows for _, rows in before)
+    assert not any(path.exists() for path in orphans)
+    assert [path for path in (project.folder / "checkpoints").rglob("*") if path.is_file() and path.name != "lock"] == []
     assert_same(project, duck)
 
 

@@ -1,13 +1,17 @@
 """One point in time: writers move money while a load runs, and its position is the slot's."""
+import json
 import os
 import random
+import signal
 import threading
 import time
 
 import psycopg
 import pytest
 
+import expected
 from firn import LOADER
+from judges import assert_equal, read_pyiceberg
 from servers.postgres import SUPERUSER
 from servers.process import Process
 
@@ -360,3 +364,66 @@ def test_lost_connections_are_made_again(bank, server, duck):
     assert process.returncode == 0, err
     assert ended > 0, "no reader was met"
     assert_balanced(bank, duck)
+
+
+# ------------------------------------------------------------------ tables that change shape behind the snapshot
+
+def held_at_first(project, first, *arguments):
+    """A run that has its snapshot and stands still in the COPY of its first, largest table."""
+    process = project.start(*arguments)
+    copying = ("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%%' AND query LIKE %s AND state = 'active' AND datname = %s")
+    while project.connection.execute(copying, (f"%{first}%", project.database)).fetchone() == (0,):
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGSTOP)
+    locked = project.connection.execute("SELECT relation::regclass::text FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE "
+                                        "datname = current_database()) AND relation IS NOT NULL AND pid <> pg_backend_pid()").fetchall()
+    assert not {name for name, in locked} & {"emptied", "dropped", "anew", "widened"}, "too late to see it"
+    return process
+
+
+def test_tables_that_are_truncated_or_dropped_behind_the_snapshot(project, new_database, duck):
+    """TRUNCATE is not MVCC-safe: an older snapshot sees an empty table. It is not loaded as one."""
+    project.database, project.connection = new_database(
+        "CREATE TABLE large (id int PRIMARY KEY, v text); INSERT INTO large SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 120000) g;"
+        + "".join(f"CREATE TABLE {name} (id int PRIMARY KEY, v text); INSERT INTO {name} SELECT g, 'v' || g FROM generate_series(1, 100) g;"
+                  for name in ("emptied", "dropped", "anew", "widened", "quiet"))
+        + "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part_0 PARTITION OF parts FOR VALUES FROM (0) TO (50);"
+          "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (50) TO (200); INSERT INTO parts SELECT generate_series(0, 99)")
+    project.source("s", project.database, "public", bulk_load={"parallel_workers": 1, "parallel_tables": 1})
+    behind = ("TRUNCATE emptied; INSERT INTO emptied VALUES (7, 'later'); DROP TABLE dropped; DROP TABLE anew; CREATE TABLE anew (id int PRIMARY KEY, v text);"
+              "INSERT INTO anew VALUES (1, 'new'); ALTER TABLE widened ALTER id TYPE bigint; UPDATE quiet SET v = 'later'; DELETE FROM quiet WHERE id > 50;"
+              "TRUNCATE part_1")
+    process = held_at_first(project, "large", "load", "--source", "s")
+    try:
+        project.connection.execute(behind)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    _, error = process.communicate(timeout=120)
+
+    assert process.returncode == 1, error
+    for name, what in (("emptied", "truncated"), ("dropped", "dropped or renamed"), ("anew", "made anew"), ("widened", "rewritten"), ("parts", "truncated")):
+        line = next(line for line in error.splitlines() if f"table '{name}' was" in line)
+        assert what in line and "FIRN-2014" in line, error
+    assert "takes a new snapshot" in error
+    assert project.lake.tables("bronze.s") == ["_cdc_status", "large", "quiet"]
+    rows = read_pyiceberg(project.lake, "bronze.s", "quiet")
+    assert rows.num_rows == 100 and set(rows["v"].to_pylist()) == {f"v{number}" for number in range(1, 101)}, "as of the snapshot"
+
+    project.load("s")
+
+    for name in ("emptied", "anew", "widened", "parts", "large"):
+        want = expected.read(project.connection, "public", name)
+        assert_equal(want, read_pyiceberg(project.lake, "bronze.s", name), "PyIceberg")
+    # The same for a comparison of all values.
+    project.connection.execute("CREATE TABLE dropped (id int PRIMARY KEY, v text)")
+    project.load("s", "--no-resume")
+    process = held_at_first(project, "large", "validate", "--source", "s", "--deep", "--format", "json")
+    try:
+        project.connection.execute("TRUNCATE emptied; DROP TABLE dropped; UPDATE quiet SET v = 'much later'")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    out, error = process.communicate(timeout=120)
+    tables = {table["table"]: (table["state"], table["error"]) for table in json.loads(out)["tables"]}
+    assert process.returncode == 1
+    assert tables == {"large": ("equal", None), "quiet": ("equal", None), "anew": ("equal", None), "widened": ("equal", None), "parts": ("equal", None),
+                      "emptied": ("failed", "FIRN-2014"), "dropped": ("failed", "FIRN-2014")}, error

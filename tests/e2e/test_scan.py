@@ -3,6 +3,7 @@ import datetime
 import decimal
 import json
 import math
+import re
 import shutil
 import struct
 import subprocess
@@ -220,6 +221,28 @@ def test_schemas_that_evolve(writer):
                                            "--columns", "id,title").expect().out)) == ["id", "title"]
 
 
+def test_initial_defaults(lake, spark_new):
+    """Files that are older than a column have its default, through deletes and compaction."""
+    writer = Writer(spark_new, lake, 3, "new_3")
+    writer.create("defaults", "id int, st struct<a:int>")
+    writer.run("defaults", *(f"INSERT INTO {{t}} SELECT id, named_struct('a', id) FROM range({first}, {first + 50})" for first in range(0, 250, 50)))
+    for name, kind, value in (("n", "int", 7), ("l", "long", 5000000000), ("s", "string", 'te"st, é'), ("dec", "decimal(12, 3)", "1.250"),
+                              ("da", "date", "2024-02-29"), ("ts", "timestamptz", "2024-02-29T12:30:00.000001+00:00"),
+                              ("tn", "timestamp", "1969-12-31T23:59:59.999999"), ("b", "boolean", True), ("f", "double", 0.1), ("st.e", "int", 3)):
+        spark_new.request(action="add_column", path=str(lake.warehouse / NAMESPACE.replace(".", "/") / writer.name("defaults")),
+                          name=name, type=kind, default=value)
+    writer.run("defaults", "INSERT INTO {t} VALUES (300, named_struct('a', 1, 'e', null), null, null, 'new', 2, null, null, null, null, 0.5)",
+               "DELETE FROM {t} WHERE id % 7 = 0", "UPDATE {t} SET n = 8, dec = null WHERE id % 11 = 1", "ALTER TABLE {t} RENAME COLUMN s TO text")
+    conditions = ("n = 7", "n IS NULL", "text = 'new' OR l > 1", "dec > 1 AND id < 20", "da = DATE '2024-02-29' AND st.e = 3", "b IS NULL", "f = 0.1")
+    writer.same("defaults", *conditions)
+    lake.source("defaults", "nobody", "public", namespace=NAMESPACE, connection={"host": "127.0.0.1", "port": 1})
+    done = lake.run("maintain", "--source", "defaults", "--table-filter", writer.name("defaults"), "--only", "compact",
+                    "--delete-ratio", "1", "--format", "json").expect()
+    (lake.folder / "config" / "sources.yaml").unlink()
+    assert done.json["tables"][0]["rewritten_files"] >= 5
+    writer.same("defaults", *conditions)
+
+
 def test_equality_deletes(writer):
     if writer.version == 1:
         pytest.skip("format version 1 has no deletes")
@@ -337,6 +360,33 @@ def test_only_what_is_needed_is_opened(lake, large):
     assert len(opened(lake, large, "--where", "id >= 250000", "--format", "none")) == 1
     assert not opened(lake, large, "--count")
     assert not opened(lake, large, "--where", "id < 0")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_pages_that_cannot_match_are_not_read(lake, spark_new):
+    """By the page index and the statistics of another writer; and what is left is right at every border."""
+    writer = Writer(spark_new, lake, 2, "new_2")
+    writer.create("paged", "id int, mixed int, payload string", **{"write.parquet.page-row-limit": "1000", "write.parquet.dict-size-bytes": "1000", "write.parquet.compression-codec": "snappy"})
+    writer.run("paged", "INSERT INTO {t} SELECT id, IF(id % 1000 < 20, null, pmod(id * 7919, 100003)), concat(md5(cast(id AS string)), md5(cast(id + 1 AS string))) "
+                        "FROM range(0, 600000, 1, 1)")
+    name = f"{NAMESPACE}.{writer.name('paged')}"
+    log = lake.folder / "strace"
+
+    def bytes_read(*arguments):
+        lake.run("scan", name, *arguments).expect()
+        subprocess.run(["strace", "-f", "-y", "-e", "trace=read,pread64,readv,preadv", "-o", log, BINARY, "scan", name, *arguments], cwd=lake.folder,
+                       check=True, stdout=subprocess.DEVNULL, env=lake.full_environment())
+        return sum(int(line.rpartition("= ")[2]) for line in log.read_text().splitlines() if ".parquet>" in line and re.search(r"= \d+$", line))
+
+    whole = bytes_read("--format", "none")
+    few = bytes_read("--where", "id BETWEEN 123400 AND 123500", "--format", "none")
+    assert few < whole / 8, (few, whole)  # a read ahead is up to 1 MiB a column
+    assert bytes_read("--columns", "id", "--format", "none") < whole / 5
+    asked = [f"id BETWEEN {low} AND {low + 1000}" for low in (-500, 998, 1000, 99999, 599500)]
+    asked += ["mixed < 50", "mixed IS NULL AND id > 599000", "mixed >= 100000", "id IN (0, 999, 1000, 1001, 131071, 131072, 599999)", "id <> 7 AND id < 1001"]
+    for condition in asked:
+        count, = spark_new.sql(f"SELECT count(*) FROM {spark_new.table(lake.warehouse, NAMESPACE, writer.name('paged'))} WHERE {condition}")[0]
+        assert lake.run("scan", name, "--count", "--where", condition).expect().out == f"{count}\n", condition
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(lake, large):

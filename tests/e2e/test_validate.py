@@ -144,6 +144,15 @@ def test_missing_and_extra_tables(shop):
     assert not {"later", "journal"} & set(tables)
 
 
+def test_a_table_whose_file_is_gone_is_not_missing(shop):
+    shop.load("shop")
+    for path in shop.warehouse.glob("bronze/shop/lines/data/*.parquet"):
+        path.unlink()
+    tables = validate(shop, "--deep", code=1)
+    assert (tables["lines"]["state"], tables["lines"]["error"]) == ("failed", "FIRN-3004") and ".parquet" in tables["lines"]["message"]
+    assert tables["orders"]["state"] == "equal"
+
+
 def test_columns_that_differ(shop):
     shop.load("shop")
     shop.server.sql("ALTER TABLE orders ALTER customer TYPE text, DROP COLUMN paid, ADD COLUMN more int", shop.database)
@@ -195,6 +204,64 @@ def test_refusals(shop):
         shop.server.sql("GRANT pg_read_all_data TO firn_loader")
     assert tables["lines"]["state"] == "equal" and tables["orders"]["state"] == "failed"
     assert tables["orders"]["error"] == "FIRN-2002"
+
+
+@contextlib.contextmanager
+def reader(project, *tables):
+    """The source as a role that may do nothing but SELECT, from these tables."""
+    project.secrets.add("reader-secret")
+    project.environment["READER_PASSWORD"] = "reader-secret"
+    grants = "".join(f"GRANT SELECT ON {name} TO firn_reader;" for name in tables)
+    project.server.sql(f"CREATE ROLE firn_reader LOGIN PASSWORD 'reader-secret'; GRANT USAGE ON SCHEMA public TO firn_reader; {grants}", project.database)
+    before = project.sources["shop"]["database_connection"]
+    project.sources["shop"]["database_connection"] = {**before, "username": "firn_reader", "password": "${READER_PASSWORD}"}
+    project.write_config()
+    try:
+        yield
+    finally:
+        project.sources["shop"]["database_connection"] = before
+        project.write_config()
+        project.server.sql("DROP OWNED BY firn_reader; DROP ROLE firn_reader", project.database)
+
+
+@pytest.mark.parametrize("deep", ((), ("--deep",)))
+def test_who_may_only_select(shop, deep):
+    """Neither REPLICATION nor anything to own: everything is compared; what may not be read is told, table by table."""
+    shop.load("shop")
+    with reader(shop, "orders", "lines", "nothing"):
+        result = shop.run("validate", "--source", "shop", "--format", "json", *deep).expect(1)
+        tables = {table["table"]: table for table in valid(result.json, "validate")["tables"]}
+        assert {name: table["state"] for name, table in tables.items()} == {
+            "orders": "equal", "lines": "equal", "nothing": "equal", "journal": "failed"}
+        failed = tables["journal"]
+        assert failed["error"] == "FIRN-2002" and "journal" in failed["message"], failed
+        assert failed["hint"] == "GRANT SELECT ON public.journal TO firn_reader" and tables["orders"]["hint"] is None
+        text = shop.run("validate", "--source", "shop", *deep).expect(1)
+        assert "journal\n  hint: GRANT SELECT ON public.journal TO firn_reader\n" in text.out, text
+        shop.server.sql("UPDATE orders SET note = 'else' WHERE id = 7; DELETE FROM lines WHERE order_id = 3", shop.database)
+        if deep:
+            tables = validate(shop, *deep, code=1)
+            assert (tables["orders"]["different"], tables["lines"]["only_in_lake"]) == (1, 3)
+            repaired = validate(shop, "--repair", "--yes", code=1)
+            assert {name: table["state"] for name, table in repaired.items()} == {
+                "orders": "repaired", "lines": "repaired", "nothing": "equal", "journal": "failed"}
+            assert_like_source(shop, "orders", "lines")
+        else:
+            assert validate(shop, code=1)["lines"]["state"] == "different"
+            assert validate(shop, "--table-filter", "orders")["orders"]["state"] == "equal"
+
+
+def test_a_followed_table_and_who_may_only_select(followed):
+    """Without REPLICATION the snapshot has no exact position: tables are compared as they are, and that is told."""
+    with reader(followed, *NAMES, "idle"):
+        result = followed.run("validate", "--source", "shop", "--deep", "--format", "json").expect(0)
+        document = valid(result.json, "validate")
+        assert {table["state"] for table in document["tables"]} == {"equal"} and not document["at_one_position"]
+        assert {table["compared_at"] for table in document["tables"]} == {None}
+        assert "not exact" in result.err and "REPLICATION" in result.err, result
+        followed.server.sql("INSERT INTO idle VALUES (77)", followed.database)
+        result = followed.run("validate", "--source", "shop", "--deep", "--table-filter", "idle").expect(1)
+        assert "changes since the lake's position are differences, too" in result.err
 
 
 def test_a_repair_that_is_killed_leaves_the_table_before_or_after(shop):
