@@ -658,9 +658,9 @@ def test_killed_among_delete_files_and_orphans(shop, duck, spark_new, point, upg
     project = shop()
     table = spark_new.table(project.warehouse, NAMESPACE, "t")
     spark_new.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.delete.mode'='merge-on-read', 'write.delete.granularity'='partition')")
-    insert(project, spark_new, table, 1000, 1001)
+    insert(project, spark_new, table, 1000, 1001, 1002)
     for rest in (0, 1):
-        for statement in (f"DELETE FROM {{}} WHERE id % 20 = {rest} AND id < 1001",):
+        for statement in (f"DELETE FROM {{}} WHERE id % 20 = {rest}",):
             spark_new.sql(statement.format(table))
             project.connection.execute(statement.format("t"))
     if upgraded:
