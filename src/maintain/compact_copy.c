@@ -178,22 +178,22 @@ compact_copy_group(compact_copy *c, unsigned row_group, bool *ret_copied, uint64
 {
     const parquet_metadata *m = parquet_file_metadata(c->stored.file);
     parquet_deleted         deleted = {.read = read_deleted, .state = c};
+    bool                    is_deleted = count_deleted(c, &m->row_groups[row_group]) > 0;
     bool                    adds_lineage = c->r->has_lineage && !has_lineage_column(m);
     roll_copy               copy = {.file = c->stored.file,
                                      .row_group = row_group,
                                      .partition = c->file->data->file.partition,
                                      .extra_count = adds_lineage ? ROW_LINEAGE_COLUMNS : 0,
                                      .make_extra = make_lineage,
-                                     .splice_column_count = c->r->table->schema->field_count,
+                                     .column_count = c->r->table->schema->field_count,
                                      .open_rest = open_rest,
-                                     .deleted = &deleted,
+                                     .deleted = is_deleted ? &deleted : NULL,
                                      .memory_bytes_max = c->memory_bytes,
                                      .state = c};
 
     *ret_copied = false;
     *ret_rows = m->row_groups[row_group].row_count;
-    if (count_deleted(c, &m->row_groups[row_group]) > 0) return roll_writer_cut(c->writer, &copy, ret_copied, ret_rows, err);
-    if (group_is_large(m, row_group) && (!c->r->has_lineage || adds_lineage || has_whole_lineage(m)))
+    if (!is_deleted && group_is_large(m, row_group) && (!c->r->has_lineage || adds_lineage || has_whole_lineage(m)))
         FIRN_TRY(roll_writer_copy(c->writer, &copy, ret_copied, err));
-    return *ret_copied ? FIRN_OK : roll_writer_splice(c->writer, &copy, ret_copied, err);
+    return *ret_copied ? FIRN_OK : roll_writer_cut(c->writer, &copy, ret_copied, ret_rows, err);
 }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "batch/array.h"
 #include "parquet/file_writer.h"
+#include "parquet/group_cut.h"
 #include "../../tests/support/sample_rows.h"
 
 #define OK(call) assert_int_equal((call), FIRN_OK)
@@ -298,28 +299,30 @@ splice_file(parquet_writer *writer, table_schema *schema, const memory_file *fro
 
     OK(parquet_file_open(&from->source, 0, &file, &err));
     for (unsigned g = 0; g < parquet_file_row_group_count(file); g++) {
-        parquet_splice      *splice = NULL;
+        parquet_cut         *cut = NULL;
         table_schema        *columns = NULL;
         batch_reader        *rest = NULL;
         schema_field         fields[64];
         parquet_row_range    range;
         parquet_read_options options = {.batch_rows = 64, .ranges = &range, .range_count = 1};
         unsigned             count = 0;
+        uint64_t             rows;
 
-        OK(parquet_splice_new(writer, file, g, 0, schema->field_count, &splice, &err));
-        assert_non_null(splice);
+        OK(parquet_cut_new(writer, file, g, 0, schema->field_count, NULL, 1 << 24, &cut, &err));
+        assert_non_null(cut);
         for (unsigned i = 0; i < schema->field_count; i++) {
-            if (!parquet_splice_takes(splice, i)) fields[count++] = schema->fields[i];
+            if (!parquet_cut_takes(cut, i)) fields[count++] = schema->fields[i];
         }
         assert_true(count > 0 && count < schema->field_count);
         taken += schema->field_count - count;
         OK(schema_new(0, fields, count, NULL, 0, false, &columns, &err));
         parquet_file_row_group(file, g, &range.first_row, &range.row_count);
         OK(parquet_file_read(file, columns, &options, &rest, &err));
-        OK(parquet_writer_splice(writer, splice, rest, &err));
+        OK(parquet_writer_cut(writer, cut, rest, &rows, &err));
+        assert_int_equal(rows, range.row_count);
         batch_reader_free(rest);
         schema_unref(columns);
-        parquet_splice_free(splice);
+        parquet_cut_free(cut);
     }
     parquet_file_free(file);
     return taken;
@@ -417,7 +420,7 @@ test_small_pages_are_decoded(void **state)
     parquet_options  options = small_pages(PARQUET_ZSTD);
     parquet_writer  *writer;
     parquet_file    *file = NULL;
-    parquet_splice  *splice = NULL;
+    parquet_cut     *cut = NULL;
 
     (void) state;
     options.dictionary_size_bytes = 0;
@@ -425,8 +428,8 @@ test_small_pages_are_decoded(void **state)
     writer = open_writer(&target, schema, &options);
     write_sample(&part, schema, 1, PARQUET_ZSTD);
     OK(parquet_file_open(&part.source, 0, &file, &err));
-    OK(parquet_splice_new(writer, file, 0, 0, schema->field_count, &splice, &err));
-    assert_null(splice);
+    OK(parquet_cut_new(writer, file, 0, 0, schema->field_count, NULL, 1 << 24, &cut, &err));
+    assert_null(cut);
     parquet_file_free(file);
     parquet_writer_free(writer);
     firn_buffer_done(&part.bytes);

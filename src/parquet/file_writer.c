@@ -4,7 +4,6 @@
 #include "parquet/chunk_copy.h"
 #include "parquet/file_reader.h"
 #include "parquet/footer_writer.h"
-#include "parquet/page_copy.h"
 #include "parquet/writer_parts.h"
 
 #define INDEX_SIZE_MAX ((size_t) 1 << 31)
@@ -291,122 +290,6 @@ parquet_writer_copy(parquet_writer *w, const parquet_file *file, unsigned row_gr
     FIRN_TRY(copy_chunks(w, file, from, group, err));
     if (extra) FIRN_TRY(add_extra(w, m->leaf_count, extra, group, err));
     w->row_count += from->row_count;
-    w->is_broken = false;
-    return FIRN_OK;
-}
-
-/* ---- pages of other files ---- */
-
-struct parquet_splice {
-    const parquet_file *file;
-    uint64_t            row_count, size_bytes; /* of its row group */
-    unsigned            leaf_count, taken_count;
-    page_copy          *copies; /* by leaf */
-};
-
-void
-parquet_splice_free(parquet_splice *splice)
-{
-    if (!splice) return;
-    for (unsigned i = 0; i < splice->leaf_count; i++) page_copy_done(&splice->copies[i]);
-    firn_free(splice->copies);
-    firn_free(splice);
-}
-
-bool
-parquet_splice_takes(const parquet_splice *splice, unsigned column_index)
-{
-    for (unsigned i = 0; i < splice->leaf_count; i++) {
-        if (splice->copies[i].fits && splice->copies[i].leaf->column_index == column_index) return true;
-    }
-    return false;
-}
-
-firn_status
-parquet_splice_new(const parquet_writer *w, const parquet_file *file, unsigned row_group, unsigned extra_count,
-                   unsigned column_count, parquet_splice **ret_splice, firn_error *err)
-{
-    FIRN_AUTO(parquet_splice_freep) parquet_splice *splice = firn_calloc(1, sizeof *splice);
-    const parquet_metadata  *m = parquet_file_metadata(file);
-    const parquet_row_group *from = &m->row_groups[row_group];
-
-    if (!splice) return firn_fail_memory(err, "the pages of a Parquet file");
-    *ret_splice = NULL;
-    if (!chunk_copy_schema_fits(&w->schema, extra_count, m) || from->row_count == 0 ||
-        from->row_count > w->options.row_group_rows_max)
-        return FIRN_OK;
-    splice->file = file;
-    splice->row_count = from->row_count;
-    splice->copies = firn_calloc(m->leaf_count, sizeof *splice->copies);
-    if (!splice->copies) return firn_fail_memory(err, "the pages of a Parquet file");
-    for (unsigned i = 0; i < m->leaf_count; i++, splice->leaf_count++)
-        page_copy_init(&splice->copies[i], &w->schema.leaves[i], &from->chunks[i]);
-    for (unsigned i = 0; i < m->leaf_count; i++) {
-        splice->size_bytes += (uint64_t) from->chunks[i].compressed_size_bytes;
-        // Where a dictionary has proved its worth the values are to go through it.
-        if (w->schema.leaves[i].column_index >= column_count || w->columns[i].use == DICTIONARY_PAYS) continue;
-        FIRN_TRY(page_copy_plan(&splice->copies[i], &w->options, from->row_count, parquet_file_source(file), err));
-        splice->taken_count += splice->copies[i].fits;
-    }
-    if (splice->taken_count > 0 && splice->size_bytes <= w->options.row_group_size_bytes) *ret_splice = FIRN_STEAL(splice);
-    return FIRN_OK;
-}
-
-/* The rows of the columns that are not taken over; seen with the others' places empty. */
-static firn_status
-add_rest(parquet_writer *w, const parquet_splice *splice, batch_reader *rest, uint64_t *ret_rows, firn_error *err)
-{
-    FIRN_AUTO(firn_freep) struct ArrowArray **children = firn_calloc(w->table->field_count, sizeof *children);
-
-    if (!children) return firn_fail_memory(err, "the columns of a Parquet file");
-    for (;;) {
-        FIRN_AUTO(batch_done) batch rows = {0};
-        struct ArrowArray view;
-        int64_t           next = 0;
-
-        FIRN_TRY(batch_reader_next(rest, &rows, err));
-        if (!batch_row_count(&rows)) return FIRN_OK;
-        view = rows.array;
-        for (unsigned i = 0; i < w->table->field_count; i++)
-            children[i] = parquet_splice_takes(splice, i) ? NULL : rows.array.children[next++];
-        assert(next == rows.array.n_children);
-        view.children = children;
-        for (unsigned i = 0; i < w->schema.leaf_count; i++) {
-            if (i < splice->leaf_count && splice->copies[i].fits) continue;
-            FIRN_TRY(parquet_writer_add_to_column(w, &w->columns[i], &view, 0, (size_t) view.length, err));
-        }
-        *ret_rows += (uint64_t) view.length;
-    }
-}
-
-static firn_status
-add_pages(parquet_writer *w, const parquet_splice *splice, firn_error *err)
-{
-    for (unsigned i = 0; i < splice->leaf_count; i++) {
-        if (!splice->copies[i].fits) continue;
-        FIRN_TRY(column_writer_end_page(&w->columns[i], &w->pages, &w->body, err));
-        FIRN_TRY(page_copy_add(&splice->copies[i], splice->row_count, parquet_file_source(splice->file), &w->columns[i], err));
-    }
-    return FIRN_OK;
-}
-
-firn_status
-parquet_writer_splice(parquet_writer *w, const parquet_splice *splice, batch_reader *rest, firn_error *err)
-{
-    uint64_t rows = 0;
-
-    assert(!w->is_closed && !w->is_broken);
-    w->is_broken = true; /* until all is well */
-    if (w->group_row_count + splice->row_count > w->options.row_group_rows_max ||
-        w->group_size_bytes + splice->size_bytes > w->options.row_group_size_bytes)
-        FIRN_TRY(parquet_writer_close_group(w, err));
-    FIRN_TRY(add_pages(w, splice, err));
-    if (rest) FIRN_TRY(add_rest(w, splice, rest, &rows, err));
-    if (rest && rows != splice->row_count)
-        return firn_fail(err, FIRN_E_PARQUET_CORRUPT, "'%s' has %llu rows in some columns and %llu in others",
-                         parquet_file_source(splice->file)->name, (unsigned long long) splice->row_count,
-                         (unsigned long long) rows);
-    FIRN_TRY(parquet_writer_count_rows(w, splice->row_count, err));
     w->is_broken = false;
     return FIRN_OK;
 }

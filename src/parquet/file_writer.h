@@ -75,21 +75,6 @@ bool                      parquet_writer_can_copy(const parquet_writer *writer, 
  * further columns, a row each; NULL: there are none. */
 FIRN_MUST_USE firn_status parquet_writer_copy(parquet_writer *writer, const struct parquet_file *file,
                                               unsigned row_group, const struct ArrowArray *extra, firn_error *err);
-/* A row group of another file that is too small to stay one, appended to the open one: of its columns, those whose pages
- * can stay as they are (page_copy.h) are taken over, the others come as rows. */
-typedef struct parquet_splice parquet_splice;
-/* *ret_splice NULL: nothing can be taken over. `extra_count` as above; columns of the schema from `column_count` on always
- * come as rows. Borrows the file, and the writer until its next call. */
-FIRN_MUST_USE firn_status parquet_splice_new(const parquet_writer *writer, const struct parquet_file *file,
-                                             unsigned row_group, unsigned extra_count, unsigned column_count,
-                                             parquet_splice **ret_splice, firn_error *err);
-void                      parquet_splice_free(parquet_splice *splice);
-FIRN_DEFINE_FREEP(parquet_splice, parquet_splice_free)
-/* Whether a column of the schema is taken over. */
-bool                      parquet_splice_takes(const parquet_splice *splice, unsigned column_index);
-/* `rest`: all rows of the row group in the columns that are not taken over, in the schema's order; NULL: all are. */
-FIRN_MUST_USE firn_status parquet_writer_splice(parquet_writer *writer, const parquet_splice *splice, batch_reader *rest,
-                                                firn_error *err);
 /* Bytes written and buffered: what the file would have if it were closed now, about. */
 uint64_t                  parquet_writer_size_bytes(const parquet_writer *writer);
 /* Memory held now, for the budget. */

@@ -163,7 +163,7 @@ cut_file(parquet_writer *writer, table_schema *schema, const memory_file *part, 
         uint64_t      first, row_count, rows = 0, wanted = 0;
 
         parquet_file_row_group(file, g, &first, &row_count);
-        OK(parquet_cut_new(writer, file, g, 0, schema->field_count, (size_t) 64 << 20, &cut, &err));
+        OK(parquet_cut_new(writer, file, g, 0, schema->field_count, &deleted, (size_t) 64 << 20, &cut, &err));
         if (!cut) {
             static parquet_row_range ranges[ROWS];
             parquet_read_options     options = {.ranges = ranges, .range_count = kept_ranges(d, first, row_count, ranges)};
@@ -184,7 +184,7 @@ cut_file(parquet_writer *writer, table_schema *schema, const memory_file *part, 
         }
         for (unsigned i = 0; i < schema->field_count; i++) taken += parquet_cut_takes(cut, i);
         open_rest(file, cut, schema, d, g, &columns, &rest);
-        OK(parquet_writer_cut(writer, cut, &deleted, rest, &rows, &err));
+        OK(parquet_writer_cut(writer, cut, rest, &rows, &err));
         for (uint64_t row = first; row < first + row_count; row++) wanted += !d->gone[row];
         assert_int_equal(rows, wanted);
         batch_reader_free(rest);

@@ -441,10 +441,9 @@ roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_e
     return limit_open_files(w, slot, err);
 }
 
-/* Of a splice or a cut, the other NULL. *ret_reader NULL: it takes over every column. */
+/* *ret_reader NULL: the cut takes every column. */
 static firn_status
-open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *splice, const parquet_cut *cut,
-          batch_reader **ret_reader, firn_error *err)
+open_rest(const roll_writer *w, const roll_copy *copy, const parquet_cut *cut, batch_reader **ret_reader, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     FIRN_AUTO(schema_unrefp) table_schema *columns = NULL;
@@ -455,32 +454,12 @@ open_rest(const roll_writer *w, const roll_copy *copy, const parquet_splice *spl
 
     if (!fields) return firn_fail_memory(err, "columns");
     for (unsigned i = 0; i < schema->field_count; i++) {
-        if (!(cut ? parquet_cut_takes(cut, i) : parquet_splice_takes(splice, i))) fields[count++] = schema->fields[i];
+        if (!parquet_cut_takes(cut, i)) fields[count++] = schema->fields[i];
     }
     if (!count) return FIRN_OK;
     FIRN_TRY(schema_new(schema->schema_id, fields, count, NULL, 0, false, &columns, err));
     parquet_file_row_group(copy->file, copy->row_group, &first_row, &row_count);
     return copy->open_rest(copy->state, columns, first_row, row_count, ret_reader, err);
-}
-
-firn_status
-roll_writer_splice(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err)
-{
-    FIRN_AUTO(parquet_splice_freep) parquet_splice *splice = NULL;
-    FIRN_AUTO(batch_reader_freep) batch_reader *rest = NULL;
-    partition_slot *slot = NULL;
-
-    *ret_copied = false;
-    FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
-    if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
-    FIRN_TRY(parquet_splice_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->splice_column_count, &splice,
-                                err));
-    if (!splice) return FIRN_OK;
-    FIRN_TRY(open_rest(w, copy, splice, NULL, &rest, err));
-    if (parquet_writer_splice(slot->writer, splice, rest, err)) return firn_while(err, "writing '%s'", slot->path);
-    *ret_copied = true;
-    FIRN_TRY(slot_grew(w, slot, err));
-    return limit_open_files(w, slot, err);
 }
 
 firn_status
@@ -493,11 +472,11 @@ roll_writer_cut(roll_writer *w, const roll_copy *copy, bool *ret_copied, uint64_
     *ret_copied = false;
     FIRN_TRY(slot_of_values(w, copy->partition, &slot, err));
     if (!slot->writer) FIRN_TRY(slot_open_file(w, slot, err));
-    FIRN_TRY(parquet_cut_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->splice_column_count,
-                             copy->memory_bytes_max, &cut, err));
+    FIRN_TRY(parquet_cut_new(slot->writer, copy->file, copy->row_group, copy->extra_count, copy->column_count,
+                             copy->deleted, copy->memory_bytes_max, &cut, err));
     if (!cut) return FIRN_OK;
-    FIRN_TRY(open_rest(w, copy, NULL, cut, &rest, err));
-    if (parquet_writer_cut(slot->writer, cut, copy->deleted, rest, ret_rows, err)) return firn_while(err, "writing '%s'", slot->path);
+    FIRN_TRY(open_rest(w, copy, cut, &rest, err));
+    if (parquet_writer_cut(slot->writer, cut, rest, ret_rows, err)) return firn_while(err, "writing '%s'", slot->path);
     *ret_copied = true;
     FIRN_TRY(slot_grew(w, slot, err));
     return limit_open_files(w, slot, err);

@@ -58,8 +58,8 @@ typedef struct roll_place {
 } roll_place;
 FIRN_MUST_USE firn_status roll_writer_add_placed(roll_writer *w, const struct ArrowArray *rows, roll_place places[],
                                                  firn_error *err);
-/* A row group of a file that is taken over as it is (parquet_writer_copy), in some columns (parquet_writer_splice), or less
- * some of its rows (parquet_writer_cut). */
+/* A row group of a file that is taken over as it is (parquet_writer_copy), or appended to another one, also less some of its
+ * rows (parquet_writer_cut). */
 typedef struct roll_copy {
     const struct parquet_file *file;
     unsigned                   row_group;
@@ -68,17 +68,16 @@ typedef struct roll_copy {
     unsigned extra_count;
     firn_status (*make_extra)(void *state, uint64_t first_row, uint64_t row_count, struct ArrowArray *ret_rows,
                               firn_error *err);
-    /* For a splice or a cut: columns of the schema that can be taken over at all, and the row group's rows in others. */
-    unsigned splice_column_count;
+    /* For a cut: columns of the schema that can be taken over with nulls, and the row group's rows in others. */
+    unsigned column_count;
     firn_status (*open_rest)(void *state, table_schema *columns, uint64_t first_row, uint64_t row_count,
                              batch_reader **ret_reader, firn_error *err);
-    /* For a cut: the rows that go, in open_rest's reader too; memory for the pages. */
+    /* The rows that go, in open_rest's reader too, NULL: none; memory for the pages. */
     const struct parquet_deleted *deleted;
     size_t                        memory_bytes_max;
     void *state;
 } roll_copy;
 /* *ret_copied false: its columns or codec are others, or something is not known of it: nothing was done. */
-FIRN_MUST_USE firn_status roll_writer_splice(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err);
 FIRN_MUST_USE firn_status roll_writer_copy(roll_writer *w, const roll_copy *copy, bool *ret_copied, firn_error *err);
 FIRN_MUST_USE firn_status roll_writer_cut(roll_writer *w, const roll_copy *copy, bool *ret_copied, uint64_t *ret_rows,
                                           firn_error *err);
