@@ -58,7 +58,7 @@ bytes_extend(column_bytes *bytes, size_t extra, column_limit *limit, uint8_t **r
         bytes->data = data;
         bytes->capacity = capacity;
     }
-    *ret_place = bytes->data + bytes->size;
+    *ret_place = bytes->data ? bytes->data + bytes->size : NULL; /* no bytes of an empty value */
     if (extra > 0) {
         memset(*ret_place, 0, extra);
     }

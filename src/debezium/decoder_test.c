@@ -365,7 +365,7 @@ test_texts_and_bytes(void **state)
     c.modes.texts_are_values = true;
     CHECK(&c, {"\"abcd\"", "abcd"});
     c = (one_column){.type = {.kind = TYPE_BINARY}, .declared = "bytea"};
-    CHECK(&c, {"\"AP8Q3q2+7w==\"", "00ff10deadbeef"}, {"\"\"", ""}, {"\"A\"", CORRUPT}, {"null", "null"});
+    CHECK(&c, {"\"AP8Q3q2+7w==\"", "00ff10deadbeef"}, {"\"\\u0041P8\\u003d\"", "00ff"}, {"\"\\/w==\"", "ff"}, {"\"\"", ""}, {"\"A\"", CORRUPT}, {"null", "null"});
     c.modes.binary = DBZ_BINARY_HEX;
     CHECK(&c, {"\"00ff\"", "00ff"}, {"\"0\"", CORRUPT}, {"\"0g\"", CORRUPT}, {"null", DAMAGED});
     c.modes.binary = DBZ_BINARY_BASE64_URL;

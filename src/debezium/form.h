@@ -60,7 +60,7 @@ struct dbz_form {
     bool              replaces_null; /* a null arrives as `default_value`: that value may be either */
     dbz_encoding      encoding;
     int32_t           scale;
-    uint32_t          length;  /* BITS; 0: not known */
+    uint32_t          length;  /* BITS: how many; INTEGER: of how many bits; 0: not known */
     uint32_t          unit_ns; /* TIME, TIMESTAMP, INTERVAL_NUMBER: 1, 1000, 1000000; 0: not known */
     bool              is_connect; /* a type of Kafka Connect itself: milliseconds, whatever the column has */
     bool              is_declared; /* the type in the source is known */

@@ -85,6 +85,13 @@ plain_kind(const jtoken *type)
     return DBZ_FORM_UNKNOWN;
 }
 
+static uint32_t
+integer_bits(const jtoken *type)
+{
+    uint64_t bits = 0;
+    return type->text.size > 3 && dbz_digits(firn_slice_of(type->text.data + 3, type->text.size - 3), &bits) ? (uint32_t) bits : 0;
+}
+
 typedef struct schema_parts {
     jtoken type, name, items, keys, values, fields, parameters, default_value;
     bool   is_optional;
@@ -233,6 +240,7 @@ read_form(firn_slice text, unsigned depth, firn_arena *arena, dbz_form *ret_form
         form.replaces_null = form.is_optional;
     }
     if (!take_parameters(&parts.parameters, &form)) return fail_schema("parameters", err);
+    if (form.kind == DBZ_FORM_INTEGER) form.length = integer_bits(&parts.type);
     if (form.kind == DBZ_FORM_ARRAY || form.kind == DBZ_FORM_MAP) FIRN_TRY(read_children(&parts, depth, arena, &form, err));
     if (form.kind == DBZ_FORM_STRUCT) FIRN_TRY(read_struct(&parts, depth, arena, &form, err));
     *ret_form = form;

@@ -62,6 +62,7 @@ static firn_status
 decode_hex(firn_slice text, firn_buffer *out, bool *ret_valid, firn_error *err)
 {
     *ret_valid = text.size % 2 == 0;
+    FIRN_TRY(firn_buffer_reserve(out, text.size / 2 + 1, err));
     for (size_t i = 0; i + 1 < text.size && *ret_valid; i += 2) {
         unsigned byte = 0;
         for (size_t j = i; j < i + 2; j++) {
@@ -100,10 +101,10 @@ add_bytes(dbz_row *row, dbz_cell *cell, firn_slice text, dbz_value_kind kind, db
     dbz_value  value = {.kind = kind, .scale = cell->form.scale}, shown = {.kind = DBZ_VALUE_TEXT, .text = text};
     firn_buffer *out = &row->scratch;
     /* `text` may be what an unescaped string left there: bytes are fewer, and go behind it. */
-    size_t start = text.data >= out->data && text.data < out->data + out->capacity ? out->size : 0;
+    size_t start = out->size && text.data == out->data ? out->size : 0;
     if (!start) firn_buffer_reset(out);
-    if (start) FIRN_TRY(firn_buffer_reserve(out, text.size, err));
-    if (start) text.data = shown.text.data = out->data; /* it begins the buffer, which may have moved */
+    if (start) FIRN_TRY(firn_buffer_reserve(out, text.size + 4, err)); /* as much as the decoders take: it does not move again */
+    if (start) text.data = shown.text.data = out->data;
     if (encoding == DBZ_HEX)
         FIRN_TRY(decode_hex(text, out, &valid, err));
     else

@@ -160,7 +160,7 @@ add_names(const dbz_table *t, shape *s, firn_error *err)
 static bool
 is_key_name(const dbz_table *t, const char *name)
 {
-    const char *at = (const char *) t->key_members.data, *end = at + t->key_members.size;
+    const char *at = (const char *) t->key_members.data, *end = at ? at + t->key_members.size : at;
     if (t->key) {
         for (unsigned i = 0; i < t->key_count; i++)
             if (strcmp(t->key[i], name) == 0) return true;
@@ -258,9 +258,10 @@ is_known_key(const dbz_table *t, firn_slice key)
 {
     jscan          s = jscan_of(key);
     jtoken         name, value;
-    const uint8_t *at = t->key_members.data, *end = at + t->key_members.size;
+    const uint8_t *at = t->key_members.data, *end;
     if (t->key) return true;
-    if (!key.data) return t->key_members.size == 0;
+    if (!key.data || t->key_members.size == 0) return !key.data && t->key_members.size == 0;
+    end = at + t->key_members.size;
     if (!jscan_enter(&s, JTOKEN_OBJECT)) return false;
     while (jscan_member(&s, &name)) {
         if (!jscan_value(&s, &value)) return false;
