@@ -255,6 +255,7 @@ dbz_decoder_new(const source_description *description, change_relation *relation
     d->row.relation = change_relation_ref(relation);
     d->row.modes = decoding->modes;
     d->row.connector = dbz_relation_of(relation)->connector;
+    if (d->row.connector == DBZ_OTHER) d->row.connector = decoding->connector;
     d->row.report_damage = decoding->report_damage;
     d->cells = firn_arena_array(&d->arena, count ? count : 1, sizeof *d->cells);
     d->builders = firn_arena_array(&d->arena, count ? count : 1, sizeof(column_builder *));

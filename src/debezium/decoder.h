@@ -49,6 +49,7 @@ typedef struct dbz_decoding {
      * known. NULL: none is. Copied. */
     const char *const *declared;
     bool               report_damage;
+    dbz_connector      connector; /* of events that do not say (flattened rows without `__source_…` members) */
 } dbz_decoding;
 
 /* Borrows `description` and decoding->rules, keeps a reference to the relation. A column of the description that the relation

@@ -24,6 +24,7 @@ typedef struct one_column {
     bool        report_damage, has_default;
     const char *schema; /* of the column, or NULL */
     uint64_t    coerced_count;
+    dbz_connector fallback;
 } one_column;
 
 static char shown[8192];
@@ -109,7 +110,7 @@ decode_message(one_column *c, const char *message)
     schema_field       field = {.name = "v", .type = &c->type};
     column_origin      origin = {.has_default = c->has_default};
     source_description description = {.origins = &origin};
-    dbz_decoding       decoding = {.rules = &c->rules, .modes = c->modes, .declared = &c->declared, .report_damage = c->report_damage};
+    dbz_decoding       decoding = {.rules = &c->rules, .modes = c->modes, .declared = &c->declared, .report_damage = c->report_damage, .connector = c->fallback};
     batch              rows = {0};
     assert_int_equal(schema_new(0, &field, 1, NULL, 0, true, &description.schema, &err), FIRN_OK);
     if (dbz_table_new(&settings, &table, &err) || dbz_event_read(&record, &event, &err)) fail_msg("%s", err.cause);
@@ -454,6 +455,27 @@ test_nulls_that_became_defaults(void **state)
 }
 
 static void
+test_rows_that_do_not_say_their_source(void **state)
+{
+    (void) state;
+    one_column c = {.type = {.kind = TYPE_DATE}, .declared = "date"};
+    /* PostgreSQL's infinity, as long as nothing else is said. */
+    assert_string_equal(decode_message(&c, "{\"v\":-2147472692,\"__op\":\"c\"}"), UNFIT);
+    c.fallback = DBZ_MYSQL;
+    assert_string_equal(decode_message(&c, "{\"v\":-2147472692,\"__op\":\"c\"}"), "-2147472692");
+}
+
+static void
+test_unsigned_numbers(void **state)
+{
+    (void) state;
+    one_column c = {.type = {.kind = TYPE_LONG}, .connector = "mysql", .declared = "bigint unsigned"};
+    CHECK(&c, {"9223372036854775807", "9223372036854775807"}, {"-1", DAMAGED});
+    c.declared = "bigint";
+    CHECK(&c, {"-1", "-1"});
+}
+
+static void
 test_missing_columns(void **state)
 {
     (void) state;
@@ -484,6 +506,8 @@ main(void)
         cmocka_unit_test(test_lists_and_maps),
         cmocka_unit_test(test_damage_follows_the_policy_unless_it_is_reported),
         cmocka_unit_test(test_nulls_that_became_defaults),
+        cmocka_unit_test(test_rows_that_do_not_say_their_source),
+        cmocka_unit_test(test_unsigned_numbers),
         cmocka_unit_test(test_missing_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

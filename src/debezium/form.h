@@ -69,6 +69,7 @@ struct dbz_form {
     bool              is_vector;    /* ARRAY, SPARSE_VECTOR: pgvector's; a string is its text */
     bool              is_lost_null; /* a null may be a value that was lost */
     bool              is_money;
+    bool              is_unsigned;    /* MySQL's bigint unsigned: from 2^63 on, numbers come as negative ones */
     bool              is_of_numerics; /* an array whose NaN makes it null */
     bool              has_fraction_digits;
     unsigned          fraction_digits; /* of times as declared */

@@ -260,6 +260,7 @@ dbz_form_declare(const char *declared, const data_type *type, const dbz_modes *m
         bool is_numeric = strcmp(known.name, "numeric") == 0;
         form->is_money = strcmp(known.name, "money") == 0 && !known.is_array;
         form->is_of_numerics = is_numeric && known.is_array;
+        form->is_unsigned = strcmp(known.name, "bigint unsigned") == 0;
     }
     if (has_schema && is_known && !known.is_array) refine(&known, form);
     if (has_schema) {

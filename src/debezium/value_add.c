@@ -263,6 +263,8 @@ add_binary(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err
 firn_status
 dbz_value_add(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err)
 {
+    if (FIRN_UNLIKELY(cell->form.is_unsigned && value->kind == DBZ_VALUE_INTEGER && value->integer < 0))
+        return dbz_add_damaged(row, cell, "an unsigned number above 2^63; bigint.unsigned.handling.mode=precise keeps it", err);
     switch (cell->type->kind) {
     case TYPE_BOOLEAN:
         return add_boolean(row, cell, value, err);
