@@ -57,7 +57,8 @@ add_token(dbz_decoder *d, const column_place *place, firn_slice token, firn_erro
 {
     dbz_cell *cell = place->cell;
     if (FIRN_UNLIKELY(place->replaces_null)) return add_default(d, cell, err);
-    if (FIRN_UNLIKELY(cell->form.replaces_null && d->row.modes.nulls_become_defaults && firn_slice_equal(token, cell->form.default_value)))
+    bool may_be_null = cell->avro ? !d->row.modes.nulls_stay_nulls : d->row.modes.nulls_become_defaults;
+    if (FIRN_UNLIKELY(cell->form.replaces_null && may_be_null && firn_slice_equal(token, cell->form.default_value)))
         return add_default(d, cell, err);
     return cell->avro ? avro_value_add(&d->row, cell, cell->avro, token, err) : json_value_add(&d->row, cell, token, err);
 }

@@ -37,6 +37,7 @@ typedef struct dbz_modes {
     dbz_intervals intervals;
     bool          hstore_map;           /* hstore.handling.mode=map; both are recognised, for Avro */
     bool          nulls_become_defaults; /* value.converter.replace.null.with.default is not false */
+    bool          nulls_stay_nulls;      /* of Avro, too (ignore.default.for.nullables): converters do not, unless they are told */
     bool          texts_are_values;     /* the table was made from these events: a string is what it is, no other reading */
     bool          trust_null_numbers;   /* decimals PRECISE, arrays of numeric: a null is null, not NaN */
     bool          excludes_unknown;     /* include.unknown.datatypes is not true: such columns are missing or null */

@@ -156,3 +156,13 @@ def test_schemas_alone_say_enough_or_it_is_said_that_they_do_not(server, source)
         elif column != "c_name":  # absent values of unknown types look like nulls
             assert json.loads(text)[column] == loaded[int(offset) + 1][column], line
     assert unclear == {"c_bit8", "c_varbit"}
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_default_in_avro_may_be_a_null_unless_the_converter_was_told(server, source, told):
+    """Apicurio's converter writes the default for a null, and cannot be told; which column that can be is in the schema."""
+    lines = _run(server, ROWS, "alltypes", str(DATA / "types_firn_avro.jsonl"), "report=1", "policy=null", *MODES["types_firn_avro"],
+                 *(["nulls=1"] if told else []))
+    found = {offset: text for offset, op, column, text in (line.split("\t", 3) for line in lines) if column == "c_default" and op == "c"}
+    assert json.loads(found["0"])["c_default"] == 8  # not the default
+    assert json.loads(found["2"])["c_default"] == 7 if told else found["2"].startswith("FIRN-2104")

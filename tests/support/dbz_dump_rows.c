@@ -7,7 +7,7 @@
  * cause, or "unchanged"; tabs between. The columns and their Iceberg types are those of a load of the table as it is.
  * Settings: policy=, numeric=, time= as pg_dump_batches; decimals=string|precise|double,
  * times=adaptive|microseconds_of_day|connect|isostring|microseconds|nanoseconds, binary=bytes|base64|url|hex,
- * intervals=string|numeric, declared=FILE (lines of column, tab, type), defaults=1, excludes=1, report=1
+ * intervals=string|numeric, declared=FILE (lines of column, tab, type), defaults=1, nulls=1, excludes=1, report=1
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,6 +67,7 @@ read_setting(char *text)
     if (strcmp(text, "binary") == 0) number = index_of(value, binary, 4), modes->binary = (dbz_binary) number;
     if (strcmp(text, "intervals") == 0) number = index_of(value, intervals, 2), modes->intervals = (dbz_intervals) number;
     if (strcmp(text, "defaults") == 0) modes->nulls_become_defaults = true;
+    if (strcmp(text, "nulls") == 0) modes->nulls_stay_nulls = true;
     if (strcmp(text, "excludes") == 0) modes->excludes_unknown = true;
     if (strcmp(text, "trust") == 0) modes->trust_null_numbers = true;
     if (strcmp(text, "report") == 0) o.decoding.report_damage = true;
