@@ -78,13 +78,17 @@ class Connect:
     def __init__(self, broker, environment, plugins=None):
         self.port = free_port()
         self.folder = scratch_folder("connect")
-        properties = os.path.join(self.folder, "connect.properties")
-        with open(properties, "w", encoding="utf-8") as file:
+        self.properties = os.path.join(self.folder, "connect.properties")
+        with open(self.properties, "w", encoding="utf-8") as file:
             file.write(WORKER.format(broker=broker.port, port=self.port, folder=self.folder,
                                      discovery="hybrid_warn" if plugins else "service_load",  # not all say what they have
                                      plugins=plugins or os.path.abspath(os.path.join(HOME, "plugins"))))
-        self.process = Process("Kafka Connect", _java("1g", "org.apache.kafka.connect.cli.ConnectStandalone", properties),
-                               os.path.join(self.folder, "log"), env={**os.environ, **environment})
+        self.environment = {**os.environ, **environment}
+        self.start()
+
+    def start(self):
+        self.process = Process("Kafka Connect", _java("1g", "org.apache.kafka.connect.cli.ConnectStandalone", self.properties),
+                               os.path.join(self.folder, "log"), env=self.environment)
         self.process.wait_until(self._answers, 120)
 
     def _answers(self):
