@@ -20,7 +20,7 @@ write_again(const kafka_places *places)
     assert(again.count == places->count);
     for (unsigned i = 0; i < again.count; i++) {
         const kafka_place *x = &places->places[i], *y = &again.places[i];
-        assert(x->partition == y->partition && x->next_offset == y->next_offset && x->mark == y->mark && x->major == y->major);
+        assert(x->partition == y->partition && x->next_offset == y->next_offset && x->mark == y->mark && x->order.major == y->order.major);
     }
 }
 

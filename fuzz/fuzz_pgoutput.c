@@ -59,6 +59,8 @@ check_item(const change_item *item, bool *is_open)
         *is_open = false;
         return;
     case ITEM_NOTHING:
+    case ITEM_DAMAGED:
+    case ITEM_REASSIGN:
     case ITEM_END:
         return;
     }

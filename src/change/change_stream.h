@@ -15,6 +15,11 @@
  *            again (the stream drops them), nor those that the position given at the start contains.
  * Memory:    what an item points to lives until the next call of next, and as long as somebody holds a reference to
  *            `item.block` (change_block_ref) and `item.change.relation` (change_relation_ref) respectively
+ * DAMAGED:   something came of a table that cannot be read: nothing more of it comes
+ * REASSIGN:  between transactions: others are about to take over, or have had, a part of what this stream reads. The caller makes durable what it has,
+ *            then says where its tables are now (ops->resume)
+ * Ordinals:  positions of a stream with ops->place are numbers of its own, from CHANGE_ORDINAL_FIRST on; what a table keeps is the text
+ *            that ops->place makes. Where each table begins is the stream's matter then: what a table has does not come
  * Keepalives are answered by the stream itself, however long the caller does something else.
  * Threads:   next, describe, open_decoder and free from one thread; acknowledge, cancel and counters from any
  */
@@ -36,6 +41,8 @@ typedef enum change_item_kind {
     ITEM_COMMIT,
     ITEM_IDLE,
     ITEM_RESTART,
+    ITEM_DAMAGED,
+    ITEM_REASSIGN,
     ITEM_END, /* there will be nothing more: recorded streams only */
 } change_item_kind;
 
@@ -52,6 +59,12 @@ typedef struct change_message {
     firn_slice prefix, content;
 } change_message;
 
+/* Of whose changes one cannot be read, and why; both borrowed. */
+typedef struct change_damage {
+    const char       *table;
+    const firn_error *why;
+} change_damage;
+
 typedef struct change_item {
     change_item_kind kind;
     change_block    *block;     /* what the item's bytes lie in; NULL: none */
@@ -61,6 +74,7 @@ typedef struct change_item {
         change             change;      /* CHANGE */
         change_relation   *relation;    /* RELATION; borrowed */
         change_message     message;     /* MESSAGE */
+        change_damage      damaged;     /* DAMAGED */
     };
 } change_item;
 
@@ -71,6 +85,33 @@ typedef struct change_identity {
     int64_t timeline;     /* 0: none */
 } change_identity;
 
+#define CHANGE_ORDINAL_FIRST 1u
+
+/* Where a table is, for streams of ordinals: what its properties in the lake say, NULL where they do not. Borrowed. */
+typedef struct change_table_start {
+    const char *name;
+    const char *position;      /* firn.position, where it is followed */
+    const char *load_position, *load_snapshot;
+    bool        load_is_exact; /* the position is just that of the load's snapshot */
+    bool        is_keyed;
+    const table_schema *schema; /* of the table in the lake */
+} change_table_start;
+
+/* What a part of the stream's source has that was not read yet. */
+typedef struct change_lag {
+    const char *topic;
+    int32_t     partition;
+    uint64_t    messages;
+    int64_t     last_time_us; /* the source's time of the last change that was read; 0: none */
+} change_lag;
+
+/* How old the oldest of these messages may be; 0: there is none, or nobody knows. */
+static inline int64_t
+change_lag_us(const change_lag *lag, int64_t now_us)
+{
+    return lag->messages && lag->last_time_us && now_us > lag->last_time_us ? now_us - lag->last_time_us : 0;
+}
+
 /* Counted since the stream was opened. */
 typedef struct change_stream_counts {
     uint64_t received_bytes, message_count, restart_count, spilled_bytes;
@@ -78,6 +119,8 @@ typedef struct change_stream_counts {
     uint64_t buffered_bytes; /* received and not yet asked for, and kept of transactions that are not committed */
     int64_t  server_time_us; /* the server's clock at its last word; 0: none yet */
     bool     is_connected;   /* false while a lost connection is being made again */
+    uint64_t set_aside;      /* messages that could not be read and are kept elsewhere */
+    bool     has_reached_end; /* ordinals: what the source had when the stream was opened was handed out */
 } change_stream_counts;
 
 /* A table of those that the stream was opened for, as the source has it now. */
@@ -102,9 +145,10 @@ typedef struct change_stream_ops {
     void (*acknowledge)(change_stream *stream, uint64_t position);
     /* How a relation of this stream would be loaded: columns in the relation's own order with types as of its changes;
      * NOT NULL, comments and keys as the source has them now, where the table is still there. Lives in `arena`.
+     * `lake`: the table's schema there, for streams that do not know all types; NULL: it is not there.
      * `ret_places` (may be NULL): per column a number that renaming does not change (pg_attribute.attnum), 0 unknown. */
-    firn_status (*describe)(change_stream *stream, change_relation *relation, const table_rules *rules,
-                            firn_arena *arena, source_description **ret_description, const int **ret_places,
+    firn_status (*describe)(change_stream *stream, change_relation *relation, const table_schema *lake,
+                            const table_rules *rules, firn_arena *arena, source_description **ret_description, const int **ret_places,
                             firn_error *err);
     /* A decoder of the relation's tuples into the columns of a description that `describe` made for it; borrows the
      * description. */
@@ -115,6 +159,22 @@ typedef struct change_stream_ops {
     void (*counts)(change_stream *stream, change_stream_counts *ret_counts);
     void (*cancel)(change_stream *stream); /* next returns FIRN_CANCELLED */
     void (*free)(change_stream *stream);   /* tells the source the last acknowledged position first, where it can */
+
+    /* Streams of ordinals only; else NULL. */
+    /* A table's position as of the last COMMIT that was handed out. `durable`: what it has now; parts that are somebody else's stay. */
+    firn_status (*place)(change_stream *stream, const char *table, const char *durable, firn_arena *arena,
+                         const char **ret_text, firn_error *err);
+    /* How much was passed over for this table that `durable` does not say. */
+    uint64_t (*passed)(change_stream *stream, const char *table, const char *durable);
+    /* Whether no transaction of the source would be cut in two by ending a window now. Until then next hands out only what the open ones lack. */
+    bool (*may_cut)(change_stream *stream);
+    /* Behind ITEM_REASSIGN: where the tables are now. */
+    firn_status (*resume)(change_stream *stream, const change_table_start tables[], unsigned count, firn_error *err);
+    /* Nothing more of this table is wanted. */
+    void (*stop_table)(change_stream *stream, const char *table);
+    /* Where the last change lies, for people; until the next call of next. */
+    const char *(*spot)(const change_stream *stream);
+    firn_status (*lags)(change_stream *stream, firn_arena *arena, change_lag **ret_lags, unsigned *ret_count, firn_error *err);
 } change_stream_ops;
 
 struct change_stream {
@@ -127,6 +187,13 @@ FIRN_MUST_USE static inline firn_status
 change_stream_next(change_stream *stream, uint64_t timeout_ms, change_item *ret_item, firn_error *err)
 {
     return stream->ops->next(stream, timeout_ms, ret_item, err);
+}
+
+/* Whether its positions are ordinals. */
+static inline bool
+change_stream_has_places(const change_stream *stream)
+{
+    return stream->ops->place != NULL;
 }
 
 static inline void

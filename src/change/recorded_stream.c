@@ -92,7 +92,8 @@ recorded_acknowledge(change_stream *stream, uint64_t position)
 }
 
 static firn_status
-recorded_describe(change_stream *stream, change_relation *relation, const table_rules *rules, firn_arena *arena,
+recorded_describe(change_stream *stream, change_relation *relation, const table_schema *lake FIRN_UNUSED,
+                  const table_rules *rules, firn_arena *arena,
                   source_description **ret_description, const int **ret_places, firn_error *err)
 {
     recorded_stream *s = (recorded_stream *) stream;

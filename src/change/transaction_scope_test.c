@@ -92,6 +92,8 @@ add_item(const change_item *item)
         assert_int_equal(firn_buffer_add_text(&seen, "restart; ", &err), FIRN_OK);
         return;
     case ITEM_NOTHING:
+    case ITEM_DAMAGED:
+    case ITEM_REASSIGN:
     case ITEM_END:
         return;
     }

@@ -157,11 +157,12 @@ follow(session *s, const load_settings *load, const follow_settings *settings, f
         follow_settings                               guarded = *settings;
 
         FIRN_TRY(follow_upkeep_start(s, settings->progress, &upkeep, err));
-        FIRN_TRY(slot_watch_start(s, settings->progress, told, &watch, err));
-        guarded.guard = slot_watch_guard(watch);
+        /* Who reads the slot then is the connector. */
+        if (!connection->is_kafka) FIRN_TRY(slot_watch_start(s, settings->progress, told, &watch, err));
+        if (watch) guarded.guard = slot_watch_guard(watch);
         firn_status status = follow_run(&guarded, &feed, lake, &events, s->cancel, result, err);
         if (result->caught_up && !task_cancel_requested(s->cancel)) follow_upkeep_finish(upkeep, s->cancel);
-        bool is_dropped = err->code == FIRN_E_FOLLOW_SLOT_LIMIT && slot_watch_drops(watch);
+        bool        is_dropped = err->code == FIRN_E_FOLLOW_SLOT_LIMIT && watch && slot_watch_drops(watch);
         if (is_dropped) FIRN_TRY(drop_slot(s, load, lake, err));
         if (!status || !(is_dropped || follow_resync_helps(err))) return status;
         notify_of_loss(told, err);
@@ -191,7 +192,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
 
     FIRN_TRY(connect_load_settings(s, entry, &load, err));
     FIRN_TRY(connect_follow_settings(s, &load, &settings, err));
-    FIRN_TRY(connect_feed(s, &settings, &connection, err));
+    FIRN_TRY(connect_feed(s, &load, &settings, &connection, err));
     FIRN_TRY(connect_lake(s, &lake, err));
     FIRN_TRY(source_lock_take(s, "firn follow", &lock, err));
     FIRN_TRY(follow_progress_new(&progress, err));

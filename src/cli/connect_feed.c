@@ -18,17 +18,14 @@ tell(void *state, bool is_warning, const char *message)
 }
 
 firn_status
-connect_feed(session *s, const follow_settings *settings, feed_connection *ret_connection, firn_error *err)
+connect_feed(session *s, const load_settings *load, const follow_settings *settings, feed_connection *ret_connection, firn_error *err)
 {
-    const char *from = settings_text(&s->values, OPTION_FOLLOW_FROM);
 
     *ret_connection = (feed_connection){
         .spill_folder = settings->state_folder, .memory_bytes = settings->memory_bytes, .teller = {.tell = tell}};
-    if (from && strcmp(from, "postgres") != 0) {
-        (void) firn_fail(err, FIRN_E_SOURCE_UNSUPPORTED, "changes of '%s' are to come from '%s', which this version cannot read",
-                         settings->source_name, from);
-        firn_hint(err, "%s: from: postgres is supported", s->values.values[OPTION_FOLLOW_FROM].where);
-        return err->status;
+    if (connect_is_kafka(s)) {
+        ret_connection->is_kafka = true;
+        return connect_kafka(s, load, &ret_connection->teller, &ret_connection->kafka, err);
     }
     return connect_postgres_settings(s, &ret_connection->server, err);
 }
@@ -37,6 +34,7 @@ static firn_status
 open_feed(void *state, const follow_start *start, task_cancel *cancel, change_stream **ret_stream, firn_error *err)
 {
     feed_connection       *c = state;
+    if (c->is_kafka) return connect_kafka_open(&c->kafka, start, cancel, ret_stream, err);
     postgres_feed_settings settings = {.server = &c->server,
                                        .identity = start->identity,
                                        .position = start->position,
@@ -57,7 +55,7 @@ open_feed(void *state, const follow_start *start, task_cancel *cancel, change_st
 follow_feed
 connect_feed_of(feed_connection *connection)
 {
-    return (follow_feed){.open = open_feed, .state = connection};
+    return (follow_feed){.open = open_feed, .state = connection, .by_ordinals = connection->is_kafka};
 }
 
 /* ---- the job ---- */
@@ -69,6 +67,18 @@ policy_of(const char *text)
     return strcmp(text, "stop") == 0 ? SCHEMA_STOP : SCHEMA_APPLY;
 }
 
+static follow_table_config
+follow_config(const load_table_config *table)
+{
+    return (follow_table_config){.name = table->name,
+                                 .rules = table->rules,
+                                 .format_version = table->format_version,
+                                 .partition_by = table->partition_by,
+                                 .partition_by_count = table->partition_by_count,
+                                 .sort_by = table->sort_by,
+                                 .sort_by_count = table->sort_by_count};
+}
+
 firn_status
 connect_follow_settings(session *s, const load_settings *load, follow_settings *ret_settings, firn_error *err)
 {
@@ -77,7 +87,7 @@ connect_follow_settings(session *s, const load_settings *load, follow_settings *
 
     if (!tables) return firn_fail_memory(err, "the tables' settings");
     for (unsigned i = 0; i < load->table_config_count; i++)
-        tables[i] = (follow_table_config){.name = load->tables[i].name, .rules = load->tables[i].rules};
+        tables[i] = follow_config(&load->tables[i]);
     *ret_settings = (follow_settings){
         .source_name = load->source_name,
         .schema_name = load->schema_name,
@@ -88,7 +98,7 @@ connect_follow_settings(session *s, const load_settings *load, follow_settings *
         .memory_bytes = settings_size(v, OPTION_MEMORY),
         .until_caught_up = settings_flag(v, OPTION_UNTIL_CAUGHT_UP) || settings_flag(v, OPTION_ONCE),
         .schema_changes = policy_of(settings_text(v, OPTION_FOLLOW_SCHEMA_CHANGES)),
-        .defaults = {.rules = load->defaults.rules},
+        .defaults = follow_config(&load->defaults),
         .tables = tables,
         .table_config_count = load->table_config_count,
         .correlation_id = s->correlation_id,

@@ -4,10 +4,12 @@
 #ifndef FIRN_CLI_CONNECT_FEED_H
 #define FIRN_CLI_CONNECT_FEED_H
 
-#include "cli/connect.h"
+#include "cli/connect_kafka.h"
 #include "follow/follow_job.h"
 
 typedef struct feed_connection {
+    bool              is_kafka;
+    kafka_connection  kafka;
     postgres_settings server;
     const char       *spill_folder;
     uint64_t          memory_bytes;
@@ -15,7 +17,7 @@ typedef struct feed_connection {
 } feed_connection;
 
 /* The source that session_open_source has opened, with its secrets revealed. */
-FIRN_MUST_USE firn_status connect_feed(session *s, const follow_settings *settings, feed_connection *ret_connection,
+FIRN_MUST_USE firn_status connect_feed(session *s, const load_settings *load, const follow_settings *settings, feed_connection *ret_connection,
                                        firn_error *err);
 /* Borrows the connection. */
 follow_feed               connect_feed_of(feed_connection *connection);

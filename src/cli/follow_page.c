@@ -214,15 +214,46 @@ add_times(page_metrics *p)
 }
 
 static void
+add_part(page_metrics *p, const change_lag *lag, bool in_seconds, int64_t now_us)
+{
+    char partition[16];
+
+    (void) snprintf(partition, sizeof partition, "%d", (int) lag->partition);
+    const metric_label labels[] = {{"source", p->page->settings.source}, {"topic", lag->topic}, {"partition", partition}};
+    if (!in_seconds) metrics_u64(&p->m, labels, 3, lag->messages);
+    else
+        metrics_seconds(&p->m, labels, 3, change_lag_us(lag, now_us));
+}
+
+/* Of a stream that has topics and partitions. */
+static void
+add_parts(page_metrics *p)
+{
+    const metric_label source = {"source", p->page->settings.source};
+    int64_t            now_us = firn_clock_now_us();
+
+    metrics_family(&p->m, "firn_topic_lag_messages", METRIC_GAUGE, "Messages of a partition that were not read yet.");
+    for (unsigned i = 0; i < p->view.lag_count; i++) add_part(p, &p->view.lags[i], false, now_us);
+    metrics_family(&p->m, "firn_topic_lag_seconds", METRIC_GAUGE, "Age of the last change that was read of a partition that has more.");
+    for (unsigned i = 0; i < p->view.lag_count; i++) add_part(p, &p->view.lags[i], true, now_us);
+    metrics_family(&p->m, "firn_messages_set_aside_total", METRIC_COUNTER, "Messages that could not be applied, kept in the dead-letter topic.");
+    metrics_u64(&p->m, &source, 1, p->view.stream.set_aside);
+}
+
+static void
 add_source(page_metrics *p)
 {
     const follow_page_settings *s = &p->page->settings;
     const stream_progress      *stream = &p->view.stream;
     const metric_label          source = {"source", s->source}, pool = {"pool", "follow"};
 
-    metrics_family(&p->m, "firn_lag_bytes", METRIC_GAUGE, "The end of the source's log less the position that all tables have reached.");
-    metrics_u64(&p->m, &source, 1,
-                stream->server_position > stream->consistent ? stream->server_position - stream->consistent : 0);
+    if (stream->by_ordinals) {
+        add_parts(p);
+    } else {
+        metrics_family(&p->m, "firn_lag_bytes", METRIC_GAUGE, "The end of the source's log less the position that all tables have reached.");
+        metrics_u64(&p->m, &source, 1,
+                    stream->server_position > stream->consistent ? stream->server_position - stream->consistent : 0);
+    }
     metrics_family(&p->m, "firn_change_latency_seconds", METRIC_HISTOGRAM,
                    "Per commit: from the source's commit of its oldest change to its end.");
     metrics_histogram(&p->m, &source, 1, follow_progress_latency(s->progress));
@@ -286,16 +317,21 @@ fill_entry(const follow_page *page, const follow_view *view, const table_progres
                                 .changes_per_second = t->changes_per_second,
                                 .small_file_ratio = t->small_file_ratio,
                                 .totals = t->totals};
-    change_position_format(follow_view_position(view, t), position);
     ret_entry->row.table_name = t->name;
-    ret_entry->row.cdc_position = firn_arena_strdup(arena, position);
+    if (view->stream.by_ordinals) {
+        ret_entry->lag_bytes = -1;
+    } else {
+        change_position_format(follow_view_position(view, t), position);
+        ret_entry->row.cdc_position = firn_arena_strdup(arena, position);
+        if (!ret_entry->row.cdc_position) return firn_fail_memory(err, "the status of the tables");
+    }
     ret_entry->row.last_event_at_us = t->last_event_us;
     if (t->last_commit_us) ret_entry->row.last_commit_at_us = t->last_commit_us;
     ret_entry->row.events_applied = t->events_applied;
     ret_entry->row.error_message = t->reason[0] ? t->reason : NULL;
     ret_entry->row.correlation_id = page->settings.correlation_id;
     ret_entry->row.updated_at_us = now_us;
-    return ret_entry->row.cdc_position ? FIRN_OK : firn_fail_memory(err, "the status of the tables");
+    return FIRN_OK;
 }
 
 static firn_status
@@ -308,6 +344,9 @@ render_status(const follow_page *page, firn_buffer *out, firn_error *err)
 
     FIRN_TRY(follow_progress_read(page->settings.progress, &arena, &followed, err));
     view.slot = followed.slot;
+    view.has_lags = followed.stream.by_ordinals;
+    view.lags = followed.lags;
+    view.lag_count = followed.lag_count;
     view.entries = firn_arena_array(&arena, followed.table_count + 1u, sizeof *view.entries);
     if (!view.entries) return firn_fail_memory(err, "the status of the tables");
     for (unsigned i = 0; i < followed.table_count; i++)

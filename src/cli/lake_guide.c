@@ -65,8 +65,10 @@ follow_to(lake_guide *g, uint64_t position, bool *ret_there, firn_error *err)
     follow_events   events = {.emit = emit};
     firn_error      failed = {0};
 
+    *ret_there = false;
+    if (connect_is_kafka(g->session)) return FIRN_OK; /* a position of the source's log is no place in a topic */
     FIRN_TRY(connect_follow_settings(g->session, g->load, &settings, err));
-    FIRN_TRY(connect_feed(g->session, &settings, &connection, err));
+    FIRN_TRY(connect_feed(g->session, g->load, &settings, &connection, err));
     settings.until_position = position;
     follow_feed feed = connect_feed_of(&connection);
     if (follow_run(&settings, &feed, g->lake, &events, g->session->cancel, &result, &failed) &&

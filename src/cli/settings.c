@@ -171,7 +171,8 @@ settings_apply_entry(settings *s, config_kind kind, const config_file *file, con
         const option_info *option = option_get(id);
         setting           *value = &s->values[id];
 
-        if (!option->yaml || settings_has(s, id) || option->kind == OPTION_KIND_MAP) continue;
+        /* A further file's entry comes when the defaults are there. */
+        if (!option->yaml || value->origin > ORIGIN_DEFAULT || option->kind == OPTION_KIND_MAP) continue;
         if (strncmp(option->yaml, top, top_size) != 0 || strncmp(option->yaml + top_size, "/*/", 3) != 0) continue;
         const char      *path = option->yaml + top_size + 3, *text = NULL;
         const yaml_node *node = strchr(path, '*') ? NULL : node_at(entry, path);

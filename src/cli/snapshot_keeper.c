@@ -68,6 +68,7 @@ kept_point_add(const session *s, const load_settings *settings, const kept_point
     jwrite_member_text(&w, "position", kept->point.position);
     jwrite_member_text(&w, "version", kept->point.version);
     jwrite_member_text(&w, "snapshot", kept->point.snapshot);
+    jwrite_member_text(&w, "visible", kept->point.visible);
     jwrite_member_bool(&w, "exact", kept->point.exact);
     jwrite_member_bool(&w, "slot_created", kept->point.slot_created);
     jwrite_object_end(&w);
@@ -115,6 +116,7 @@ kept_point_read(const session *s, const load_settings *settings, firn_slice text
     FIRN_TRY(take_text(doc, "position", point->position, sizeof point->position, err));
     FIRN_TRY(take_text(doc, "version", point->version, sizeof point->version, err));
     FIRN_TRY(take_text(doc, "snapshot", point->snapshot, sizeof point->snapshot, err));
+    FIRN_TRY(take_text(doc, "visible", point->visible, sizeof point->visible, err));
     if (!jbool(jget(jdoc_root(doc), "exact"), &point->exact) ||
         !jbool(jget(jdoc_root(doc), "slot_created"), &point->slot_created))
         return firn_fail(err, FIRN_E_JSON_CORRUPT, "a held snapshot has no whole description");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/calendar.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/table_print.h"
 #include "follow/followed_table.h"
@@ -250,6 +251,32 @@ write_slot(jwriter *w, const slot_progress *slot)
     jwrite_object_end(w);
 }
 
+/* null: changes do not come from topics, or nobody reads them here. */
+static void
+write_lags(jwriter *w, const status_view *view)
+{
+    int64_t now_us = firn_clock_now_us();
+
+    jwrite_key(w, "topics");
+    if (!view->has_lags) {
+        jwrite_null(w);
+        return;
+    }
+    jwrite_array(w);
+    for (unsigned i = 0; i < view->lag_count; i++) {
+        const change_lag *lag = &view->lags[i];
+
+        jwrite_object(w);
+        jwrite_member_text(w, "topic", lag->topic);
+        jwrite_member_i64(w, "partition", lag->partition);
+        jwrite_member_i64(w, "lag_messages", (int64_t) lag->messages);
+        const int64_t lag_us = change_lag_us(lag, now_us);
+        write_number(w, "lag_seconds", (double) lag_us / 1e6);
+        jwrite_object_end(w);
+    }
+    jwrite_array_end(w);
+}
+
 firn_status
 status_view_write_json(const status_view *view, firn_buffer *out, firn_error *err)
 {
@@ -260,6 +287,7 @@ status_view_write_json(const status_view *view, firn_buffer *out, firn_error *er
     jwrite_member_text(&w, "source", view->source);
     jwrite_member_text(&w, "namespace", view->namespace_name);
     write_slot(&w, &view->slot);
+    write_lags(&w, view);
     jwrite_key(&w, "tables");
     jwrite_array(&w);
     for (unsigned i = 0; i < view->count; i++) write_entry(&w, &view->entries[i]);

@@ -27,6 +27,9 @@ typedef struct status_view {
     slot_progress slot; /* name NULL: not known */
     unsigned      count;
     status_entry *entries;
+    bool              has_lags; /* changes come from topics, and are being read */
+    const change_lag *lags;
+    unsigned          lag_count;
 } status_view;
 
 /* What the table's metadata says, over what the row says; lags are left as they are. Texts are copied to the arena. */

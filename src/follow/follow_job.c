@@ -45,6 +45,7 @@ typedef struct table_list {
     firn_arena           *arena;
     followed_table       *tables;
     unsigned              count, capacity;
+    bool                  by_ordinals;
 } table_list;
 
 static firn_status
@@ -66,8 +67,8 @@ add_name(void *state, const char *table_name, firn_error *err)
     return FIRN_OK;
 }
 
-static const follow_table_config *
-config_of(const follow_settings *settings, const char *name)
+const follow_table_config *
+follow_config_of(const follow_settings *settings, const char *name)
 {
     for (unsigned i = 0; i < settings->table_config_count; i++) {
         if (strcmp(settings->tables[i].name, name) == 0) return &settings->tables[i];
@@ -103,15 +104,15 @@ look_at_tables(table_list *list, firn_error *err)
 
         table->ident = place;
         table->ident.name = table->name;
-        table->config = config_of(s, table->name);
+        table->config = follow_config_of(s, table->name);
         FIRN_TRY(list->ctx->lake->ops->load(list->ctx->lake, &table->ident, &table->base, err));
         if (!table_is_loaded_from(table->base, s->schema_name, table->name)) {
             followed_table_done(table);
             continue;
         }
         if (table_resync_is_unfinished(table->base)) return fail_unfinished(s, table->name, err);
-        FIRN_TRY(followed_table_look(table, err));
-        if (table->is_adopted)
+        FIRN_TRY(followed_table_look(table, list->by_ordinals, err));
+        if (table->is_adopted && !list->by_ordinals)
             FIRN_TRY(replayed_windows_find(table->base, table->position, list->arena, &table->replayed, &table->replayed_count, err));
         if (kept != i) {
             list->tables[kept] = *table;
@@ -141,7 +142,8 @@ find_start(follow_loop *loop, firn_error *err)
 {
     uint64_t lowest = UINT64_MAX;
 
-    for (unsigned i = 0; i < loop->table_count; i++) {
+    if (loop->feed->by_ordinals) loop->consistent = CHANGE_ORDINAL_FIRST;
+    for (unsigned i = 0; i < loop->table_count && !loop->feed->by_ordinals; i++) {
         uint64_t said;
         FIRN_TRY(followed_table_consistent(&loop->tables[i], &said, err));
         if (said > loop->consistent) loop->consistent = said;
@@ -169,13 +171,15 @@ adopt_tables(follow_loop *loop, firn_error *err)
     for (unsigned i = 0; i < loop->table_count; i++) {
         followed_table *table = &loop->tables[i];
         const char     *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
-        char            position[CHANGE_POSITION_TEXT_MAX];
+        const char     *position = NULL;
+        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+
+        if (table->is_adopted) continue;
+        FIRN_TRY(followed_table_position(table, loop->stream, table->position, table->base, &arena, &position, err));
         table_property  properties[] = {{PROPERTY_FOLLOWED_LOAD, load},
                                         {PROPERTY_POSITION, position},
                                         {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
 
-        if (table->is_adopted) continue;
-        change_position_format(table->position, position);
         FIRN_TRY(followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err));
         table->is_adopted = true;
         loop->status_is_old = true;
@@ -222,11 +226,13 @@ begin(follow_loop *loop, firn_error *err)
     FIRN_TRY(follow_loop_open(loop, err));
     FIRN_TRY(adopt_tables(loop, err));
     loop->stream->ops->counts(loop->stream, &counts);
-    if (loop->ctx->settings->until_caught_up) loop->target = counts.server_position;
+    if (loop->ctx->settings->until_caught_up) loop->target = loop->feed->by_ordinals ? CHANGE_ORDINAL_FIRST : counts.server_position;
     if (loop->ctx->settings->until_position) loop->target = loop->ctx->settings->until_position;
     loop->cut.folder = loop->ctx->settings->state_folder;
     change_position_format(loop->start_position, position);
-    (void) snprintf(message, sizeof message, "following %u tables from %s", loop->table_count - stopped, position);
+    if (loop->feed->by_ordinals) (void) snprintf(message, sizeof message, "following %u tables from their offsets", loop->table_count - stopped);
+    else
+        (void) snprintf(message, sizeof message, "following %u tables from %s", loop->table_count - stopped, position);
     follow_tell(loop->ctx, FOLLOW_EVENT_NOTE, NULL, message, NULL);
     return FIRN_OK;
 }
@@ -274,7 +280,7 @@ fill_result(const follow_loop *loop, follow_result *result, firn_error *err)
         r->row_count = table->row_count;
         r->delete_count = table->delete_count;
         r->commit_count = table->commit_count;
-        change_position_format(table->position, r->position);
+        if (!loop->feed->by_ordinals) change_position_format(table->position, r->position);
         result->stopped_count += table->is_stopped;
     }
     result->change_count = loop->change_count;
@@ -284,7 +290,8 @@ fill_result(const follow_loop *loop, follow_result *result, firn_error *err)
     result->restart_count = loop->restart_count;
     memcpy(result->skipped, loop->skipped, sizeof result->skipped);
     result->caught_up = loop->caught_up;
-    change_position_format(loop->consistent, result->position);
+    result->by_ordinals = loop->feed->by_ordinals;
+    if (!result->by_ordinals) change_position_format(loop->consistent, result->position);
     return FIRN_OK;
 }
 
@@ -293,13 +300,13 @@ fail_stopped(const follow_result *result, firn_error *err)
 {
     (void) firn_fail(err, FIRN_E_FOLLOW_TABLES_STOPPED, "%u of %u tables are not followed any more", result->stopped_count,
                      result->table_count);
-    firn_state(err, "the others are complete up to %s", result->position);
+    firn_state(err, result->by_ordinals ? "the others are complete up to their positions%s" : "the others are complete up to %s", result->position);
     return err->status;
 }
 
 static firn_status
-run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, bool *ret_wants_load, follow_result *result,
-                firn_error *err)
+run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, bool *ret_wants_load, bool *ret_wants_round,
+                follow_result *result, firn_error *err)
 {
     FIRN_AUTO(follow_loop_done) follow_loop loop = {
         .ctx = ctx, .feed = feed, .tables = list->tables, .table_count = list->count};
@@ -318,7 +325,8 @@ run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, 
     if (fill_result(&loop, result, status ? &ignored : err)) return err->status;
     if (status) return status;
     *ret_wants_load = loop.wants_load;
-    if (loop.wants_load) return FIRN_OK;
+    *ret_wants_round = loop.wants_round;
+    if (loop.wants_load || loop.wants_round) return FIRN_OK;
     return result->stopped_count ? fail_stopped(result, err) : FIRN_OK;
 }
 
@@ -333,6 +341,7 @@ typedef struct follow_rounds {
     const char *const *again; /* loaded again before this round; in the arena */
     unsigned           again_count;
     bool               wants_load; /* the round ended for it */
+    bool               wants_round; /* it ended for the next one */
 } follow_rounds;
 
 /* The tables that only a load would mend. Where it did not, they stay stopped. */
@@ -369,14 +378,15 @@ follow_tables(follow_rounds *r, table_list *list, follow_result *result, firn_er
     const follow_settings *s = r->ctx->settings;
 
     FIRN_TRY(look_at_tables(list, err));
-    if (!list->count) return fail_not_loaded(s, err);
+    /* Of a stream of ordinals tables can be made. */
+    if (!list->count && !list->by_ordinals) return fail_not_loaded(s, err);
     pass_over_failed(r, list);
     FIRN_TRY(note_again(r, list, err));
     if (r->again_count && follow_loader_loads(s->loader)) {
         r->wants_load = true;
         return FIRN_OK;
     }
-    firn_status status = run_with_tables(r->ctx, r->feed, list, &r->wants_load, result, err);
+    firn_status status = run_with_tables(r->ctx, r->feed, list, &r->wants_load, &r->wants_round, result, err);
     return r->wants_load ? note_again(r, list, err) : status;
 }
 
@@ -386,12 +396,12 @@ run_round(follow_rounds *r, follow_result *result, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     FIRN_AUTO(pending_files_freep) pending_files *pending = NULL;
-    table_list  list = {.ctx = r->ctx, .arena = &arena};
+    table_list  list = {.ctx = r->ctx, .arena = &arena, .by_ordinals = r->feed->by_ordinals};
     const char *run_id = firn_arena_printf(&arena, "%s.%u", r->ctx->settings->run_id, r->number++);
     firn_error  ignored = {0};
 
     if (!run_id) return firn_fail_memory(err, "a round");
-    r->wants_load = false;
+    r->wants_load = r->wants_round = false;
     FIRN_TRY(pending_files_open(r->ctx->settings->state_folder, run_id, &pending, err));
     r->ctx->pending = pending;
     firn_status status = follow_tables(r, &list, result, err);
@@ -408,7 +418,9 @@ run_rounds(follow_rounds *r, follow_result *result, firn_error *err)
 
     for (;;) {
         FIRN_TRY(run_round(r, result, err));
-        if (!r->wants_load || task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
+        if (task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
+        if (r->wants_round) continue;
+        if (!r->wants_load) return FIRN_OK;
         FIRN_TRY(loader->load(loader->state, r->again, r->again_count, err));
         if (task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
     }

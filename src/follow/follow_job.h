@@ -6,7 +6,7 @@
  *          ◀─ acknowledged when every table of the window has committed
  *
  * Positions: in the tables' properties, nowhere else (docs/FOLLOW.md):
- *   firn.position             this table has all transactions that the position contains
+ *   firn.position             this table has all transactions that the position contains; of a stream of ordinals: its text
  *   firn.consistent-position  so has every table that is followed; the highest one in the lake counts
  *   firn.followed-load        the firn.load-position at which following took the table over; another one: loaded anew
  *   firn.follow-state         "stopped": not followed any more, and why; "reload": so until it is loaded again; the others go on
@@ -33,6 +33,10 @@
 typedef struct follow_table_config {
     const char *name;
     table_rules rules;
+    /* Of a table that is made from its events; as in sources.yaml. */
+    int                format_version;
+    const char *const *partition_by, *const *sort_by;
+    unsigned           partition_by_count, sort_by_count;
 } follow_table_config;
 
 /*
@@ -87,12 +91,16 @@ typedef struct follow_settings {
     follow_progress           *progress; /* told of everything; NULL: nobody watches */
 } follow_settings;
 
+/* A table's own, else the defaults. */
+const follow_table_config *follow_config_of(const follow_settings *settings, const char *name);
+
 /* What the stream is to be opened with. */
 typedef struct follow_start {
     const char        *identity; /* whose position; NULL: not known */
     uint64_t           position;     /* every table has what it contains */
     uint64_t           acknowledged; /* nobody but us has moved the source further than this */
     const char *const *tables;
+    const change_table_start *starts; /* of the same tables, for streams of ordinals */
     unsigned           table_count;
     bool               as_text; /* values as texts, because an earlier stream had to give up binary ones */
 } follow_start;
@@ -102,6 +110,7 @@ typedef struct follow_feed {
     firn_status (*open)(void *state, const follow_start *start, task_cancel *cancel, change_stream **ret_stream,
                         firn_error *err);
     void *state;
+    bool  by_ordinals; /* its positions are ordinals (change_stream.h) */
 } follow_feed;
 
 typedef enum follow_event_kind {
@@ -139,6 +148,7 @@ typedef struct follow_table_result {
 
 typedef struct follow_result {
     unsigned             table_count, stopped_count;
+    bool                 by_ordinals; /* positions are ordinals, of use within the run only */
     follow_table_result *tables;
     uint64_t             change_count, commit_count, transaction_count, received_bytes;
     uint64_t             restart_count, skipped[SKIP_REASON_COUNT];

@@ -12,6 +12,7 @@
 #include "follow/index_opening.h"
 #include "follow/source_look.h"
 #include "follow/table_apply.h"
+#include "follow/table_create.h"
 #include "follow/table_evolve.h"
 
 #define WAIT_MS 100u
@@ -23,6 +24,9 @@
 /* How often others are told how far it has come: each row of _cdc_status is part of a commit. */
 #define STATUS_US ((uint64_t) 30000000)
 #define PUBLISH_US ((uint64_t) 100000)
+#define LAGS_US ((uint64_t) 1000000)
+/* Messages that were passed over for a table, before its position says so without a change of its own. */
+#define PASSED_MIN 10000u
 
 /* ---- stream ---- */
 
@@ -34,6 +38,7 @@ close_stream(follow_loop *loop)
     if (!loop->stream) return;
     loop->stream->ops->counts(loop->stream, &counts);
     loop->received_bytes += counts.received_bytes;
+    loop->set_aside += counts.set_aside;
     loop->restart_count += counts.restart_count;
     /* Decoders are the stream's. */
     for (unsigned i = 0; i < loop->table_count; i++) {
@@ -74,18 +79,24 @@ follow_loop_open(follow_loop *loop, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     const char **names = firn_arena_array(&arena, loop->table_count + 1, sizeof *names);
+    change_table_start *starts = firn_arena_array(&arena, loop->table_count + 1, sizeof *starts);
     follow_start start = {.identity = loop->identity,
                           .position = loop->start_position,
                           .acknowledged = loop->consistent,
                           .tables = names,
+                          .starts = starts,
                           .as_text = loop->as_text};
 
-    if (!names) return firn_fail_memory(err, "the tables' names");
+    if (!names || !starts) return firn_fail_memory(err, "the tables' names");
     close_stream(loop);
     FIRN_TRY(drop_stages(loop, err));
     for (unsigned i = 0; i < loop->table_count; i++) {
-        if (!loop->tables[i].is_stopped) names[start.table_count++] = loop->tables[i].name;
+        if (loop->feed->by_ordinals) loop->tables[i].position = CHANGE_ORDINAL_FIRST;
+        if (loop->tables[i].is_stopped) continue;
+        starts[start.table_count] = followed_table_start(&loop->tables[i]);
+        names[start.table_count++] = loop->tables[i].name;
     }
+    if (loop->feed->by_ordinals) loop->consistent = loop->start_position = CHANGE_ORDINAL_FIRST;
     loop->in_transaction = loop->transaction_has_changes = false;
     loop->window_changes = loop->window_began_us = 0;
     loop->window_end = loop->start_position;
@@ -114,7 +125,8 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
     unsigned       count = 2;
 
     (void) snprintf(reason, sizeof reason, "FIRN-%04u %.480s", (unsigned) why->code % 10000, why->cause);
-    if (consistent) {
+    if (loop->feed->by_ordinals && loop->stream) loop->stream->ops->stop_table(loop->stream, table->name);
+    if (consistent && !loop->feed->by_ordinals) {
         change_position_format(consistent, position);
         properties[count++] = (table_property){PROPERTY_CONSISTENT, position};
     }
@@ -234,7 +246,7 @@ pass_over(follow_loop *loop, followed_table *table, uint64_t consistent, firn_er
 static firn_status
 apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_error *err)
 {
-    table_apply_settings settings = {.position = loop->window_end, .consistent = consistent};
+    table_apply_settings settings = {.stream = loop->stream, .position = loop->window_end, .consistent = consistent};
     bool                 of_table = false;
 
     FIRN_TRY(make_changes(table, err));
@@ -252,7 +264,7 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
 static firn_status
 stage_table(follow_loop *loop, followed_table *table, firn_error *err)
 {
-    table_apply_settings settings = {.is_part = true};
+    table_apply_settings settings = {.stream = loop->stream, .is_part = true};
     bool                 of_table = false;
 
     loop->is_staged = true;
@@ -331,6 +343,29 @@ window_is_due(const follow_loop *loop, uint64_t now_us)
 
 /* ---- an idle source ---- */
 
+/* What was passed over (older than a load, tombstones, changes of others in the same topic) is not to be read again and again, and may be
+ * removed from the topic: noted when there is much of it. A partition that a table's position does not name counts for much. */
+static firn_status
+note_places(followed_table *table, const follow_loop *loop, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char    *durable = table_metadata_property(table->base, PROPERTY_POSITION);
+    table_property property = {PROPERTY_POSITION, NULL};
+
+    if (table->is_stopped || has_changes(table) || loop->stream->ops->passed(loop->stream, table->name, durable) < PASSED_MIN) return FIRN_OK;
+    FIRN_TRY(followed_table_position(table, loop->stream, loop->window_end, table->base, &arena, &property.value, err));
+    return followed_table_set(table, loop->ctx, &property, 1, err);
+}
+
+static firn_status
+note_all_places(follow_loop *loop, firn_error *err)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) FIRN_TRY(note_places(&loop->tables[i], loop, err));
+    acknowledge(loop, loop->window_end);
+    loop->noted_us = firn_clock_monotonic_us();
+    return FIRN_OK;
+}
+
 /* Nothing is pending, and the source's log has gone on: the lake is told, then the source may forget it. */
 static firn_status
 note_idle(follow_loop *loop, firn_error *err)
@@ -338,6 +373,7 @@ note_idle(follow_loop *loop, firn_error *err)
     char           text[CHANGE_POSITION_TEXT_MAX];
     table_property property = {PROPERTY_CONSISTENT, text};
 
+    if (loop->feed->by_ordinals) return note_all_places(loop, err);
     change_position_format(loop->window_end, text);
     for (unsigned i = 0; i < loop->table_count; i++) {
         if (loop->tables[i].is_stopped) continue;
@@ -353,7 +389,9 @@ note_idle(follow_loop *loop, firn_error *err)
 static bool
 idle_is_due(const follow_loop *loop, uint64_t now_us)
 {
-    if (loop->window_began_us || loop->in_transaction || loop->window_end <= loop->consistent) return false;
+    if (loop->window_began_us || loop->in_transaction) return false;
+    if (loop->feed->by_ordinals) return now_us - loop->noted_us >= FOLLOW_IDLE_US;
+    if (loop->window_end <= loop->consistent) return false;
     return loop->window_end - loop->consistent >= FOLLOW_IDLE_BYTES && now_us - loop->noted_us >= FOLLOW_IDLE_US;
 }
 
@@ -488,13 +526,55 @@ end_transaction(follow_loop *loop, uint64_t end_position)
     for (unsigned i = 0; i < loop->table_count; i++) loop->tables[i].changed_in_transaction = false;
 }
 
-static void
-meet(const follow_loop *loop, const change_relation *relation)
+/* A table that nobody has loaded: told to whoever loads; where events are all there is of it, it is made of them. */
+static firn_status
+meet(follow_loop *loop, change_relation *relation, firn_error *err)
 {
     const follow_settings *s = loop->ctx->settings;
 
-    if (s->loader && strcmp(relation->schema, s->schema_name) == 0 && !find_table(loop, relation))
-        s->loader->met(s->loader->state, relation->name);
+    if (strcmp(relation->schema, s->schema_name) != 0 || find_table(loop, relation)) return FIRN_OK;
+    if (!loop->feed->by_ordinals || follow_loader_loads(s->loader)) {
+        if (s->loader) s->loader->met(s->loader->state, relation->name);
+        return FIRN_OK;
+    }
+    FIRN_TRY(table_create(loop->ctx, loop->stream, relation, err));
+    loop->wants_round = true; /* which begins with the first of its events */
+    return FIRN_OK;
+}
+
+static firn_status
+take_damage(follow_loop *loop, const change_damage *damaged, firn_error *err)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+        if (table->is_stopped || strcmp(table->name, damaged->table) != 0) continue;
+        return follow_loop_stop_table(loop, table, 0, damaged->why, err);
+    }
+    follow_tell(loop->ctx, FOLLOW_EVENT_WARNING, NULL, "a table that is not followed", damaged->why);
+    return FIRN_OK;
+}
+
+/* The group hands partitions over: what we have is committed, then all tables are looked at anew, since others may have moved them. */
+static firn_status
+reassign(follow_loop *loop, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    change_table_start *starts = firn_arena_array(&arena, loop->table_count + 1, sizeof *starts);
+    unsigned            count = 0;
+
+    if (!starts) return firn_fail_memory(err, "the tables");
+    FIRN_TRY(commit_window(loop, err));
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        followed_table *table = &loop->tables[i];
+        table_metadata *now = NULL;
+
+        if (table->is_stopped) continue;
+        FIRN_TRY(loop->ctx->lake->ops->load(loop->ctx->lake, &table->ident, &now, err));
+        table_metadata_unref(table->base);
+        table->base = now;
+        starts[count++] = followed_table_start(table);
+    }
+    return loop->stream->ops->resume(loop->stream, starts, count, err);
 }
 
 static firn_status
@@ -520,8 +600,11 @@ take_item(follow_loop *loop, const change_item *item, firn_error *err)
         loop->start_position = loop->consistent;
         return follow_loop_open(loop, err);
     case ITEM_RELATION: /* of a table that is followed: seen with the first change */
-        meet(loop, item->relation);
-        return FIRN_OK;
+        return meet(loop, item->relation, err);
+    case ITEM_DAMAGED:
+        return take_damage(loop, &item->damaged, err);
+    case ITEM_REASSIGN:
+        return reassign(loop, err);
     case ITEM_NOTHING:
     case ITEM_MESSAGE:
     case ITEM_END:
@@ -535,12 +618,25 @@ take_item(follow_loop *loop, const change_item *item, firn_error *err)
 void
 follow_loop_keep_status(follow_loop *loop)
 {
-    follow_status_settings settings = {.tables = loop->tables, .table_count = loop->table_count, .consistent = loop->consistent};
+    follow_status_settings settings = {.by_ordinals = loop->feed->by_ordinals, .tables = loop->tables, .table_count = loop->table_count, .consistent = loop->consistent};
 
     loop->status_us = firn_clock_monotonic_us();
     if (!loop->status_is_old) return;
     loop->status_is_old = false;
     follow_status_write(&settings, loop->ctx);
+}
+
+static void
+publish_lags(follow_loop *loop, uint64_t now_us)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    firn_error  ignored = {0};
+    change_lag *lags = NULL;
+    unsigned    count = 0;
+
+    loop->lags_us = now_us;
+    if (loop->stream->ops->lags(loop->stream, &arena, &lags, &count, &ignored) == FIRN_OK)
+        follow_progress_lags(loop->ctx->settings->progress, lags, count);
 }
 
 static void
@@ -553,6 +649,8 @@ publish(follow_loop *loop, uint64_t now_us)
     if (!progress) return;
     loop->stream->ops->counts(loop->stream, &counts);
     stream_progress shown = {.is_open = counts.is_connected,
+                                   .by_ordinals = loop->feed->by_ordinals,
+                                   .set_aside = loop->set_aside + counts.set_aside,
                                    .consistent = loop->consistent,
                                    .read_position = loop->window_end,
                                    .server_position = counts.server_position,
@@ -566,6 +664,7 @@ publish(follow_loop *loop, uint64_t now_us)
 
     memcpy(shown.skipped, loop->skipped, sizeof shown.skipped);
     follow_progress_stream(progress, &shown);
+    if (loop->feed->by_ordinals && now_us - loop->lags_us >= LAGS_US) publish_lags(loop, now_us);
 }
 
 static void
@@ -576,6 +675,13 @@ tell(follow_loop *loop, uint64_t now_us)
 }
 
 /* ---- the loop ---- */
+
+/* Whether a window may end here: no transaction of the source would be cut in two. */
+static bool
+may_cut(const follow_loop *loop)
+{
+    return !loop->stream->ops->may_cut || loop->stream->ops->may_cut(loop->stream);
+}
 
 static uint64_t
 wait_ms(const follow_loop *loop, uint64_t now_us)
@@ -591,6 +697,13 @@ wait_ms(const follow_loop *loop, uint64_t now_us)
 static bool
 is_caught_up(const follow_loop *loop)
 {
+    if (loop->feed->by_ordinals) {
+        change_stream_counts counts = {0};
+
+        if (!loop->target || loop->in_transaction) return false;
+        loop->stream->ops->counts(loop->stream, &counts);
+        return counts.has_reached_end && may_cut(loop);
+    }
     return loop->target && !loop->in_transaction && loop->window_end >= loop->target;
 }
 
@@ -604,6 +717,7 @@ end(follow_loop *loop, firn_error *err)
         return drop_stages(loop, err);
     }
     FIRN_TRY(commit_window(loop, err));
+    if (loop->feed->by_ordinals) return note_all_places(loop, err);
     return loop->window_end - loop->consistent >= FOLLOW_IDLE_BYTES && loop->window_end > loop->consistent ? note_idle(loop, err) : FIRN_OK;
 }
 
@@ -655,13 +769,17 @@ turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err
         loop->wants_load = *ret_ended = true;
         return end(loop, err);
     }
+    if (loop->wants_round) {
+        *ret_ended = true;
+        return end(loop, err);
+    }
     if (is_caught_up(loop)) {
         loop->caught_up = *ret_ended = true;
         return end(loop, err);
     }
-    position_cut_look(&loop->cut, loop->window_end, now_us);
+    if (!loop->feed->by_ordinals) position_cut_look(&loop->cut, loop->window_end, now_us);
     if (loop->cut.position && loop->window_end >= loop->cut.position) FIRN_TRY(make_cut(loop, err));
-    if (window_is_due(loop, now_us)) return commit_window(loop, err);
+    if (window_is_due(loop, now_us)) return may_cut(loop) ? commit_window(loop, err) : FIRN_OK;
     return idle_is_due(loop, now_us) ? note_idle(loop, err) : FIRN_OK;
 }
 
@@ -695,7 +813,7 @@ follow_loop_run(follow_loop *loop, firn_error *err)
 
         if (turn(loop, &cancelled_us, &ended, err)) {
             FIRN_TRY(begin_again(loop, err));
-            ended = loop->caught_up = loop->wants_load = false; /* the end is met again when what is read again is in the lake */
+            ended = loop->caught_up = loop->wants_load = loop->wants_round = false; /* the end is met again when what is read again is in the lake */
             continue;
         }
         if (ended) return FIRN_OK;

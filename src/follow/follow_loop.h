@@ -35,7 +35,8 @@ typedef struct follow_loop {
     /* What others are told of us. */
     bool     status_is_old;   /* something happened that _cdc_status does not say */
     uint64_t looked_us; /* when the source was last asked for its tables; monotonic, 0: not yet */
-    uint64_t status_us, published_us; /* the last time; monotonic */
+    uint64_t status_us, published_us, lags_us; /* the last time; monotonic */
+    uint64_t set_aside; /* by streams before this one */
 
     uint64_t target; /* until_caught_up, until_position: 0 not */
     position_cut cut; /* where somebody else wants a commit */
@@ -43,6 +44,7 @@ typedef struct follow_loop {
     uint64_t restart_count, skipped[SKIP_REASON_COUNT];
     bool     caught_up;
     bool     wants_load; /* ended because tables are to be loaded */
+    bool     wants_round; /* ended because there are more tables now */
 } follow_loop;
 
 /* Opens the stream. */

@@ -34,6 +34,9 @@ struct follow_progress {
     unsigned        table_count;
     int64_t         began_us; /* monotonic */
     firn_arena      arena;
+    firn_arena      lag_arena;
+    change_lag     *lags;
+    unsigned        lag_count;
     firn_histogram  latency, duration;
 };
 
@@ -57,6 +60,7 @@ follow_progress_free(follow_progress *p)
     if (!p) return;
     task_lock_free(p->lock);
     firn_arena_done(&p->arena);
+    firn_arena_done(&p->lag_arena);
     firn_free(p);
 }
 
@@ -121,6 +125,31 @@ follow_progress_stream(follow_progress *p, const stream_progress *stream)
     int64_t heard_us = stream->is_open ? firn_clock_now_us() : p->stream.heard_us;
     p->stream = *stream;
     p->stream.heard_us = heard_us;
+    task_lock_release(p->lock);
+}
+
+/* No memory for them: none are shown. */
+static bool
+copy_lags(firn_arena *arena, const change_lag from[], unsigned count, change_lag **ret_lags)
+{
+    change_lag *lags = firn_arena_array(arena, count + 1u, sizeof *lags);
+
+    *ret_lags = lags;
+    for (unsigned i = 0; lags && i < count; i++) {
+        lags[i] = from[i];
+        lags[i].topic = firn_arena_strdup(arena, from[i].topic);
+        if (!lags[i].topic) return false;
+    }
+    return lags != NULL;
+}
+
+void
+follow_progress_lags(follow_progress *p, const change_lag lags[], unsigned count)
+{
+    if (!p) return;
+    task_lock_hold(p->lock);
+    firn_arena_reset(&p->lag_arena);
+    p->lag_count = copy_lags(&p->lag_arena, lags, count, &p->lags) ? count : 0;
     task_lock_release(p->lock);
 }
 
@@ -274,6 +303,8 @@ follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_vie
         ret_view->tables[i].changes_per_second = rate_of(p, &p->tables[i], now_us);
         failed = !ret_view->tables[i].name;
     }
+    if (!failed) failed = !copy_lags(arena, p->lags, p->lag_count, &ret_view->lags);
+    ret_view->lag_count = p->lag_count;
     task_lock_release(p->lock);
     return failed ? firn_fail_memory(err, "the progress") : FIRN_OK;
 }

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/histogram.h"
-#include "change/change.h"
+#include "change/change_stream.h"
 #include "iceberg/snapshot.h"
 
 #define PROGRESS_OP_COUNT (CHANGE_TRUNCATE + 1)
@@ -44,6 +44,8 @@ typedef enum skip_reason {
 
 typedef struct stream_progress {
     bool     is_open;           /* changes are being read; false: the connection is lost, too */
+    bool     by_ordinals;       /* positions are numbers of messages, of use within the run only */
+    uint64_t set_aside;         /* messages that could not be applied and are kept elsewhere */
     uint64_t consistent;        /* all tables are complete up to here */
     uint64_t read_position;     /* all before it was read */
     uint64_t server_position;   /* the source's end, at its last word */
@@ -82,6 +84,8 @@ FIRN_DEFINE_FREEP(follow_progress, follow_progress_free)
 FIRN_MUST_USE firn_status follow_progress_begin(follow_progress *p, const table_progress tables[], unsigned count,
                                                 firn_error *err);
 void follow_progress_stream(follow_progress *p, const stream_progress *stream);
+/* What parts of the source's stream have that was not read yet; copied. */
+void follow_progress_lags(follow_progress *p, const change_lag lags[], unsigned count);
 /* The source is away, and the job waits for it: until it speaks of the stream again. */
 void follow_progress_lost(follow_progress *p);
 void follow_progress_slot(follow_progress *p, const slot_progress *slot);
@@ -106,8 +110,9 @@ void follow_progress_stopped(follow_progress *p, unsigned number, const char *re
 typedef struct follow_view {
     stream_progress stream;
     slot_progress   slot;
-    unsigned        table_count, error_count;
+    unsigned        table_count, error_count, lag_count;
     table_progress *tables;
+    change_lag     *lags; /* of streams that have parts */
     error_count     errors[PROGRESS_ERROR_CODES_MAX]; /* the first codes that were met */
 } follow_view;
 FIRN_MUST_USE firn_status follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_view, firn_error *err);

@@ -16,11 +16,15 @@ write_rows(const follow_status_settings *settings, const follow_context *ctx, fi
         const followed_table *t = &settings->tables[i];
         bool                  is_behind = t->is_stopped || t->position > settings->consistent;
 
-        change_position_format(is_behind ? t->position : settings->consistent, text);
+        const char *position = text;
+
+        if (settings->by_ordinals) position = table_metadata_property(t->base, PROPERTY_POSITION);
+        else
+            change_position_format(is_behind ? t->position : settings->consistent, text);
         rows[i] = (status_row){.table_name = t->name,
                                .load_status = "completed",
                                .load_position = table_metadata_property(t->base, PROPERTY_LOAD_POSITION),
-                               .cdc_position = firn_arena_strdup(&arena, text),
+                               .cdc_position = firn_arena_strdup(&arena, position ? position : ""),
                                .last_event_at_us = table_metadata_property_i64(t->base, PROPERTY_LAST_EVENT, 0),
                                .last_commit_at_us = t->last_commit_us,
                                .events_applied = table_metadata_property_i64(t->base, PROPERTY_EVENTS_APPLIED, 0),

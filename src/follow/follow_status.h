@@ -10,6 +10,7 @@
 typedef struct follow_status_settings {
     const followed_table *tables;
     unsigned              table_count;
+    bool                  by_ordinals; /* a table's position is what its property says */
     uint64_t              consistent; /* all that are followed are complete up to here */
 } follow_status_settings;
 

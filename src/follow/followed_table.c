@@ -62,7 +62,7 @@ read_position(const followed_table *table, const char *key, uint64_t *ret_positi
 }
 
 firn_status
-followed_table_look(followed_table *table, firn_error *err)
+followed_table_look(followed_table *table, bool by_ordinals, firn_error *err)
 {
     table_follow_state state = table_follow_state_of(table->base);
     const char        *reason = table_metadata_property(table->base, PROPERTY_FOLLOW_REASON);
@@ -71,7 +71,39 @@ followed_table_look(followed_table *table, firn_error *err)
     table->wants_reload = state == TABLE_TO_LOAD_AGAIN;
     table->is_stopped = table_follow_is_stopped(state);
     if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
+    table->position = CHANGE_ORDINAL_FIRST;
+    if (by_ordinals) return FIRN_OK;
     return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);
+}
+
+change_table_start
+followed_table_start(const followed_table *table)
+{
+    const char *exact = table_metadata_property(table->base, PROPERTY_POSITION_EXACT);
+
+    return (change_table_start){
+        .name = table->name,
+        .position = table->is_adopted ? table_metadata_property(table->base, PROPERTY_POSITION) : NULL,
+        .load_position = table_metadata_property(table->base, PROPERTY_LOAD_POSITION),
+        .load_snapshot = table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT),
+        .load_is_exact = exact && strcmp(exact, "true") == 0,
+        .is_keyed = table_metadata_schema(table->base)->key_count > 0,
+        .schema = table_metadata_schema(table->base),
+    };
+}
+
+firn_status
+followed_table_position(const followed_table *table, change_stream *stream, uint64_t position, const table_metadata *base,
+                        firn_arena *arena, const char **ret_text, firn_error *err)
+{
+    char text[CHANGE_POSITION_TEXT_MAX];
+
+    if (change_stream_has_places(stream))
+        return stream->ops->place(stream, table->name, table->is_adopted ? table_metadata_property(base, PROPERTY_POSITION) : NULL,
+                                  arena, ret_text, err);
+    change_position_format(position, text);
+    *ret_text = firn_arena_strdup(arena, text);
+    return *ret_text ? FIRN_OK : firn_fail_memory(err, "a table's position");
 }
 
 firn_status

@@ -54,7 +54,13 @@ typedef struct followed_table {
 void followed_table_done(followed_table *table);
 
 /* From the lake's table: position, whether it is followed. FIRN_CORRUPT (FOLLOW_POSITION): a position that is none. */
-FIRN_MUST_USE firn_status followed_table_look(followed_table *table, firn_error *err);
+FIRN_MUST_USE firn_status followed_table_look(followed_table *table, bool by_ordinals, firn_error *err);
+/* For a stream of ordinals: what `base` says of where the table is. */
+change_table_start        followed_table_start(const followed_table *table);
+/* What firn.position is to say on `base` once all up to `position` is in the table; in `arena`. */
+FIRN_MUST_USE firn_status followed_table_position(const followed_table *table, change_stream *stream, uint64_t position,
+                                                  const table_metadata *base, firn_arena *arena, const char **ret_text,
+                                                  firn_error *err);
 /* The position up to which this table's properties say that every followed table is complete; 0: nothing. */
 FIRN_MUST_USE firn_status followed_table_consistent(const followed_table *table, uint64_t *ret_position, firn_error *err);
 /* Forgets the window's changes. */

@@ -45,6 +45,7 @@ typedef struct apply {
     firn_uuid                   commit_id;
     char                        commit_text[UUID_TEXT_SIZE];
     const char                 *removed_properties[1]; /* of the change that is decided */
+    const char                 *position; /* as the commit's properties say it */
     uint32_t                    entry_count;
     uint64_t                    generation; /* of the index that the hashes are for */
     key_hash                   *hashes; /* per entry */
@@ -394,6 +395,13 @@ position_text(firn_arena *arena, uint64_t position)
     return firn_arena_strdup(arena, text);
 }
 
+/* Ordinals mean nothing to the next run: each table's own position says where it is. */
+static bool
+says_consistent(const apply *a)
+{
+    return a->settings->consistent && !change_stream_has_places(a->settings->stream);
+}
+
 /* What the commit says of itself, in the properties and in the summary. */
 static firn_status
 describe_commit(apply *a, const table_metadata *base, table_change *change, firn_error *err)
@@ -406,14 +414,15 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
 
     if (!properties || !summary) return firn_fail_memory(err, "a commit");
     if (a->settings->is_part) return FIRN_OK;
+    FIRN_TRY(followed_table_position(a->table, a->settings->stream, a->settings->position, base, arena, &a->position, err));
     events += (int64_t) (a->table->staged_event_count + table_changes_event_count(a->table->changes));
-    properties[p++] = (table_property){PROPERTY_POSITION, position_text(arena, a->settings->position)};
-    if (a->settings->consistent)
+    properties[p++] = (table_property){PROPERTY_POSITION, a->position};
+    if (says_consistent(a))
         properties[p++] = (table_property){PROPERTY_CONSISTENT, position_text(arena, a->settings->consistent)};
     properties[p++] = (table_property){PROPERTY_EVENTS_APPLIED, firn_arena_printf(arena, "%" PRId64, events)};
     properties[p++] = (table_property){PROPERTY_LAST_EVENT, firn_arena_printf(arena, "%" PRId64, a->table->last_event_us)};
     summary[s++] = (table_property){PROPERTY_POSITION, properties[0].value};
-    if (a->settings->consistent) summary[s++] = (table_property){PROPERTY_CONSISTENT, properties[1].value};
+    if (says_consistent(a)) summary[s++] = (table_property){PROPERTY_CONSISTENT, properties[1].value};
     summary[s++] = (table_property){SUMMARY_WINDOW_HASH, firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
     summary[s++] = properties[p - 2]; /* events applied so far: rates come of it */
     summary[s++] = (table_property){
@@ -612,7 +621,6 @@ static void
 tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
 {
     const snapshot *current = table_metadata_current_snapshot(now);
-    char            position[CHANGE_POSITION_TEXT_MAX];
     follow_event    event = {.kind = FOLLOW_EVENT_COMMITTED,
                              .table = a->table->name,
                              .change_count = a->table->staged_event_count + table_changes_event_count(a->table->changes),
@@ -621,9 +629,8 @@ tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
                              .file_count = a->files.count + a->deletes.added.count,
                              .snapshot_id = current ? current->snapshot_id : 0,
                              .elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000,
-                             .position = position};
+                             .position = a->position};
 
-    change_position_format(a->settings->position, position);
     tell_progress(a, firn_clock_monotonic_us() - started_us);
     if (a->ctx->events) a->ctx->events->emit(a->ctx->events->state, &event);
 }

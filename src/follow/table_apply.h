@@ -17,6 +17,7 @@
 #include "follow/followed_table.h"
 
 typedef struct table_apply_settings {
+    change_stream *stream;
     uint64_t position;   /* of the window's end */
     uint64_t consistent; /* every followed table is complete up to here once this commit is there; 0: not said */
     bool     is_part;    /* the window goes on: its rows go to STAGE_BRANCH, and nothing is said of a position */

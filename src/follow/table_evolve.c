@@ -46,17 +46,19 @@ new_shape(followed_table *table, const follow_context *ctx, const table_evolve_s
 }
 
 static firn_status
-record(const followed_table *table, const follow_context *ctx, uint64_t at, int64_t changed_at_us,
+record(const followed_table *table, const follow_context *ctx, const change_stream *stream, uint64_t at, int64_t changed_at_us,
        const schema_evolution *evolution, firn_error *err)
 {
     const follow_settings *s = ctx->settings;
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     schema_change_row *rows = firn_arena_array(&arena, evolution->change_count + 1, sizeof *rows);
-    char               position[CHANGE_POSITION_TEXT_MAX];
+    char               number[CHANGE_POSITION_TEXT_MAX];
+    const char        *position = number;
 
     if (!evolution->change_count) return FIRN_OK;
     if (!rows) return firn_fail_memory(err, "schema changes");
-    change_position_format(at, position);
+    change_position_format(at, number);
+    if (stream && stream->ops->spot) position = stream->ops->spot(stream);
     for (unsigned i = 0; i < evolution->change_count; i++) {
         const schema_change *c = &evolution->changes[i];
         rows[i] = (schema_change_row){.changed_at_us = changed_at_us,
@@ -145,7 +147,7 @@ table_evolve_lost(followed_table *table, const follow_context *ctx, schema_chang
 
     (void) snprintf(before, sizeof before, "oid %" PRIu32, table_evolve_known_relation(table));
     (void) snprintf(after, sizeof after, "oid %" PRIu32, relation_id);
-    FIRN_TRY(record(table, ctx, position, changed_at_us, &evolution, err));
+    FIRN_TRY(record(table, ctx, NULL, position, changed_at_us, &evolution, err));
     tell_changes(table, ctx, &evolution);
     (void) !fail_verdict(table, ctx, &evolution, err);
     return err->status;
@@ -182,13 +184,14 @@ table_evolve(followed_table *table, const follow_context *ctx, const table_evolv
     FIRN_AUTO(table_shape_freep) table_shape *shape = NULL;
     uint32_t known = table_evolve_known_relation(table);
 
-    if (known && known != settings->relation->id) {
+    /* Who reads events from topics does not learn the source's numbers. */
+    if (known && !change_stream_has_places(settings->stream) && known != settings->relation->id) {
         (void) !table_evolve_lost(table, ctx, SCHEMA_RECREATE_TABLE, settings->relation->id, settings->position, settings->changed_at_us, err);
         *ret_of_table = err->code == FIRN_E_FOLLOW_SHAPE;
         return err->status;
     }
     FIRN_TRY(new_shape(table, ctx, settings, &shape, ret_of_table, err));
-    FIRN_TRY(record(table, ctx, settings->position, settings->changed_at_us, &shape->evolution, err));
+    FIRN_TRY(record(table, ctx, settings->stream, settings->position, settings->changed_at_us, &shape->evolution, err));
     tell_changes(table, ctx, &shape->evolution);
     if (shape->evolution.verdict != SCHEMA_APPLIED) {
         *ret_of_table = true;

@@ -128,7 +128,7 @@ is_key_column(const table_shape *shape, const char *name)
 
 /* The table described as if it had its key columns only. */
 static firn_status
-open_key_decoder(table_shape *shape, change_stream *stream, const table_rules *rules, firn_error *err)
+open_key_decoder(table_shape *shape, change_stream *stream, const table_schema *lake, const table_rules *rules, firn_error *err)
 {
     const table_schema *schema = shape->description->schema;
     column_rule *columns = firn_arena_array(&shape->arena, rules->column_count + schema->field_count + 1, sizeof *columns);
@@ -143,7 +143,7 @@ open_key_decoder(table_shape *shape, change_stream *stream, const table_rules *r
     }
     key_rules.columns = columns;
     key_rules.column_count = count;
-    FIRN_TRY(stream->ops->describe(stream, shape->relation, &key_rules, &shape->arena, &shape->key_description, NULL, err));
+    FIRN_TRY(stream->ops->describe(stream, shape->relation, lake, &key_rules, &shape->arena, &shape->key_description, NULL, err));
     return stream->ops->open_decoder(stream, shape->relation, shape->key_description, &shape->keys, err);
 }
 
@@ -185,14 +185,14 @@ table_shape_new(change_stream *stream, change_relation *relation, const table_ru
 
     if (!shape) return firn_fail_memory(err, "a table's shape");
     shape->relation = change_relation_ref(relation);
-    FIRN_TRY(stream->ops->describe(stream, relation, rules, &shape->arena, &shape->description, &places, err));
+    FIRN_TRY(stream->ops->describe(stream, relation, table_metadata_schema(lake), rules, &shape->arena, &shape->description, &places, err));
     FIRN_TRY(make_origins(shape, places, &shape->arena, &origins, err));
     FIRN_TRY(schema_evolution_plan(lake, shape->description->schema, origins, policy, &shape->arena, &shape->evolution, err));
     FIRN_TRY(choose_key(shape, target_schema(shape, lake), err));
     FIRN_TRY(stream->ops->open_decoder(stream, relation, shape->description, &shape->rows, err));
     if (shape->key_count) {
         FIRN_TRY(make_key_schema(shape, target_schema(shape, lake), err));
-        FIRN_TRY(open_key_decoder(shape, stream, rules, err));
+        FIRN_TRY(open_key_decoder(shape, stream, table_metadata_schema(lake), rules, err));
     }
     *ret_shape = FIRN_STEAL(shape);
     return FIRN_OK;

@@ -19,6 +19,7 @@ struct kafka_trouble {
     void                 *rebalance_state;
     rd_kafka_resp_err_t   code; /* 0: none; the most telling one */
     char                  text[FIRN_ERROR_TEXT_MAX];
+    rd_kafka_resp_err_t   delivery;
 };
 
 kafka_trouble *
@@ -119,10 +120,9 @@ hint_of(firn_error *err, const kafka_cluster *cluster, const char *text)
                   cluster->username ? cluster->username : "this client");
     else if (err->code == FIRN_E_KAFKA_DENIED)
         firn_hint(err, "look at sasl_mechanism, sasl_username and sasl_password of '%s' in kafka_clusters.yaml", cluster->name);
-    else if (err->code == FIRN_E_KAFKA_TLS && strstr(text, "hostname"))
-        firn_hint(err, "the broker's certificate is for another name: use that name in bootstrap_servers, and in the broker's advertised.listeners");
-    else if (err->code == FIRN_E_KAFKA_TLS)
-        firn_hint(err, "security: ssl_ca must be a file with the certificate that signed the broker's; the protocol is %s", protocol);
+    else if (err->code == FIRN_E_KAFKA_TLS) /* OpenSSL says the same of both */
+        firn_hint(err, "ssl_ca of '%s' must be a file with the certificate that signed the broker's; and a certificate for another name than that in "
+                       "bootstrap_servers (and the broker's advertised.listeners) is refused", cluster->name);
     else if (err->code == FIRN_E_KAFKA_UNAVAILABLE)
         firn_hint(err, "check bootstrap_servers of '%s' in kafka_clusters.yaml, the firewall, and that security: protocol (%s) is that of the broker's listener",
                   cluster->name, protocol);
@@ -183,6 +183,18 @@ on_token(rd_kafka_t *client, const char *config FIRN_UNUSED, void *state)
     if (rd_kafka_oauthbearer_set_token(client, token, until, trouble->cluster->username ? trouble->cluster->username : "firn", NULL, 0,
                                        text, sizeof text))
         (void) rd_kafka_oauthbearer_set_token_failure(client, text);
+}
+
+static void
+on_delivery(rd_kafka_t *client FIRN_UNUSED, const rd_kafka_message_t *message, void *state)
+{
+    ((kafka_trouble *) state)->delivery = message->err;
+}
+
+rd_kafka_resp_err_t
+kafka_trouble_delivery(kafka_trouble *trouble)
+{
+    return trouble->delivery;
 }
 
 static void
@@ -273,6 +285,7 @@ kafka_client_new(const kafka_cluster *cluster, rd_kafka_type_t type, const kafka
     rd_kafka_conf_set_opaque(conf, trouble);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     if (rebalance) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     FIRN_TRY(set_all(conf, cluster, extra, extra_count, err));
     *ret_client = rd_kafka_new(type, conf, text, sizeof text);

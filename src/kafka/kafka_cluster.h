@@ -41,6 +41,9 @@ FIRN_MUST_USE kafka_trouble *kafka_trouble_new(void);
 void                         kafka_trouble_free(kafka_trouble *trouble);
 FIRN_DEFINE_FREEP(kafka_trouble, kafka_trouble_free)
 
+/* How the last message that a producer sent fared. */
+rd_kafka_resp_err_t kafka_trouble_delivery(kafka_trouble *trouble);
+
 /* A client of the cluster; `extra` are further properties. The client notes its troubles until it is destroyed. */
 FIRN_MUST_USE firn_status kafka_client_new(const kafka_cluster *cluster, rd_kafka_type_t type,
                                            const kafka_property extra[], unsigned extra_count,

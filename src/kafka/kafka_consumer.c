@@ -13,7 +13,7 @@
 #define CLUSTER_ID_SIZE 64
 #define PATTERN_SIZE_MAX 1024
 #define QUEUE_KBYTES_MIN 1024u
-#define EXTRA_COUNT 12
+#define EXTRA_COUNT 14
 
 struct kafka_consumer {
     kafka_consumer_settings settings;
@@ -29,6 +29,8 @@ struct kafka_consumer {
     task_cancel      *finished;
     task_group       *threads;
     char              cluster_id[CLUSTER_ID_SIZE];
+    const struct rd_kafka_metadata *topics; /* all, when it was opened */
+    int               partition_total;
     uint64_t          silent_since_us; /* monotonic; 0: brokers answer. Atomic */
 };
 
@@ -131,6 +133,8 @@ make_client(kafka_consumer *c, firn_error *err)
         {"queued.max.messages.kbytes", printed(kbytes, sizeof kbytes, queue_kbytes), NULL},
         {"fetch.max.bytes", printed(fetch, sizeof fetch, queue_kbytes * 1024 / 2), NULL},
         {"fetch.wait.max.ms", "100", NULL},
+        {"group.instance.id", c->settings.instance_id, NULL},
+        {"session.timeout.ms", "30000", NULL},
     };
     return kafka_client_new(c->settings.cluster, RD_KAFKA_CONSUMER, extra, EXTRA_COUNT, on_rebalance, c, c->trouble, &c->client, err);
 }
@@ -157,6 +161,36 @@ subscribe(kafka_consumer *c, firn_error *err)
 }
 
 static firn_status
+look_for_topics(kafka_consumer *c, firn_error *err)
+{
+    size_t              size = strlen(c->settings.topic_prefix);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(c->client, 1, NULL, &c->topics, ASK_MS);
+
+    if (code) return kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics");
+    for (int i = 0; i < c->topics->topic_cnt; i++) {
+        const char *name = c->topics->topics[i].topic;
+        bool        is_ours = strncmp(name, c->settings.topic_prefix, size) == 0 && name[size] == '.' && name[size + 1];
+        if (is_ours) c->partition_total += c->topics->topics[i].partition_cnt;
+    }
+    return FIRN_OK;
+}
+
+int
+kafka_consumer_partitions(const kafka_consumer *c, const char *topic)
+{
+    for (int i = 0; i < c->topics->topic_cnt; i++) {
+        if (strcmp(c->topics->topics[i].topic, topic) == 0) return c->topics->topics[i].partition_cnt;
+    }
+    return 0;
+}
+
+int
+kafka_consumer_partition_total(const kafka_consumer *c)
+{
+    return c->partition_total;
+}
+
+static firn_status
 start(kafka_consumer *c, task_cancel *cancel, firn_error *err)
 {
     uint64_t reach_ms = c->settings.reach_ms ? c->settings.reach_ms : REACH_MS_DEFAULT;
@@ -169,6 +203,7 @@ start(kafka_consumer *c, task_cancel *cancel, firn_error *err)
     FIRN_TRY(make_client(c, err));
     c->messages = rd_kafka_queue_new(c->client);
     FIRN_TRY(kafka_client_wait(c->client, c->settings.cluster, c->trouble, reach_ms, cancel, c->cluster_id, err));
+    FIRN_TRY(look_for_topics(c, err));
     (void) rd_kafka_poll_set_consumer(c->client);
     FIRN_TRY(subscribe(c, err));
     return task_group_spawn(c->threads, "kafka", answer_group, c, err);
@@ -199,6 +234,7 @@ kafka_consumer_free(kafka_consumer *c)
         rd_kafka_destroy(c->client);
     }
     if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
+    if (c->topics) rd_kafka_metadata_destroy(c->topics);
     task_cancel_free(c->finished);
     task_lock_free(c->lock);
     kafka_trouble_free(c->trouble);
@@ -288,6 +324,14 @@ kafka_consumer_mirror(kafka_consumer *c, const rd_kafka_topic_partition_list_t *
 }
 
 /* ---- messages ---- */
+
+uint64_t
+kafka_consumer_silent_us(kafka_consumer *c, uint64_t now_us)
+{
+    uint64_t since_us = __atomic_load_n(&c->silent_since_us, __ATOMIC_RELAXED);
+
+    return since_us && now_us > since_us ? now_us - since_us : 0;
+}
 
 bool
 kafka_consumer_is_connected(kafka_consumer *c)

@@ -17,6 +17,7 @@ typedef struct kafka_consumer kafka_consumer;
 typedef struct kafka_consumer_settings {
     const kafka_cluster *cluster; /* borrowed, as are the texts */
     const char          *group_id;
+    const char          *instance_id; /* NULL: none. One that comes back under it gets what it had, without the group waiting */
     const char          *topic_prefix; /* without the dot behind it */
     size_t               queue_bytes;
     uint64_t             reach_ms; /* how long the first contact may take */
@@ -30,6 +31,10 @@ void kafka_consumer_free(kafka_consumer *consumer);
 FIRN_DEFINE_FREEP(kafka_consumer, kafka_consumer_free)
 
 const char *kafka_consumer_cluster_id(const kafka_consumer *consumer);
+/* Partitions of a topic when the consumer was opened; 0: there was no such topic. */
+int         kafka_consumer_partitions(const kafka_consumer *consumer, const char *topic);
+/* Partitions of all topics with the prefix when it was opened. 0: the group hands out nothing, not even that. */
+int         kafka_consumer_partition_total(const kafka_consumer *consumer);
 rd_kafka_t *kafka_consumer_client(kafka_consumer *consumer);
 
 typedef enum group_change_kind { GROUP_UNCHANGED, GROUP_ASSIGNS, GROUP_REVOKES } group_change_kind;
@@ -55,8 +60,9 @@ int64_t kafka_consumer_high(kafka_consumer *consumer, const char *topic, int32_t
  * FIRN_UNAVAILABLE …: the group or a topic cannot be read any more. */
 FIRN_MUST_USE firn_status kafka_consumer_read(kafka_consumer *consumer, uint64_t timeout_ms, rd_kafka_message_t *ret_messages[],
                                               size_t most, size_t *ret_count, firn_error *err);
-/* Whether brokers answer, as far as is known. */
-bool kafka_consumer_is_connected(kafka_consumer *consumer);
+/* Whether brokers answer, as far as is known; for how long they have not. */
+bool     kafka_consumer_is_connected(kafka_consumer *consumer);
+uint64_t kafka_consumer_silent_us(kafka_consumer *consumer, uint64_t now_us);
 /* Tells the group, without waiting. */
 void kafka_consumer_mirror(kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *offsets);
 

@@ -74,12 +74,18 @@ write_place(jwriter *w, const kafka_place *place)
     jwrite_text(w, text);
     if (place->has_order) {
         jwrite_array(w);
-        jwrite_u64(w, place->major);
-        jwrite_u64(w, place->minor);
+        const dbz_order *order = &place->order;
+        jwrite_u64(w, order->major);
+        jwrite_u64(w, order->minor);
+        if (order->third || order->fourth) {
+            jwrite_u64(w, order->third);
+            jwrite_u64(w, order->fourth);
+        }
         jwrite_array_end(w);
         jwrite_u64(w, place->order_count);
         (void) snprintf(text, sizeof text, "%016" PRIx64, place->order_hash);
         jwrite_text(w, text);
+        jwrite_i64(w, place->commit_us);
     }
     jwrite_array_end(w);
 }
@@ -134,11 +140,13 @@ parse_hash(const char *text, uint64_t *ret_hash)
 static bool
 parse_order(const jvalue *value, kafka_place *place)
 {
-    int64_t major, minor;
+    int64_t numbers[4] = {0};
+    size_t  count = jcount(value);
 
-    if (jcount(value) != 2 || !jinteger(jat(value, 0), &major) || !jinteger(jat(value, 1), &minor) || major < 0 || minor < 0) return false;
-    place->major = (uint64_t) major;
-    place->minor = (uint64_t) minor;
+    if (count != 2 && count != 4) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!jinteger(jat(value, i), &numbers[i]) || numbers[i] < 0) return false;
+    place->order = (dbz_order){true, (uint64_t) numbers[0], (uint64_t) numbers[1], (uint64_t) numbers[2], (uint64_t) numbers[3]};
     place->has_order = true;
     return true;
 }
@@ -153,7 +161,7 @@ parse_place(const jvalue *value, const char *partition, kafka_place *place)
     place->partition = (int32_t) number;
     if (!jinteger(jat(value, 0), &place->next_offset) || place->next_offset < 0 || !parse_hash(jtext(jat(value, 1)), &place->mark)) return false;
     if (jcount(value) == 2) return true;
-    if (jcount(value) != 5 || !parse_order(jat(value, 2), place) || !jinteger(jat(value, 3), &count) || count < 0 || count > UINT32_MAX)
+    if (jcount(value) != 6 || !jinteger(jat(value, 5), &place->commit_us) || !parse_order(jat(value, 2), place) || !jinteger(jat(value, 3), &count) || count < 0 || count > UINT32_MAX)
         return false;
     place->order_count = (uint32_t) count;
     return parse_hash(jtext(jat(value, 4)), &place->order_hash);

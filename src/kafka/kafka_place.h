@@ -3,9 +3,9 @@
  * that was made anew and an event that came before.
  *
  * Text:    one line of JSON, kept in the table's firn.position:
- *          {"kafka":"CLUSTER","topics":{"dev.shop.public.orders":{"0":[1234,"8f0c…",[23088,23104],2,"91ab…"]}}}
- *          next offset; mark of the message before it; order and number of the events with the highest order so far, and a hash of
- *          the first of them. The last three are missing where no event was taken yet.
+ *          {"kafka":"CLUSTER","topics":{"dev.shop.public.orders":{"0":[1234,"8f0c…",[23088,23104],2,"91ab…",1764360000000000]}}}
+ *          next offset; mark of the message before it; order (two or four numbers) and number of the events with the highest order so far, a hash of
+ *          the first of them, and the time of their commit. The last four are missing where no event was taken yet.
  * Mark:    hash of the message's time, key and value: librdkafka 2.0 does not tell a topic's id, and offsets alone look the same
  *          in a topic that was made anew, or whose tail an unclean election has replaced
  * Limits:  KAFKA_PLACES_MAX entries
@@ -15,19 +15,20 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "debezium/event.h"
 
 #define KAFKA_PLACES_MAX 1000000u
 
-/* In the order of the source's log: (major, minor), as debezium/ has it. */
 typedef struct kafka_place {
     const char *topic; /* in the arena of whoever reads */
     int32_t     partition;
     int64_t     next_offset;
     uint64_t    mark; /* of the message at next_offset - 1; 0: not known */
     bool        has_order;
-    uint64_t    major, minor;
+    dbz_order   order;
     uint32_t    order_count; /* events that had this order */
     uint64_t    order_hash;  /* of the first one */
+    int64_t     commit_us;   /* of their transaction; 0: not known */
 } kafka_place;
 
 typedef struct kafka_places {

@@ -13,7 +13,7 @@ what_is_written_reads_back(void **state FIRN_UNUSED)
     kafka_place places[] = {
         {.topic = "b", .partition = 10, .next_offset = INT64_MAX, .mark = UINT64_MAX},
         {.topic = "b", .partition = 2, .next_offset = 0},
-        {.topic = "a\"\\.ü", .partition = 0, .next_offset = 7, .mark = 1, .has_order = true, .major = INT64_MAX, .minor = 3, .order_count = UINT32_MAX, .order_hash = 9},
+        {.topic = "a\"\\.ü", .partition = 0, .next_offset = 7, .mark = 1, .has_order = true, .order = {true, INT64_MAX, 3, 0, 7}, .order_count = UINT32_MAX, .order_hash = 9},
     };
     kafka_places written = {.cluster_id = "c-1", .places = places, .count = 3}, read;
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
@@ -29,7 +29,7 @@ what_is_written_reads_back(void **state FIRN_UNUSED)
     assert_int_equal(read.count, 3);
     const kafka_place *first = kafka_places_find(&read, "a\"\\.ü", 0), *last = kafka_places_find(&read, "b", 10);
     assert_non_null(first);
-    assert_true(first->has_order && first->major == INT64_MAX && first->minor == 3 && first->order_count == UINT32_MAX && first->order_hash == 9);
+    assert_true(first->has_order && first->order.major == INT64_MAX && first->order.minor == 3 && first->order.third == 0 && first->order.fourth == 7 && first->order_count == UINT32_MAX && first->order_hash == 9);
     assert_true(last && last->next_offset == INT64_MAX && last->mark == UINT64_MAX && !last->has_order);
     assert_true(kafka_places_find(&read, "b", 2) && !kafka_places_find(&read, "b", 3) && !kafka_places_find(&read, "c", 0));
     assert_true(kafka_places_has_topic(&read, "b") && !kafka_places_has_topic(&read, "aa") && !kafka_places_has_topic(&read, "c"));

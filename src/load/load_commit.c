@@ -75,7 +75,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     char                                  coerced[24], checksum[ROW_CHECKSUM_TEXT_MAX];
     const char    *origin = firn_arena_printf(&arena, "%s.%s", ctx->settings->schema_name, layout->ident.name);
-    table_property properties[10], summary[5];
+    table_property properties[11], summary[5];
     const char    *removed[2];
     unsigned       property_count = 0, summary_count = 0;
     bool           replace = c->with_rows && layout->base && table_metadata_current_snapshot(layout->base);
@@ -104,6 +104,7 @@ offer(const load_commit *c, table_metadata **ret_metadata, firn_error *err)
     if (c->with_rows) {
         properties[property_count++] = (table_property){PROPERTY_LOAD_POSITION, point->position};
         properties[property_count++] = (table_property){PROPERTY_POSITION, point->position};
+        properties[property_count++] = (table_property){PROPERTY_LOAD_SNAPSHOT, point->visible};
         properties[property_count++] = (table_property){PROPERTY_POSITION_EXACT, point->exact ? "true" : "false"};
         summary[summary_count++] = (table_property){PROPERTY_POSITION, point->position};
         summary[summary_count++] = (table_property){"firn.coerced-values", coerced};

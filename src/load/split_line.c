@@ -145,6 +145,7 @@ split_line_write_task(const split_line *line, jwriter *w)
     jwrite_member_text(w, "position", line->point.position);
     jwrite_member_bool(w, "exact", line->point.exact);
     jwrite_member_text(w, "snapshot", line->point.snapshot);
+    if (line->point.visible[0]) jwrite_member_text(w, "visible", line->point.visible);
     jwrite_member_text(w, "table", line->table);
     jwrite_member_text(w, "comment", line->comment);
     jwrite_member_text(w, "commit", commit);
@@ -300,7 +301,7 @@ take_base(const line_parse *p, const jvalue *root, split_base *ret_base)
 static firn_status
 take_names(const line_parse *p, const jvalue *root, split_line *line)
 {
-    const char *commit = NULL;
+    const char *commit = NULL, *visible = NULL;
     firn_uuid   plan_id;
 
     FIRN_TRY(take_uuid(p, root, "plan", &line->plan, &plan_id));
@@ -315,6 +316,9 @@ take_names(const line_parse *p, const jvalue *root, split_line *line)
     FIRN_TRY(take_small(p, root, "identity", line->point.identity, sizeof line->point.identity));
     FIRN_TRY(take_small(p, root, "position", line->point.position, sizeof line->point.position));
     FIRN_TRY(take_small(p, root, "snapshot", line->point.snapshot, sizeof line->point.snapshot));
+    FIRN_TRY(take_optional(p, root, "visible", &visible));
+    if (visible && strlen(visible) < sizeof line->point.visible)
+        (void) snprintf(line->point.visible, sizeof line->point.visible, "%s", visible);
     return take_bool(p, root, "exact", &line->point.exact);
 }
 

@@ -325,7 +325,8 @@ feed_acknowledge(change_stream *stream, uint64_t position)
 }
 
 static firn_status
-feed_describe(change_stream *stream, change_relation *relation, const table_rules *rules, firn_arena *arena,
+feed_describe(change_stream *stream, change_relation *relation, const table_schema *lake FIRN_UNUSED,
+              const table_rules *rules, firn_arena *arena,
               source_description **ret_description, const int **ret_places, firn_error *err)
 {
     postgres_feed *feed = (postgres_feed *) stream;

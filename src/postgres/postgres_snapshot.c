@@ -54,6 +54,17 @@ export_snapshot(postgres_snapshot *snapshot, firn_error *err)
     return FIRN_OK;
 }
 
+/* Readers of events that do not tell when a transaction committed judge by it. More transactions than have room: not noted. */
+static firn_status
+read_visible(const postgres_snapshot *snapshot, source_point *ret_point, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *row = NULL;
+    FIRN_TRY(postgres_query(snapshot->holder, "SELECT txid_current_snapshot()", NULL, 0, "looking at the snapshot", &row, err));
+    const char *text = postgres_cell(row, 0, 0);
+    copy_text(ret_point->visible, sizeof ret_point->visible, text && strlen(text) < sizeof ret_point->visible ? text : "");
+    return FIRN_OK;
+}
+
 static firn_status
 export_plain(postgres_snapshot *snapshot, firn_error *err)
 {
@@ -216,9 +227,11 @@ postgres_snapshot_init(postgres_snapshot *snapshot, const postgres_settings *set
     FIRN_TRY(read_identity(catalog, ret_point, err));
     FIRN_TRY(postgres_connection_new(settings, cancels, false, &snapshot->holder, err));
     if (wish->exact) FIRN_TRY(export_exact(&x, ret_point, err));
-    if (ret_point->exact) return FIRN_OK;
-    FIRN_TRY(read_position(catalog, ret_point, err));
-    return export_plain(snapshot, err);
+    if (!ret_point->exact) {
+        FIRN_TRY(read_position(catalog, ret_point, err));
+        FIRN_TRY(export_plain(snapshot, err));
+    }
+    return read_visible(snapshot, ret_point, err);
 }
 
 void

@@ -109,12 +109,15 @@ typedef struct split_outcome {
     uint64_t coerced_count; /* values treated by a policy other than error */
 } split_outcome;
 
+#define SOURCE_VISIBLE_MAX 2048
+
 typedef struct source_point {
     char identity[128]; /* "postgres:7423…:1" system identifier and timeline: whose position it is */
     char position[64];  /* "3F/9A01C2D8" */
     bool exact;         /* a slot's consistent point, not merely the WAL position near the snapshot */
     bool slot_created;  /* changes are kept from this point on, not from any earlier one */
     char version[64];   /* "PostgreSQL 15.18" */
+    char visible[SOURCE_VISIBLE_MAX]; /* which transactions are in it, as pg_current_snapshot() says; "": not known */
     char snapshot[64];  /* what attach and take_over want in another process, until thaw; "": cannot be shared */
 } source_point;
 

@@ -72,6 +72,13 @@ class Project:
         self.write_config()
         return self
 
+    def kafka_cluster(self, name, **settings):
+        """Adds a cluster to kafka_clusters.yaml."""
+        self.clusters = {**getattr(self, "clusters", {}), name: settings}
+        text = yaml.safe_dump({"kafka_clusters": self.clusters}, sort_keys=False, allow_unicode=True)
+        (self.folder / "config" / "kafka_clusters.yaml").write_text(text, encoding="utf-8")
+        return self
+
     def write_config(self):
         text = yaml.safe_dump({"sources": self.sources}, sort_keys=False, allow_unicode=True)
         (self.folder / "config" / "sources.yaml").write_text(text, encoding="utf-8")

@@ -163,7 +163,7 @@ shape_of(change_stream *stream, change_relation *relation)
     shape *made = calloc(1, sizeof *made);
     if (!made) exit(71);
     made->relation = change_relation_ref(relation);
-    if (stream->ops->describe(stream, relation, &o.rules, &arena, &made->description, NULL, &err)) die(&err);
+    if (stream->ops->describe(stream, relation, NULL, &o.rules, &arena, &made->description, NULL, &err)) die(&err);
     if (stream->ops->open_decoder(stream, relation, made->description, &made->decoder, &err)) die(&err);
     made->next = shapes;
     return shapes = made;
@@ -208,7 +208,7 @@ print_relation(change_stream *stream, change_relation *relation)
     source_description *description;
     const int          *places;
     firn_error          err = {0};
-    if (stream->ops->describe(stream, relation, &o.rules, &arena, &description, &places, &err)) die(&err);
+    if (stream->ops->describe(stream, relation, NULL, &o.rules, &arena, &description, &places, &err)) die(&err);
     printf("], \"places\": [");
     for (unsigned i = 0; i < description->schema->field_count; i++) printf("%s%d", i ? ", " : "", places[i]);
     printf("], \"required\": [");
@@ -259,6 +259,8 @@ print_item(change_stream *stream, const change_item *item)
         printf("{\"kind\": \"restart\"}\n");
         return;
     case ITEM_NOTHING:
+    case ITEM_DAMAGED:
+    case ITEM_REASSIGN:
     case ITEM_END:
         return;
     }

@@ -1,0 +1,54 @@
+/*
+ * Which events a table has already: those of its load, and those that Debezium has sent again. Pure.
+ *
+ * Load:       PostgreSQL tells of a change its own LSN and the end of the last commit before it (sequence[0]), not its commit's LSN.
+ *             Either of them at or behind the load's position: it came after the load. Else the transaction was running
+ *             then, and is in the load just when the load's snapshot sees it (firn.load-snapshot, pg_current_snapshot()).
+ *             Oracle: a commit SCN up to the load's is in it
+ * Duplicates: Debezium delivers at least once: it goes back to its last noted offset and sends again what lies behind. Order
+ *             then goes back, too. Several events may have one order; where a repeat begins just there, it begins with the
+ *             first of them
+ */
+#ifndef FIRN_KAFKA_KAFKA_SKIP_H
+#define FIRN_KAFKA_KAFKA_SKIP_H
+
+#include "base/arena.h"
+#include "debezium/event.h"
+
+/* What a table has of the source from its load. */
+typedef struct load_point {
+    bool            is_known;
+    uint64_t        position; /* LSN or SCN */
+    bool            is_exact; /* a transaction that committed at or behind it is not in the load */
+    bool            has_snapshot;
+    uint64_t        xmin, xmax; /* seen: all below xmin, none from xmax on, between them those that are not in `running` */
+    const uint64_t *running;    /* ascending */
+    unsigned        running_count;
+} load_point;
+
+typedef enum load_verdict { LOAD_HAS, LOAD_LACKS, LOAD_UNCLEAR } load_verdict;
+
+/* `position` as in firn.load-position (a LSN, or a number), `snapshot` as pg_current_snapshot() gives it; each may be NULL. FIRN_CORRUPT
+ * (FOLLOW_POSITION): neither. */
+FIRN_MUST_USE firn_status load_point_parse(const char *position, const char *snapshot, bool is_exact, const char *table,
+                                           firn_arena *arena, load_point *ret_point, firn_error *err);
+load_verdict              load_point_judge(const load_point *point, const dbz_event *event);
+
+/* How far a table has got in the source's log, by what came in one partition. The first transaction that a connector sends after its start
+ * does not say which commit was before it: then the times of the commits decide. */
+typedef struct event_order {
+    bool      has_order;
+    dbz_order order;
+    int64_t   commit_us;  /* the source's time of the commit; 0: not known */
+    uint32_t  count;      /* events with this order */
+    uint64_t  first_hash; /* of the first one */
+    /* Not kept: a repeat that is being read. */
+    bool      in_repeat;
+    uint32_t  repeat_count; /* events at `order` that came again */
+    int64_t   first_time_us; /* when Debezium made the first one */
+} event_order;
+
+/* Whether the event came before; takes it in if not. `hash`: of what it says. */
+bool event_order_repeats(event_order *seen, const dbz_event *event, uint64_t hash);
+
+#endif

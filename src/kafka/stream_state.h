@@ -1,0 +1,80 @@
+/*
+ * The parts of kafka_stream.c: what it has open, and the steps that have files of their own.
+ */
+#ifndef FIRN_KAFKA_STREAM_STATE_H
+#define FIRN_KAFKA_STREAM_STATE_H
+
+#include "kafka/dead_letter.h"
+#include "kafka/kafka_stream.h"
+#include "kafka/record_reader.h"
+#include "kafka/stream_topic.h"
+
+#define STREAM_BATCH 1000u
+
+typedef struct kafka_stream {
+    change_stream         base;
+    kafka_stream_settings settings;
+    task_cancel          *caller; /* borrowed; NULL: none */
+    kafka_consumer       *consumer;
+    record_reader        *reader;
+    dead_letter          *dead;   /* NULL: not opened yet, or none */
+    stream_topic         *topics;
+    stream_table         *tables;
+    stream_partition     *assigned; /* list */
+    stream_partition     *at;       /* the one read last */
+    unsigned              table_number; /* of the last dbz_table */
+
+    /* Hand-over of partitions. */
+    bool     was_assigned; /* once at least */
+    uint64_t opened_us;    /* monotonic */
+    bool asked_caller; /* ITEM_REASSIGN was handed out */
+    bool resumed;
+
+    /* The run at work, and what is to be handed out next. */
+    uint64_t           ordinal; /* of the run at work, or the next one */
+    uint64_t           run;     /* counts runs; 0: none yet */
+    stream_partition  *running; /* NULL: no run is open */
+    change_transaction transaction;
+    topic_table       *pending_table; /* NULL: no change waits */
+    unsigned           pending_steps; /* messages that it is made of */
+    change             pending, last_change;
+    rd_kafka_message_t *held; /* whose bytes the last item points into */
+    firn_buffer        room;  /* tuples of the last change */
+    firn_buffer        scratch;
+    firn_error         damage; /* of the last ITEM_DAMAGED */
+    char               damaged_table[256];
+    char               spot[384]; /* topic, partition and offset of the change at work */
+
+    bool     is_settling; /* only what open transactions lack is read */
+    uint64_t settling_us;
+    change_stream_counts counts;
+    uint64_t dead_count;
+    bool     is_cancelled; /* atomic */
+} kafka_stream;
+
+/* ---- stream_start.c ---- */
+FIRN_MUST_USE firn_status stream_take_tables(kafka_stream *s, const change_table_start tables[], unsigned count, firn_error *err);
+/* Made where it is not known; NULL: no memory. */
+stream_table *stream_find_table(kafka_stream *s, const char *schema, const char *name);
+stream_topic *stream_find_topic(kafka_stream *s, const char *name);
+/* The table in the topic; made where it is not there. */
+FIRN_MUST_USE firn_status stream_table_in(kafka_stream *s, stream_topic *topic, stream_table *table, topic_table **ret_table,
+                                          firn_error *err);
+/* Partitions that the group gives us: where each begins, whether that can be. */
+FIRN_MUST_USE firn_status stream_accept_assigned(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
+FIRN_MUST_USE firn_status stream_accept_revoked(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
+
+/* ---- stream_place.c ---- */
+FIRN_MUST_USE firn_status stream_place(change_stream *stream, const char *table, const char *durable, firn_arena *arena,
+                                       const char **ret_text, firn_error *err);
+uint64_t stream_passed(change_stream *stream, const char *table, const char *durable);
+void     stream_acknowledge(change_stream *stream, uint64_t position);
+
+/* ---- kafka_describe.c ---- */
+FIRN_MUST_USE firn_status stream_describe(change_stream *stream, change_relation *relation, const table_schema *lake,
+                                          const table_rules *rules, firn_arena *arena, source_description **ret_description,
+                                          const int **ret_places, firn_error *err);
+FIRN_MUST_USE firn_status stream_open_decoder(change_stream *stream, change_relation *relation, const source_description *description,
+                                              row_decoder **ret_decoder, firn_error *err);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * What a stream knows of one topic: its partitions, where each is read, and the tables whose events it has.
+ *
+ * Owner:  a topic that is named as Debezium names it, <prefix>.<schema>.<table>, has that table's events only. All other topics
+ *         are shared: every table's position has their offsets, since any table's events may come in them
+ * Places: of a table in a partition: what it has of it (from its position in the lake), and how far it has got in the source's log
+ */
+#ifndef FIRN_KAFKA_STREAM_TOPIC_H
+#define FIRN_KAFKA_STREAM_TOPIC_H
+
+#include "debezium/relation.h"
+#include "kafka/kafka_consumer.h"
+#include "kafka/kafka_place.h"
+#include "kafka/kafka_skip.h"
+
+/* A table of the source, whether it is followed or not. */
+typedef struct stream_table {
+    const char         *schema, *name; /* owned */
+    bool                is_followed;
+    bool                is_stopped; /* nothing more of it is handed out */
+    bool                is_keyed;   /* in the lake */
+    load_point          load;
+    kafka_places        places;  /* its position in the lake as it was read last */
+    dbz_relation       *in_lake; /* its columns there: what a TRUNCATE is of before any row has come; referenced */
+    const char *const  *key;     /* configured; NULL: the record's */
+    unsigned            key_count;
+    firn_arena          arena;   /* of load and places */
+    struct stream_table *next;
+} stream_table;
+
+/* How far a table is in one partition. */
+typedef struct table_place {
+    int64_t     has_before; /* it has all before this offset */
+    event_order order;
+    event_order before_run; /* as it was when the run at work began */
+    uint64_t    run;        /* that this is of */
+} table_place;
+
+typedef struct topic_table {
+    stream_table        *table;
+    dbz_table           *rows;
+    change_relation     *told;   /* by the last RELATION item; borrowed from `rows` */
+    table_place         *places; /* by partition */
+    unsigned             place_count;
+    struct topic_table  *next;
+} topic_table;
+
+typedef struct stream_topic stream_topic;
+
+typedef struct stream_partition {
+    stream_topic        *topic;
+    int32_t              number;
+    bool                 is_assigned;
+    bool                 from_beginning; /* some table has no offset here: what was before `low` must not be missed */
+    int64_t              low;            /* when it was assigned */
+    int64_t              target;         /* its end when it was assigned first */
+    int64_t              eof;            /* the end that was met last; -1: none */
+    /* Messages that wait. */
+    rd_kafka_message_t **messages;
+    size_t               first, count, capacity;
+    /* What is read. */
+    int64_t              read_offset;  /* all before was taken */
+    uint64_t             mark;         /* of the message before it; 0: not known */
+    int64_t              check_offset; /* the message that is to have `check_mark`; -1: none */
+    uint64_t             check_mark;
+    int64_t              run_offset;   /* read_offset and mark when the run at work began */
+    uint64_t             run_mark;
+    bool                 has_head;     /* the first message was read into `head` */
+    dbz_event            head;
+    /* The transaction that the last message was of: more of it may come. */
+    bool                 is_open;
+    uint64_t             open_transaction;
+    uint64_t             heard_us;     /* monotonic: of its last message */
+    bool                 awaits_next;  /* the first message is a delete, and what follows it is not here yet */
+    int64_t              last_time_us; /* of the source, of the last event */
+    struct stream_partition *next_assigned;
+} stream_partition;
+
+struct stream_topic {
+    char               *name;
+    dbz_role            role;
+    bool                is_aside; /* never has rows of tables: heartbeats, messages, transactions */
+    const char         *owner; /* the table's part of the name; NULL: shared */
+    stream_partition  **partitions;
+    unsigned            partition_count;
+    topic_table        *tables;
+    stream_topic       *next;
+};
+
+FIRN_MUST_USE stream_topic *stream_topic_new(const char *name, const char *prefix, const char *schema);
+void                        stream_topic_free(stream_topic *topic);
+/* Made where it is not there; NULL: no memory. */
+FIRN_MUST_USE stream_partition *stream_topic_partition(stream_topic *topic, int32_t number);
+FIRN_MUST_USE table_place      *topic_table_place(topic_table *table, int32_t partition);
+void                            topic_table_free(topic_table *table);
+
+/* Whether the table's events may come in the topic: Debezium replaces in a topic's name what Kafka does not allow. */
+bool stream_topic_may_have(const stream_topic *topic, const stream_table *table);
+
+/* The waiting messages. */
+FIRN_MUST_USE bool stream_partition_push(stream_partition *partition, rd_kafka_message_t *take_message);
+static inline rd_kafka_message_t *
+stream_partition_head(const stream_partition *p)
+{
+    return p->count ? p->messages[p->first] : NULL;
+}
+/* The first one, whose owner is the caller then. */
+rd_kafka_message_t *stream_partition_pop(stream_partition *partition);
+void                stream_partition_clear(stream_partition *partition);
+
+#endif

@@ -1,0 +1,300 @@
+"""PostgreSQL → Debezium in Kafka Connect → Kafka → firn follow: the lake equals the source, whatever happens on the way."""
+import json
+import os
+import random
+import threading
+import time
+
+import pytest
+
+import expected
+from conftest import connect
+from judges import assert_equal, read_pyiceberg
+from servers.kafka import Broker, Connect
+from firn import LOADER_PASSWORD
+from test_follow import CRASH_BINARY
+from workload import NAMES, TABLES, Workload
+
+CRASH_POINTS = ("data.after-footer", "commit.before-send", "commit.after-response", "index.after-update", "ack.after-send")
+
+
+@pytest.fixture(scope="module")
+def kafka_connect():
+    broker = Broker()
+    connect = Connect(broker, {"FIRN_TEST_PASSWORD": LOADER_PASSWORD})
+    connect.broker = broker
+    yield connect
+    connect.stop()
+    broker.stop()
+
+
+class Chain:
+    """A source with its connector; both go at the end."""
+
+    def __init__(self, project, new_database, connect, name):
+        self.project, self.connect, self.broker, self.name = project, connect, connect.broker, name
+        self.new_database = new_database
+
+    def make(self, sql, follow=None, load=True, **settings):
+        self.database, self.connection = self.new_database(sql)
+        self.project.connection = self.connection
+        self.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{self.broker.port}")
+        self.project.source(self.name, self.database, "public", kafka_topic_prefix=f"dev.{self.name}",
+                            follow={"from": "kafka", "commit_interval": "100ms", **(follow or {})}, **settings)
+        self.connection.execute(self.project.run("check", "--source", self.name, "--sql").out)
+        if load:
+            self.project.load(self.name)
+        return self
+
+    def register(self):
+        self.project.run("connector", "--source", self.name, "--register", f"http://127.0.0.1:{self.connect.port}").expect(0)
+
+    def wait(self):
+        """Until all that the source has committed is in Kafka: Connect notes offsets of what the broker has acknowledged."""
+        end = int(self.connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()[0])
+        for _ in range(300):
+            self.connection.execute("SELECT pg_logical_emit_message(false, 'firn-test', '')")
+            offsets = self.connect.request("GET", f"/connectors/firn_{self.name}/offsets")["offsets"]
+            if offsets and offsets[0]["offset"].get("lsn", 0) >= end:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"Debezium does not come to the end of the source's log: {offsets}")
+
+    def follow(self, *arguments, code=0, **keywords):
+        return self.project.run("follow", "--source", self.name, "--until-caught-up", *arguments, timeout=120, **keywords).expect(code)
+
+    def table(self, name):
+        return self.project.lake.static_table(f"bronze.{self.name}", name)
+
+    def property(self, table, name):
+        return self.table(table).metadata.properties.get(name)
+
+    def assert_equal(self, duck, names=NAMES):
+        for name in names:
+            source = expected.read(self.connection, "public", name)
+            assert_equal(source, read_pyiceberg(self.project.lake, f"bronze.{self.name}", name), "PyIceberg")
+            assert_equal(source, duck.read(self.project.lake, f"bronze.{self.name}", name), "DuckDB")
+
+    def clean(self):
+        slot = f"firn_{self.name}"
+        if slot in self.connect.request("GET", "/connectors"):
+            self.connect.request("DELETE", f"/connectors/{slot}")
+        for _ in range(100):
+            row = self.connection.execute("SELECT active FROM pg_replication_slots WHERE slot_name = %s", (slot,)).fetchone()
+            if not row:
+                return
+            if row[0] in (False, "f"):
+                self.connection.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+                return
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def chain(project, new_database, kafka_connect, request):
+    made = Chain(project, new_database, kafka_connect, request.node.name.removeprefix("test_").replace("_", "")[:20])
+    yield made
+    made.clean()
+
+
+def produce(chain, topic, lines):
+    """Records as key TAB value, by Kafka's own console producer."""
+    chain.broker.tool("org.apache.kafka.tools.ConsoleProducer", "--topic", topic, "--property", "parse.key=true", stdin="\n".join(lines) + "\n")
+
+
+def test_the_whole_chain_while_writers_run(chain, duck):
+    """Load with a slot, connector, follow: no gap and no duplicate although transactions run all the time, also across the load."""
+    chain.make(TABLES, load=False)
+    seed = int(os.environ.get("FIRN_TEST_SEED", random.randrange(1 << 30)))
+    print(f"FIRN_TEST_SEED={seed}")
+    stop, failed = threading.Event(), []
+    writer, slow = (connect(chain.project.server, chain.database) for _ in range(2))
+    for connection in (writer, slow):
+        connection.execute("RESET search_path")
+
+    class WithoutTruncate:
+        """A load and a TRUNCATE of the same table wait for each other."""
+
+        def execute(self, sql):
+            return None if sql.startswith("TRUNCATE") else writer.execute(sql)
+
+    def write():
+        try:
+            work = Workload(WithoutTruncate(), seed)
+            while not stop.is_set():
+                work.transaction()
+                time.sleep(0.005)
+        except Exception as error:  # shown by the test
+            failed.append(error)
+    # One that began before the load and commits behind it.
+    slow.execute("BEGIN; INSERT INTO plain VALUES ('slow', 1); UPDATE keyed SET name = 'slow' WHERE id BETWEEN 1900 AND 1950")
+    slow_end = threading.Timer(3, lambda: slow.execute("COMMIT"))
+    thread = threading.Thread(target=write)
+    thread.start()
+    slow_end.start()
+    try:
+        chain.project.load(chain.name)
+        chain.register()
+        print(chain.follow())
+        process = chain.project.start("follow", "--source", chain.name)
+        time.sleep(4)
+        process.kill()
+        print(process.communicate()[1])
+        for point in random.Random(seed).sample(CRASH_POINTS, 3):
+            import subprocess
+            killed = subprocess.run([CRASH_BINARY, "follow", "--source", chain.name, "--until-caught-up"], cwd=chain.project.folder,
+                                    env=chain.project.full_environment({"FIRN_CRASH_POINT": point}), capture_output=True, text=True, timeout=120)
+            print(point, killed.returncode, killed.stderr)
+            assert killed.returncode in (0, -9), killed.stderr
+    finally:
+        stop.set()
+        thread.join()
+        slow_end.join()
+    assert not failed, failed
+    chain.wait()
+    result = chain.follow()
+    print(result, [line for line in chain.broker.tool("org.apache.kafka.tools.GetOffsetShell").split() if chain.name in line])
+    assert "were not in the lake" not in result.err
+    chain.assert_equal(duck)
+    position = json.loads(chain.property("keyed", "firn.position"))
+    assert position["kafka"] and f"dev.{chain.name}.public.keyed" in position["topics"]
+    writer.close()
+    slow.close()
+
+
+def test_every_kind_of_change(chain, duck):
+    c = chain.make(TABLES).connection
+    chain.register()
+    c.execute("UPDATE keyed SET name = 'new' WHERE id % 7 = 0; DELETE FROM keyed WHERE id % 11 = 0")
+    c.execute("UPDATE keyed SET id = id + 100000 WHERE id < 50; UPDATE pair SET b = b || 'z' WHERE a % 2 = 0")
+    c.execute("DELETE FROM plain WHERE ctid IN (SELECT ctid FROM plain WHERE w = 3 LIMIT 20); UPDATE plain SET w = w + 1 WHERE w = 1")
+    c.execute("INSERT INTO plain VALUES ('q', 1), ('q', 1), (NULL, NULL)")
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck)
+    c.execute("UPDATE keyed SET amount = amount + 1; BEGIN; TRUNCATE plain; INSERT INTO plain VALUES ('after', 1); COMMIT; TRUNCATE pair")
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck)
+    before = [chain.table(name).metadata.current_snapshot_id for name in NAMES]
+    chain.follow()
+    assert before == [chain.table(name).metadata.current_snapshot_id for name in NAMES], "a run that found nothing committed something"
+    c.execute("ALTER TABLE keyed ADD COLUMN more int; INSERT INTO keyed (id, amount, more) VALUES (-1, 1, 5); ALTER TABLE keyed ALTER more TYPE bigint;"
+              "INSERT INTO keyed (id, amount, more) VALUES (-2, 1, 5000000000)")
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck)
+
+
+def test_debezium_sends_again(chain, duck, kafka_connect):
+    """A connector whose offsets are lost begins at the slot's confirmed place, and one that is killed at its last noted offset."""
+    c = chain.make(TABLES).connection
+    chain.register()
+    for round_number in range(3):
+        c.execute(f"INSERT INTO plain SELECT 'r{round_number}', g % 3 FROM generate_series(1, 500) g; UPDATE keyed SET amount = amount + 1")
+        time.sleep(0.5)
+        kafka_connect.request("POST", f"/connectors/firn_{chain.name}/restart?includeTasks=true", {})
+        chain.follow()
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck)
+
+
+def test_topic_that_was_made_anew(chain):
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)").connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (2)")
+    chain.wait()
+    chain.follow()
+    topic = f"dev.{chain.name}.public.t"
+    before = chain.property("t", "firn.position")
+    chain.broker.topics("--delete", "--topic", topic)
+    time.sleep(1)
+    c.execute("INSERT INTO t VALUES (3), (4), (5)")
+    chain.wait()
+    result = chain.follow(code=1)
+    assert "FIRN-2307" in result.err and topic in result.err and "again" in result.err
+    assert chain.property("t", "firn.position") == before
+    # Loaded again, it goes on.
+    chain.project.load(chain.name, "--no-resume")
+    chain.follow()
+    assert read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", "t").num_rows == 5
+
+
+def test_messages_that_expired(chain):
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)").connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (2)")
+    chain.wait()
+    chain.follow()
+    c.execute("INSERT INTO t SELECT generate_series(3, 10)")
+    chain.wait()
+    topic = f"dev.{chain.name}.public.t"
+    offsets = json.dumps({"partitions": [{"topic": topic, "partition": 0, "offset": 5}], "version": 1})
+    path = chain.project.folder / "offsets.json"
+    path.write_text(offsets)
+    chain.broker.tool("org.apache.kafka.tools.DeleteRecordsCommand", "--offset-json-file", str(path))
+    result = chain.follow(code=1)
+    assert "FIRN-2306" in result.err and topic in result.err and "retention" in result.err
+    chain.project.load(chain.name, "--no-resume")
+    chain.follow()
+    assert read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", "t").num_rows == 9
+
+
+def test_message_that_is_none(chain, duck):
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)").connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
+    chain.wait()
+    topic = f"dev.{chain.name}.public.t"
+    produce(chain, topic, ['{"id":1}\tnot an event'])
+    c.execute("INSERT INTO t VALUES (2); INSERT INTO u VALUES (2)")
+    chain.wait()
+    result = chain.follow(code=1)
+    assert topic in result.err and "offset 1" in result.err and "dead_letter_topic" in result.err
+    assert read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", "u").num_rows == 2
+    assert chain.property("t", "firn.follow-state") == "stopped" and chain.property("t", "firn.follow-reason").startswith("FIRN-2309")
+
+
+def test_message_that_is_kept_aside(chain, duck):
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY)", follow={"dead_letter_topic": "rejected"}).connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (1)")
+    chain.wait()
+    produce(chain, f"dev.{chain.name}.public.t", ['{"id":1}\tnot an event'])
+    c.execute("INSERT INTO t VALUES (2)")
+    chain.wait()
+    result = chain.follow()
+    assert "rejected" in result.err
+    chain.assert_equal(duck, ["t"])
+    kept = chain.broker.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "rejected", "--from-beginning", "--max-messages", "1",
+                             "--timeout-ms", "20000", "--property", "print.key=true", "--property", "print.headers=true")
+    assert "not an event" in kept and "firn.offset:1" in kept
+
+
+def test_tables_that_nobody_loaded(chain, duck):
+    """Made of their events: the key is the events' key; without one the first column, with a warning."""
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2)); CREATE TABLE later (a int, b int, v text, PRIMARY KEY (a, b))").connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (1, 'a', 1.50)")
+    publication = f"ALTER PUBLICATION firn_{chain.name} ADD TABLE"
+    c.execute(f"CREATE TABLE fresh (x int PRIMARY KEY, y timestamptz, z numeric(12,3)); CREATE TABLE loose (x int, y text); ALTER TABLE loose REPLICA IDENTITY FULL;"
+              f"{publication} fresh; {publication} loose")
+    chain.register()
+    c.execute("INSERT INTO fresh VALUES (1, now(), 1.125), (2, NULL, -7); UPDATE fresh SET z = 3 WHERE x = 1; INSERT INTO loose VALUES (1, 'a'), (2, 'b')")
+    chain.wait()
+    result = chain.follow()
+    chain.assert_equal(duck, ["t", "fresh"])
+    assert [f.name for f in chain.table("fresh").schema().fields if f.field_id in chain.table("fresh").schema().identifier_field_ids] == ["x"]
+    chain.assert_equal(duck, ["loose"])
+    del result
+
+
+def test_what_others_see(chain):
+    """The group has the offsets, /metrics and /api/status the lag."""
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY)").connection
+    chain.register()
+    c.execute("INSERT INTO t SELECT generate_series(1, 100)")
+    chain.wait()
+    chain.follow()
+    group = chain.broker.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--describe", "--group", f"firn-{chain.name}")
+    assert any(f"dev.{chain.name}.public.t" in line and " 100 " in line for line in group.splitlines()), group
