@@ -8,6 +8,8 @@
 #include "base/log.h"
 
 #define WAIT_STEP_MS 500
+/* 2.6.1: before it, the client's nonce was sent twice (confluentinc/librdkafka#4895), which brokers refuse since CVE-2024-56128. */
+#define SCRAM_MENDED 0x020601ff
 #define CLUSTER_ID_SIZE 64
 /* A token whose end nobody tells. */
 #define TOKEN_LIFE_MS ((int64_t) 365 * 86400 * 1000)
@@ -118,6 +120,9 @@ hint_of(firn_error *err, const kafka_cluster *cluster, const char *text)
     if (err->code == FIRN_E_KAFKA_DENIED && strstr(text, "uthoriz"))
         firn_hint(err, "grant READ and DESCRIBE on the topics, and READ on the consumer group, to '%s'",
                   cluster->username ? cluster->username : "this client");
+    else if (err->code == FIRN_E_KAFKA_DENIED && cluster->mechanism && strncmp(cluster->mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_MENDED)
+        firn_hint(err, "librdkafka %s cannot log in by SCRAM to brokers from Kafka 3.8.1 on, whatever the password (librdkafka#4895): use 2.6.1 or later, or PLAIN over TLS; "
+                       "else look at sasl_username and sasl_password of '%s'", rd_kafka_version_str(), cluster->name);
     else if (err->code == FIRN_E_KAFKA_DENIED)
         firn_hint(err, "look at sasl_mechanism, sasl_username and sasl_password of '%s' in kafka_clusters.yaml", cluster->name);
     else if (err->code == FIRN_E_KAFKA_TLS) /* OpenSSL says the same of both */

@@ -1,4 +1,6 @@
 """Kafka is reached as kafka_clusters.yaml says, by TLS and login, and what is wrong is said so that it can be mended."""
+import re
+
 import pytest
 
 from servers.kafka import Broker
@@ -35,11 +37,16 @@ def secure(broker, mechanism, **settings):
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 def test_login(source, kafka_connect, mechanism):
     source.kafka_cluster("primary", **secure(kafka_connect, mechanism))
-    follow(source).expect(0)
+    library = tuple(int(part) for part in re.search(r"rdkafka (\d+)\.(\d+)\.(\d+)", source.run("version").out).groups())
+    if mechanism == "PLAIN" or library >= (2, 6, 1):
+        follow(source).expect(0)
+        return
+    # Debian 12's library has a fault in SCRAM that Kafka 4 does not take any more: said, with what helps.
+    assert "2.6.1" in follow(source).expect(77).err
 
 
 def test_wrong_password(source, kafka_connect):
-    for mechanism in ("PLAIN", "SCRAM-SHA-512"):
+    for mechanism in ("PLAIN", "SCRAM-SHA-512"):  # the hint of the second names the library, too
         source.kafka_cluster("primary", **secure(kafka_connect, mechanism))
         result = source.run("follow", "--source", "shop", "--until-caught-up", env={"KAFKA_PASSWORD": "wrong-secret-word"}).expect(77)
         assert "FIRN-2302" in result.err and "sasl_password" in result.err and "wrong-secret-word" not in result.err

@@ -76,20 +76,21 @@ class Broker:
         self.port, controller = free_port(), free_port()
         self.folder = scratch_folder("kafka")
         self.properties = os.path.join(self.folder, "kraft.properties")
-        text, scram = BROKER.format(port=self.port, controller=controller, folder=self.folder), []
+        text = BROKER.format(port=self.port, controller=controller, folder=self.folder)
         if login:
             self.secure_port = free_port()
             self.certificate = self._make_certificate()
             secure = SECURE.format(port=self.port, secure=self.secure_port, controller=controller, folder=self.folder, user=login[0], password=login[1])
             names = {line.split("=")[0] for line in secure.splitlines() if line}
             text = "\n".join(line for line in text.splitlines() if line.split("=")[0] not in names) + secure
-            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
-                scram += ["--add-scram", f"{mechanism}=[name={login[0]},password={login[1]}]"]
         with open(self.properties, "w", encoding="utf-8") as file:
             file.write(text)
-        subprocess.run(_java("256m", "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", self.properties, *scram),
+        subprocess.run(_java("256m", "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", self.properties),
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.start()
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512") if login else ():
+            self.tool("kafka.admin.ConfigCommand", "--alter", "--add-config", f"{mechanism}=[password={login[1]}]",
+                      "--entity-type", "users", "--entity-name", login[0])
 
     def _make_certificate(self):
         key, certificate = os.path.join(self.folder, "key.pem"), os.path.join(self.folder, "certificate.pem")
