@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/text.h"
 #include "follow/follow_loop.h"
 #include "state/dead_commit.h"
@@ -181,6 +182,7 @@ adopt_tables(follow_loop *loop, firn_error *err)
                                         {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
 
         FIRN_TRY(followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err));
+        firn_crash_point("reload.after-adopt");
         table->is_adopted = true;
         loop->status_is_old = true;
     }
@@ -421,7 +423,9 @@ run_rounds(follow_rounds *r, follow_result *result, firn_error *err)
         if (task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
         if (r->wants_round) continue;
         if (!r->wants_load) return FIRN_OK;
+        firn_crash_point("reload.before-load");
         FIRN_TRY(loader->load(loader->state, r->again, r->again_count, err));
+        firn_crash_point("reload.after-load");
         if (task_cancel_requested(r->ctx->cancel)) return FIRN_OK;
     }
 }

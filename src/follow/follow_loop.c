@@ -131,6 +131,7 @@ follow_loop_stop_table(follow_loop *loop, followed_table *table, uint64_t consis
         properties[count++] = (table_property){PROPERTY_CONSISTENT, position};
     }
     if (followed_table_set(table, loop->ctx, properties, count, err)) return firn_while(err, "stopping '%s'", table->name);
+    firn_crash_point("stop.after-commit");
     (void) snprintf(table->reason, sizeof table->reason, "%s", reason);
     table->is_stopped = true;
     followed_table_end_window(table);

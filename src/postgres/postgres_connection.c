@@ -77,6 +77,8 @@ fill_parameters(connection_parameters *p, const postgres_settings *settings, boo
     add_parameter(p, "keepalives_idle", "30");
     add_parameter(p, "keepalives_interval", "10");
     add_parameter(p, "keepalives_count", "3");
+    /* So is one to which something was sent: the system would try for a quarter of an hour. */
+    add_parameter(p, "tcp_user_timeout", "60000");
     if (replication) add_parameter(p, "replication", "database");
     add_tls_parameters(p, settings);
 }
@@ -244,8 +246,11 @@ wait_for_events(postgres_connection *c, int events, unsigned timeout_ms, bool *r
 firn_status
 postgres_wait(postgres_connection *c, bool for_write, unsigned timeout_ms, firn_error *err)
 {
-    bool ready;
-    return wait_for_events(c, for_write ? POLLIN | POLLOUT : POLLIN, timeout_ms, &ready, err);
+    bool ready, is_last = !timeout_ms && c->answer_ms_max;
+    FIRN_TRY(wait_for_events(c, for_write ? POLLIN | POLLOUT : POLLIN, is_last ? c->answer_ms_max : timeout_ms, &ready, err));
+    if (ready || !is_last) return FIRN_OK;
+    c->broken = true;
+    return firn_fail(err, FIRN_E_POSTGRES_UNAVAILABLE, "PostgreSQL has not answered for %u s", c->answer_ms_max / 1000);
 }
 
 bool
@@ -336,6 +341,7 @@ postgres_connection_new(const postgres_settings *settings, task_cancel *const ca
     if (!c) return firn_fail_memory(err, "a connection to PostgreSQL");
     c->cancels[0] = cancels[0];
     c->cancels[1] = cancels[1];
+    c->answer_ms_max = settings->answer_timeout_ms;
     fill_parameters(&parameters, settings, replication, port);
     c->pg = PQconnectStartParams(parameters.names, parameters.values, 0);
     if (!c->pg || PQstatus(c->pg) == CONNECTION_BAD) return fail_connect(err, settings, c->pg);
@@ -396,7 +402,8 @@ next_result(postgres_connection *c, const char *what, PGresult **ret_result, fir
             return postgres_fail_lost(err, c, what);
         }
         if (postgres_wait(c, unsent > 0, 0, err)) {
-            if (err->status == FIRN_CANCELLED) postgres_connection_stop_query(c);
+            /* Asking for the end of what ends at once anyway would wait for a server that may be out of reach. */
+            if (err->status == FIRN_CANCELLED && !c->answer_ms_max) postgres_connection_stop_query(c);
             c->broken = true;
             return err->status;
         }

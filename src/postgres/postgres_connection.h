@@ -22,6 +22,7 @@ struct postgres_connection {
     PGconn      *pg;
     task_cancel *cancels[2]; /* borrowed; NULL: none */
     int          server_version; /* 150018 */
+    unsigned     answer_ms_max;  /* a wait without a limit of its own fails after this: FIRN_UNAVAILABLE; 0: never */
     bool         broken;         /* the protocol state is unknown: only free */
 };
 

@@ -17,6 +17,7 @@
 #define QUEUE_DEFAULT ((size_t) 16 << 20)
 #define RECONNECT_MS_DEFAULT (10 * 60 * 1000)
 #define SILENCE_MS_DEFAULT 90000
+#define SILENCE_MS_LEAST 1000
 #define STATUS_INTERVAL_MS_MAX 10000
 #define STATUS_INTERVAL_MS_MIN 100
 #define BACKOFF_MS 250
@@ -26,8 +27,12 @@
 #define XLOG_HEADER_SIZE 25
 #define KEEPALIVE_SIZE 18
 
+/* Questions to the catalog: a network that swallows them holds up neither the stream nor its end. */
+#define ANSWER_MS_MAX 20000u
+
 typedef struct postgres_feed {
     change_stream          base;
+    postgres_settings      server; /* the caller's, with a limit for answers */
     postgres_feed_settings settings;
     firn_arena             arena;    /* of the settings' texts: connecting again needs them */
     task_cancel           *caller;   /* borrowed; NULL: none */
@@ -80,7 +85,11 @@ status_interval_ms(const postgres_feed *feed)
 static uint64_t
 silence_ms_max(const postgres_feed *feed)
 {
-    return feed->settings.silence_ms_max ? feed->settings.silence_ms_max : SILENCE_MS_DEFAULT;
+    uint64_t limit_ms = feed->state.sender_timeout_ms / 2 * 3; /* the server speaks twice within its own limit */
+
+    if (feed->settings.silence_ms_max) return feed->settings.silence_ms_max;
+    if (!limit_ms || limit_ms > SILENCE_MS_DEFAULT) return SILENCE_MS_DEFAULT;
+    return limit_ms < SILENCE_MS_LEAST ? SILENCE_MS_LEAST : limit_ms;
 }
 
 static firn_status
@@ -275,7 +284,7 @@ static firn_status
 beat(postgres_feed *feed, firn_error *err)
 {
     uint64_t now_us = firn_clock_monotonic_us();
-    if (!feed->settings.heartbeat_ms || now_us < feed->heartbeat_due_us) return FIRN_OK;
+    if (!feed->settings.heartbeat_ms || now_us < feed->heartbeat_due_us || !LOAD(feed->is_connected)) return FIRN_OK;
     feed->heartbeat_due_us = now_us + feed->settings.heartbeat_ms * 1000;
     /* A server that is away now is the receiver's matter. */
     if (open_catalog(feed, err) ||
@@ -445,6 +454,9 @@ keep_settings(postgres_feed *feed, const postgres_feed_settings *settings, firn_
     const char            **names = firn_arena_array(&feed->arena, settings->table_count + 1u, sizeof *names);
 
     *own = *settings;
+    feed->server = *settings->server;
+    feed->server.answer_timeout_ms = ANSWER_MS_MAX;
+    own->server = &feed->server;
     own->tables = names;
     own->identity = settings->identity ? firn_arena_strdup(&feed->arena, settings->identity) : NULL;
     if (!names || (settings->identity && !own->identity)) return firn_fail_memory(err, "a stream of changes");

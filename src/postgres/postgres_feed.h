@@ -37,7 +37,7 @@ typedef struct postgres_feed_settings {
     size_t                   memory_bytes_max;  /* of kept transactions; 0: 64 MiB */
     const char              *spill_folder;      /* above that; borrowed */
     uint64_t                 reconnect_ms_max;  /* 0: 10 minutes */
-    uint64_t                 silence_ms_max;    /* a server that says nothing for so long is lost; 0: 90 s */
+    uint64_t                 silence_ms_max;    /* a server that says nothing for so long is lost; 0: 1.5 times its wal_sender_timeout, 90 s at most */
     uint64_t                 heartbeat_ms;      /* writes a logical message so often (14 and later); 0: never */
     const source_teller     *teller;            /* hears of lost connections, in any thread; NULL: nobody */
 } postgres_feed_settings;

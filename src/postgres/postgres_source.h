@@ -31,6 +31,7 @@ typedef struct postgres_settings {
     const char *slot_name, *publication_name;   /* both or none: what follows this source reads */
     bool        create_slot;                    /* prepare and freeze make them, where they are not there */
     unsigned    connect_timeout_s;              /* 0: 15 */
+    unsigned    answer_timeout_ms;              /* of questions that are answered at once; 0: as long as it takes */
     const char *application_name;               /* NULL: "firn" */
 } postgres_settings;
 

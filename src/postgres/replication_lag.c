@@ -6,6 +6,7 @@
 #include "postgres/postgres_connection.h"
 
 #define CONNECT_TIMEOUT_S 5u
+#define ANSWER_TIMEOUT_MS 10000u
 
 firn_status
 replication_lag_ask(const postgres_settings *settings, task_cancel *cancel, replication_lag *ret_lag, firn_error *err)
@@ -17,6 +18,7 @@ replication_lag_ask(const postgres_settings *settings, task_cancel *cancel, repl
     const char        *parameters[] = {settings->slot_name}, *end;
 
     s.connect_timeout_s = CONNECT_TIMEOUT_S;
+    s.answer_timeout_ms = ANSWER_TIMEOUT_MS;
     FIRN_TRY(postgres_connection_new(&s, cancels, false, &c, err));
     /* flush_lag is null where nothing was confirmed lately, and where everything is. */
     FIRN_TRY(postgres_query(c,

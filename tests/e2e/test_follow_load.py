@@ -2,7 +2,9 @@
 import signal
 import time
 
-from test_follow import assert_all_equal, follow, followed  # noqa: F401 (a fixture)
+import pytest
+
+from test_follow import CRASH_BINARY, assert_all_equal, follow, followed  # noqa: F401 (a fixture)
 
 
 def properties(project, table):
@@ -75,3 +77,34 @@ def test_without_load_an_unknown_table_is_told_of_once(project, followed, duck):
     c.execute("INSERT INTO later VALUES (3); DELETE FROM third")
     follow(project)
     assert_all_equal(project, duck, ("t", "later", "third"))
+
+
+POINTS = ("schema.after-record", "stop.after-commit", "reload.before-load", "table.after-create", "split.mid", "load.after-offer",
+          "load.after-commit", "load.after-commit:2", "load.after-status", "reload.after-load", "reload.after-adopt", "commit.after-response:2")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_while_it_loads(project, followed, duck, point):
+    """A table that is new and one that must be loaded again, between stop, load and takeover: no gap and nothing twice."""
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE other (id int PRIMARY KEY, n int);"
+                 "INSERT INTO t SELECT g, g::text FROM generate_series(1, 3000) g")
+    follow(project)
+    process = project.start("follow", "--source", "n", "--load", env={"FIRN_CRASH_POINT": point}, executable=CRASH_BINARY)
+    c.execute("INSERT INTO other VALUES (0, 0)")
+    c.execute("BEGIN; CREATE TABLE later (a int, b text); ALTER TABLE later REPLICA IDENTITY FULL;"
+              "INSERT INTO later SELECT 1, 'same' FROM generate_series(1, 500); COMMIT")
+    c.execute("ALTER TABLE t ALTER a TYPE int USING a::int; UPDATE t SET a = a + 1 WHERE id < 10")
+    deadline, step = time.monotonic() + 60, 0
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "it was not killed"
+        step += 1
+        c.execute(f"BEGIN; INSERT INTO later VALUES (1, 'same'), ({step}, 'x'); DELETE FROM later WHERE a = {step - 3} AND b = 'x';"
+                  f"UPDATE t SET a = a + 1 WHERE id = {step}; INSERT INTO other VALUES ({step}, 0); UPDATE other SET n = n + 1; COMMIT")
+        time.sleep(0.02)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    c.execute("UPDATE t SET a = -a WHERE id > 2990; INSERT INTO later VALUES (7, 'behind'), (7, 'behind'); UPDATE other SET n = n + 1")
+    follow(project, "--load")
+    c.execute("DELETE FROM t WHERE id % 7 = 0; DELETE FROM later WHERE a = 7; UPDATE other SET n = n + 1")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "other", "later"))

@@ -245,6 +245,39 @@ def test_a_cut_connection_is_seen_and_nothing_is_lost(shop, page, duck):
         assert_equal(expected.read(shop.connection, "public", table), duck.read(shop.lake, "bronze.shop", table), "DuckDB")
 
 
+def test_a_stalled_network_is_noticed_and_nothing_is_lost(shop, page, duck):
+    """Packets stop, and no connection breaks: it is seen by the server's silence, told, and connected again."""
+    cable = Cable(shop.server.host, shop.server.port)
+    shop.connection.execute("ALTER SYSTEM SET wal_sender_timeout = '4s'")
+    shop.connection.execute("SELECT pg_reload_conf()")
+    try:
+        shop.configure({"host": "127.0.0.1", "port": cable.port})
+        process, port = page()
+        wait_for(lambda: get(port, "/readyz")[0] == 200)
+        for stall in range(2):
+            for step in range(20):
+                shop.connection.execute(f"UPDATE a SET n = n + 1; INSERT INTO b VALUES ({1000 + stall * 100 + step}, 'x')")
+            cable.flows.clear()
+            shop.connection.execute("UPDATE a SET n = n + 1")
+            wait_for(lambda: get(port, "/readyz")[0] == 503)
+            assert get(port, "/healthz")[0] == 200
+            cable.flows.set()
+            wait_for(lambda: get(port, "/readyz")[0] == 200)
+        wait_for(lambda: {t["table_name"]: t["events_applied"] for t in json.loads(get(port, "/api/status")[1])["tables"]} ==
+                 {"a": 2 * 21 * 100, "b": 2 * 20})
+        assert metrics(get(port, "/metrics")[1])["firn_stream_restarts_total", (("source", "shop"),)] >= 2
+        cable.flows.clear()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0, "a network that swallows everything holds no end up"
+    finally:
+        shop.connection.execute("ALTER SYSTEM RESET wal_sender_timeout")
+        shop.connection.execute("SELECT pg_reload_conf()")
+        cable.flows.set()
+    cable.listener.close()
+    for table in ("a", "b"):
+        assert_equal(expected.read(shop.connection, "public", table), duck.read(shop.lake, "bronze.shop", table), "DuckDB")
+
+
 def test_the_page_shows_what_is_going_on(shop, page):
     process, port = page()
     wait_for(lambda: get(port, "/readyz")[0] == 200)

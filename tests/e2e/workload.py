@@ -67,3 +67,40 @@ class Workload:
     def run(self, count):
         for _ in range(count):
             self.transaction()
+
+    def change_of_shape(self):
+        """DDL that can be followed. Other statements name none of these columns."""
+        r, c = self.random, self.connection
+        table = r.choice(NAMES)
+        columns = [row[0] for row in c.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+                                               (f"public.{table}",)).fetchall()]
+        free = [name for name in columns if name.startswith(("x", "name", "doc", "flags"))]
+        extra = [name for name in columns if name.startswith("x")]
+        choices = [f"ADD COLUMN x{r.randint(0, 10**6)} {r.choice(('int', 'text', 'numeric(9,2)', 'float4'))}"]
+        if free:
+            choices.append(f"RENAME COLUMN {r.choice(free)} TO x{r.randint(0, 10**6)}" if r.random() < 0.5 else
+                           f"ALTER COLUMN {r.choice(free)} DROP NOT NULL")
+        if extra:
+            column = r.choice(extra)
+            kind = c.execute("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
+                             (f"public.{table}", column)).fetchone()[0]
+            wider = {"integer": "bigint", "numeric(9,2)": "numeric(20,2)", "real": "float8"}.get(kind)
+            choices.append(f"ALTER COLUMN {column} TYPE {wider}" if wider else f"DROP COLUMN {column}")
+        return f"ALTER TABLE {table} {r.choice(choices)}"
+
+    def transaction_with_shape(self):
+        """Rows before and behind a change of shape, in one transaction or around it."""
+        r, c = self.random, self.connection
+        statements = [*(self.statement() for _ in range(r.randint(0, 3))), self.change_of_shape(), *(self.statement() for _ in range(r.randint(1, 3)))]
+        try:
+            c.execute("BEGIN")
+            for statement in statements:
+                c.execute(statement)
+            c.execute("ROLLBACK" if r.random() < 0.1 else "COMMIT")
+        except psycopg.errors.UniqueViolation:
+            c.execute("ROLLBACK")
+
+    def make_anew(self):
+        """A table is dropped and made again, with other rows and columns."""
+        self.connection.execute("BEGIN; DROP TABLE pair; CREATE TABLE pair (a int, b text, v float8, PRIMARY KEY (b, a));"
+                                f"INSERT INTO pair SELECT g, 'anew' || g % 7, g FROM generate_series(1, {self.random.randint(0, 300)}) g; COMMIT")
