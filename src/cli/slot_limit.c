@@ -18,11 +18,22 @@ level_of(const slot_limit *limit, const replication_lag *slot)
     return is_scarce(slot) ? SLOT_SCARCE : SLOT_FINE;
 }
 
+/* Whether it is on the way down. */
+static bool
+is_new_low(slot_limit *limit, const replication_lag *slot)
+{
+    bool held = slot->retained_bytes < limit->least_retained_bytes;
+    bool behind = slot->behind_bytes >= limit->limit_bytes && slot->behind_bytes < limit->least_behind_bytes;
+
+    if (held) limit->least_retained_bytes = slot->retained_bytes;
+    if (behind) limit->least_behind_bytes = slot->behind_bytes;
+    return held || behind;
+}
+
 slot_verdict
 slot_limit_judge(slot_limit *limit, const replication_lag *slot)
 {
     slot_verdict verdict = {.level = level_of(limit, slot)};
-    bool         shrinks = slot->retained_bytes < limit->last_retained_bytes || slot->behind_bytes < limit->last_behind_bytes;
 
     /* Back and forth between two levels is no news; worse is. */
     verdict.is_said = verdict.level > limit->level || (verdict.level == SLOT_FINE && limit->level != SLOT_FINE) ||
@@ -30,10 +41,12 @@ slot_limit_judge(slot_limit *limit, const replication_lag *slot)
     if (verdict.is_said) limit->told_bytes = slot->retained_bytes;
     if (verdict.is_said) limit->level = verdict.level;
 
-    if (verdict.level != SLOT_ABOVE || (limit->look_count && shrinks)) limit->look_count = 0;
-    if (verdict.level == SLOT_ABOVE) limit->look_count++;
-    verdict.acts = limit->look_count >= SLOT_LIMIT_LOOKS;
-    limit->last_retained_bytes = slot->retained_bytes;
-    limit->last_behind_bytes = slot->behind_bytes;
+    if (verdict.level != SLOT_ABOVE) {
+        limit->look_count = 0;
+        return verdict;
+    }
+    if (!limit->look_count) limit->least_retained_bytes = limit->least_behind_bytes = INT64_MAX;
+    if (is_new_low(limit, slot)) limit->look_count = 0;
+    verdict.acts = ++limit->look_count >= SLOT_LIMIT_LOOKS;
     return verdict;
 }

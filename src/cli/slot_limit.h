@@ -2,8 +2,9 @@
  * What is to be said and done about the log that a slot holds, look by look: pure.
  *
  * Near:   four fifths of the limit
- * Act:    above the limit for SLOT_LIMIT_LOOKS looks in a row, in none of which the slot held less than before, or what was
- *         confirmed came nearer to the log's end: what catches up is left to catch up
+ * Act:    above the limit for SLOT_LIMIT_LOOKS looks in a row, in none of which the slot held less than ever since it came
+ *         there, or what is not confirmed, where that alone is above the limit, was less than ever: what catches up is left to
+ *         catch up, and what only goes up and down is not
  * Scarce: the source's own limit (max_slot_wal_keep_size) is near: a fifth of it is left, or wal_status is "unreserved"
  * Said:   when it begins, again whenever the slot holds twice as much as when it was said last, and when it is over
  */
@@ -27,7 +28,7 @@ typedef struct slot_limit {
     slot_level level;
     int64_t    told_bytes;
     unsigned   look_count; /* above the limit, and not on the way down */
-    int64_t    last_retained_bytes, last_behind_bytes;
+    int64_t    least_retained_bytes, least_behind_bytes; /* since it is above */
 } slot_limit;
 
 typedef struct slot_verdict {

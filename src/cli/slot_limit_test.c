@@ -60,6 +60,16 @@ leaves_what_catches_up(void **state FIRN_UNUSED)
 }
 
 static void
+acts_where_the_source_is_busy_and_the_lag_small(void **state FIRN_UNUSED)
+{
+    slot_limit limit = {.limit_bytes = 1000};
+    bool       acts = false;
+
+    for (int64_t i = 0; i < 2 * (int64_t) SLOT_LIMIT_LOOKS; i++) acts = look(&limit, 1500 + i % 3, 5 + i % 2).acts || acts;
+    assert_true(acts);
+}
+
+static void
 knows_the_sources_own_limit(void **state FIRN_UNUSED)
 {
     slot_limit      limit = {0};
@@ -86,6 +96,7 @@ main(void)
         cmocka_unit_test(says_each_level_once_and_again_when_doubled),
         cmocka_unit_test(acts_on_what_stays_above),
         cmocka_unit_test(leaves_what_catches_up),
+        cmocka_unit_test(acts_where_the_source_is_busy_and_the_lag_small),
         cmocka_unit_test(knows_the_sources_own_limit),
     };
 

@@ -35,7 +35,9 @@ def test_shapes_and_kills(project, followed, duck, version, seed):  # noqa: F811
             process.wait()
         else:
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 0, (project.folder / "err").read_text(encoding="utf-8")[-3000:]
+            code, err = process.wait(timeout=240), (project.folder / "err").read_text(encoding="utf-8")
+            # A load that meets our own locks again and again gives up, says so, and is made by the next run.
+            assert code == 0 or (code == 1 and "FIRN-5031" in err and "lock timeout" in err), err[-3000:]
     follow(project, "--load")
     assert_all_equal(project, duck)
     work.run(10)

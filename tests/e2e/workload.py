@@ -75,8 +75,8 @@ class Workload:
         columns = [row[0] for row in c.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
                                                (f"public.{table}",)).fetchall()]
         free = [name for name in columns if name.startswith(("x", "name", "doc", "flags"))]
-        extra = [name for name in columns if name.startswith("x")]
-        choices = [f"ADD COLUMN x{r.randint(0, 10**6)} {r.choice(('int', 'text', 'numeric(9,2)', 'float4'))}"]
+        extra = [name for name in columns if name.startswith("extra")]
+        choices = [f"ADD COLUMN extra{r.randint(0, 10**6)} {r.choice(('int', 'text', 'numeric(9,2)', 'float4'))}"]
         if free:
             choices.append(f"RENAME COLUMN {r.choice(free)} TO x{r.randint(0, 10**6)}" if r.random() < 0.5 else
                            f"ALTER COLUMN {r.choice(free)} DROP NOT NULL")
