@@ -136,7 +136,7 @@ def test_a_limit_that_ends_the_run(shop, webhook, held, duck):  # noqa: F811
     process, lines = start(shop)
     shop.connection.execute("UPDATE a SET n = n + 1")
     write_log(shop, 12)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=180) == 1
     text = "".join(lines)
     assert "FIRN-5043" in text and "the slot is still there" in text, text
     assert [e["event"] for e in events_of(webhook)][-1] == "follow_failed" and slot_exists(shop)
@@ -153,7 +153,7 @@ def test_a_limit_that_drops_the_slot(shop, webhook, held, duck):  # noqa: F811
     process, lines = start(shop)
     shop.connection.execute("UPDATE a SET n = n + 1")
     write_log(shop, 12)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=180) == 1
     text = "".join(lines)
     assert "FIRN-5043" in text and "--resync" in text and not slot_exists(shop), text
     assert [e["event"] for e in events_of(webhook)][-3:] == ["slot_retention", "slot_lost", "follow_failed"]
@@ -211,7 +211,7 @@ def test_what_a_role_needs(shop, held, duck):  # noqa: F811
     process, lines = start(shop)
     shop.connection.execute("UPDATE a SET n = n + 1")
     write_log(shop, 12)
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=180) == 1
     assert "FIRN-5043" in "".join(lines) and not slot_exists(shop), "".join(lines)
     held.execute("ROLLBACK")
     shop.connection.execute("UPDATE a SET n = n + 1 WHERE id < 10")
