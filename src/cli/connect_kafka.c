@@ -138,6 +138,8 @@ take_modes(const settings *v)
                    : says(v, OPTION_DEBEZIUM_BINARY, "hex")             ? DBZ_BINARY_HEX
                                                                         : DBZ_BINARY_BYTES;
     modes.intervals = says(v, OPTION_DEBEZIUM_INTERVALS, "numeric") ? DBZ_INTERVALS_NUMERIC : DBZ_INTERVALS_STRING;
+    modes.nulls_become_defaults = says(v, OPTION_DEBEZIUM_NULLS, "default");
+    modes.nulls_stay_nulls = says(v, OPTION_DEBEZIUM_NULLS, "null");
     modes.hstore_map = says(v, OPTION_DEBEZIUM_HSTORE, "map");
     return modes;
 }

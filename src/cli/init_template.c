@@ -45,7 +45,7 @@ static const char sources_text[] =
     "      #kafka_cluster: primary\n"
     "      #dead_letter_topic: dev.shop.firn-rejected   # Kafka: keeps what cannot be applied, instead of stopping the table\n"
     "      #debezium: {decimals: precise}   # Kafka: modes of a connector that firn did not write: decimals, times, binary, "
-    "intervals, hstore\n"
+    "intervals, nulls, hstore\n"
     "      #commit_interval: 10s\n"
     "      #schema_changes: apply        # apply | additive | stop\n"
     "      #maintain: auto               # auto | off: compaction and expiry beside the changes\n"
