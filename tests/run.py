@@ -118,7 +118,8 @@ SUITES = [
     Suite("unit", meson_suite(BUILD, "unit"), True),
     Suite("cli", pytest_suite("cli"), True),
     Suite("unit_peers", pytest_suite("unit_peers"), True),
-    Suite("e2e", pytest_suite("e2e"), True),
+    # Two files at a time: most of the time goes by waiting for servers.
+    Suite("e2e", pytest_suite("e2e", "-n", "2", "--dist", "loadfile"), True),
     Suite("build-asan", build_suite(SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"), False),
     Suite("unit-asan", meson_suite(SANITIZED, "unit"), False),
     Suite("fuzz-asan", meson_suite(SANITIZED, "fuzz"), False),
