@@ -395,6 +395,7 @@ commit_table_run(commit_job *job, commit_table *table, load_table_result *result
     FIRN_TRY(check_base(table, &layout, err));
     layout.schema = schema_ref(table->line.schema);
     layout.places = table->line.places;
+    layout.relation_id = table->line.relation_id;
     layout.schema_changes = layout.base && layout.schema->schema_id != table_metadata_schema(layout.base)->schema_id;
     FIRN_TRY(check_files(job, table, &layout, err));
     if (job->ctx.settings->skip_empty_tables && !table->total.row_count && !layout.base) {

@@ -71,6 +71,7 @@ put_splits(plan_work *w, const load_layout *layout, const source_table *table, c
                                                   .data_location = file_name_data_folder(&arena, layout->location),
                                                   .schema = layout->schema,
                                                   .places = layout->places,
+                                                  .relation_id = layout->relation_id,
                                                   .count = count ? count : 1};
 
     if (!line.data_location) return firn_fail_memory(err, "a location");

@@ -156,6 +156,7 @@ split_line_write_task(const split_line *line, jwriter *w)
     jwrite_key(w, "schema");
     schema_to_json(line->schema, w);
     jwrite_member_text(w, "places", line->places);
+    jwrite_member_i64(w, "relation", line->relation_id);
     jwrite_member_i64(w, "split", line->index);
     jwrite_member_i64(w, "of", line->count);
 }
@@ -328,15 +329,17 @@ split_line_read_task(const jdoc *doc, firn_arena *arena, split_line *ret_line, f
     FIRN_AUTO(split_line_done) split_line line = {0};
     const line_parse                      p = {doc, arena, err};
     const jvalue                         *root = jdoc_root(doc), *schema = NULL;
-    int64_t                               index = 0, count = 0;
+    int64_t                               index = 0, count = 0, relation = 0;
 
     FIRN_TRY(take_names(&p, root, &line));
     FIRN_TRY(take_base(&p, root, &line.base));
     FIRN_TRY(take_bool(&p, root, "replace", &line.replace));
+    if (jget(root, "relation")) FIRN_TRY(take_number(&p, root, "relation", 0, UINT32_MAX, &relation));
     FIRN_TRY(take_number(&p, root, "of", 1, SPLIT_LINE_COUNT_MAX, &count));
     FIRN_TRY(take_number(&p, root, "split", 0, count - 1, &index));
     FIRN_TRY(jneed_object(doc, root, "schema", &schema, err));
     FIRN_TRY(schema_from_json(doc, schema, &line.schema, err));
+    line.relation_id = (uint32_t) relation;
     line.index = (unsigned) index;
     line.count = (unsigned) count;
     *ret_line = line;

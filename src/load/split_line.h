@@ -5,7 +5,7 @@
  *
  *   {"type":"split","v":1,"plan":uuid,"source":…,"schema_name":…,"identity":…,"position":…,"exact":…,"snapshot":…,
  *    "table":…,"comment":…,"commit":uuid,"settings":hex,"base":null|{"uuid":…,"snapshot":…,"schema":…,"spec":…,"sort":…},
- *    "replace":…,"data_location":…,"schema":{…},"places":text|null,"split":i,"of":n,"rows_estimate":…,"bytes_estimate":…,"piece":text|null}
+ *    "replace":…,"data_location":…,"schema":{…},"places":text|null,"relation":number,"split":i,"of":n,"rows_estimate":…,"bytes_estimate":…,"piece":text|null}
  *   {"type":"plan_end","v":1,"plan":uuid,"source":…,"splits":n,"tables":[{"table":…,"splits":n},…]}
  *
  * A table without a piece to read has one split whose piece is null. Members that a reader does not know are passed
@@ -43,6 +43,7 @@ typedef struct split_line {
     const char   *data_location;
     table_schema *schema; /* as it will be in the lake; referenced */
     const char   *places; /* of its columns in the source (column_places.h), or NULL */
+    uint32_t      relation_id; /* the table's in the source; 0: not known */
     unsigned      index, count;
     uint64_t      row_estimate, size_bytes_estimate;
     const char   *piece; /* the source's text; NULL: nothing to read */

@@ -21,7 +21,7 @@
     "\"base\":{\"uuid\":\"u\",\"snapshot\":-1,\"schema\":0,\"spec\":0,\"sort\":0},\"replace\":false,"                  \
     "\"data_location\":\"file:///lake/orders/data\","                                                                  \
     "\"schema\":{\"type\":\"struct\",\"schema-id\":0,\"identifier-field-ids\":[1],"                                    \
-    "\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]},\"places\":\"1:1!\",\"split\":1,\"of\":3"
+    "\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]},\"places\":\"1:1!\",\"relation\":16402,\"split\":1,\"of\":3"
 #define SPLIT                                                                                                          \
     "{\"type\":\"split\",\"v\":1," TASK ",\"rows_estimate\":10,\"bytes_estimate\":8192,\"piece\":\"[[1,2,0,9]]\"}\n"
 #define RESULT                                                                                                         \

@@ -308,9 +308,11 @@ postgres_set_formats(postgres_connection *c, firn_error *err)
 static firn_status
 prepare_session(postgres_connection *c, firn_error *err)
 {
+    /* A snapshot's holder keeps locks on tables: DDL that waits for one of them makes our own catalog queries wait behind it,
+     * and the server sees no deadlock in that. Whoever waits so long gives up, and is tried again or fails. */
     FIRN_TRY(postgres_execute(c,
                               "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
-                              "SET lock_timeout = 0; SET default_transaction_read_only = on; SET row_security = off;"
+                              "SET lock_timeout = '10s'; SET default_transaction_read_only = on; SET row_security = off;"
                               "SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off",
                               "setting up the session", err));
     FIRN_TRY(postgres_set_formats(c, err));

@@ -3,7 +3,6 @@ topics anew: in the end the lake equals the source, by every reader."""
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -13,8 +12,7 @@ import pytest
 import expected
 from judges import assert_equal, read_pyiceberg
 from servers.kafka import Broker, Connect
-from firn import LOADER_PASSWORD, Project
-from servers.process import scratch_folder
+from firn import LOADER_PASSWORD
 from workload import NAMES, TABLES, Workload
 
 Chain = pytest.importorskip("test_kafka").Chain
@@ -138,52 +136,3 @@ def _place(chain, name):
     """The next offset that the table needs."""
     text = chain.property(name, "firn.position") or ""
     return json.loads(text)["topics"].get(f"dev.{chain.name}.public.{name}", {}).get("0", [0])[0] if text.startswith("{") else 0
-
-
-def _other_machine(project):
-    """The same configuration and warehouse, all else of its own: what another machine has."""
-    other = Project(scratch_folder("machine"), project.server)
-    shutil.copytree(project.folder / "config", other.folder / "config", dirs_exist_ok=True)
-    other.environment = {**project.environment, "WAREHOUSE_PATH": f"file://{project.warehouse}"}
-    return other
-
-
-def test_rebalances(chain, duck, spark_new, seed):
-    """Three firn on three machines come, go and die; the tables change hands."""
-    chain.make(TABLES)
-    chain.register()
-    work, r = Workload(chain.connection, seed), random.Random(seed)
-    machines = [chain.project, _other_machine(chain.project), _other_machine(chain.project)]
-    running = [None, None, None]
-
-    def start(number):
-        running[number] = machines[number].start("follow", "--source", chain.name, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def ended(number):
-        """Whoever was fenced says so and ends; anything but that and our own signals is a fault."""
-        _, err = running[number].communicate(timeout=60)
-        code = running[number].returncode
-        assert code in (-signal.SIGKILL, 0, 75, 130) or (code == 1 and "FIRN-5032" in err), f"{code}\n{err[-3000:]}"
-    try:
-        for number in range(3):
-            start(number)
-            _work(work, 1)
-        for _ in range(5):
-            _work(work, r.uniform(0.5, 2))
-            number = r.randrange(3)
-            running[number].send_signal(r.choice((signal.SIGKILL, signal.SIGTERM)))
-            ended(number)
-            _work(work, r.uniform(0, 1))
-            start(number)
-            for other in range(3):  # as a service is
-                if running[other].poll() is not None:
-                    ended(other)
-                    start(other)
-    finally:
-        for process in running:
-            if process:
-                process.kill()
-                process.communicate()
-    chain.wait()
-    _follow_to_the_end(chain)
-    _assert_equal(chain, duck, spark_new)

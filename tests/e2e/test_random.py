@@ -38,8 +38,8 @@ def test_shapes_and_kills(project, followed, duck, version, seed):  # noqa: F811
         else:
             process.send_signal(signal.SIGINT)
             code, err = process.wait(timeout=240), (project.folder / "err").read_text(encoding="utf-8")
-            # A load that meets our own locks again and again gives up, says so, and is made by the next run.
-            assert code == 0 or (code == 1 and "FIRN-5031" in err and "lock timeout" in err), err[-3000:]
+            # A table that was made anew just now, or whose load met locks again and again, is said to be left; the next run loads it.
+            assert code == 0 or (code == 1 and "FIRN-5031" in err), err[-3000:]
     follow(project, "--load")
     assert_all_equal(project, duck)
     work.run(10)
