@@ -14,7 +14,7 @@ from workload import NAMES, TABLES, Workload
 @pytest.mark.parametrize("version, seed", [(2, 1), (3, 2), (3, None)])
 def test_shapes_and_kills(project, followed, duck, version, seed):  # noqa: F811
     if seed is None:
-        seed = int(os.environ.get("FIRN_TEST_SEED", random.randrange(1 << 30)))
+        seed = int(os.environ.get("FIRN_TEST_SEED", 3))  # FIRN_TEST_SEED=$RANDOM to look for more
     print(f"FIRN_TEST_SEED={seed}")
     c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES}, follow_more={"maintain_interval": "300ms"})
     work, r = Workload(c, seed), random.Random(seed)
@@ -40,6 +40,8 @@ def test_shapes_and_kills(project, followed, duck, version, seed):  # noqa: F811
             code, err = process.wait(timeout=240), (project.folder / "err").read_text(encoding="utf-8")
             # A table that was made anew just now, or whose load met locks again and again, is said to be left; the next run loads it.
             assert code == 0 or (code == 1 and "FIRN-5031" in err), err[-3000:]
+    # A change of shape is seen with the first row behind it (docs/SCHEMA_CHANGES.md).
+    c.execute("INSERT INTO keyed (id, amount) VALUES (-2000000, 1); INSERT INTO pair (a, b) VALUES (-2000000, 'last'); INSERT INTO plain DEFAULT VALUES")
     follow(project, "--load")
     assert_all_equal(project, duck)
     work.run(10)
