@@ -57,6 +57,21 @@ slice_is(firn_slice text, const char *word)
 }
 
 bool
+text_parse_hash(const char *text, uint64_t *ret_value)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    *ret_value = 0;
+    if (!text || strlen(text) != 16) return false;
+    for (; *text; text++) {
+        const char *digit = strchr(digits, *text);
+        if (!digit) return false;
+        *ret_value = *ret_value << 4 | (uint64_t) (digit - digits);
+    }
+    return true;
+}
+
+bool
 text_parse_bool(firn_slice text, bool *ret_value)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};

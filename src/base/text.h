@@ -12,6 +12,7 @@
 /* Whole text or false; no sign for unsigned, no spaces, no overflow. */
 FIRN_MUST_USE bool text_parse_i64(firn_slice text, int64_t *ret_value);
 FIRN_MUST_USE bool text_parse_u64(firn_slice text, uint64_t *ret_value);
+FIRN_MUST_USE bool text_parse_hash(const char *text, uint64_t *ret_value); /* 16 hexadecimal digits, small letters; NULL is none */
 FIRN_MUST_USE bool text_parse_bool(firn_slice text, bool *ret_value); /* true false yes no on off 1 0 */
 /* "128MiB", "512M", "1G", "4096": bytes; K M G T and KiB … are powers of 1024, KB … of 1000. */
 FIRN_MUST_USE bool text_parse_size(firn_slice text, uint64_t *ret_bytes);

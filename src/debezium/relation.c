@@ -26,15 +26,6 @@ struct dbz_table {
 
 /* ---- life ---- */
 
-static char *
-copy_text(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char  *copy = firn_alloc(size);
-    if (copy) memcpy(copy, text, size);
-    return copy;
-}
-
 firn_status
 dbz_table_new(const dbz_table_settings *settings, dbz_table **ret_table, firn_error *err)
 {
@@ -44,16 +35,16 @@ dbz_table_new(const dbz_table_settings *settings, dbz_table **ret_table, firn_er
     firn_buffer_init(&t->value_schema, SCHEMA_SIZE_MAX);
     firn_buffer_init(&t->key_members, NAMES_SIZE_MAX);
     t->id = settings->id;
-    t->schema = copy_text(settings->schema);
-    t->name = copy_text(settings->name);
+    t->schema = firn_strdup(settings->schema);
+    t->name = firn_strdup(settings->name);
     t->key = settings->key_count ? firn_calloc(settings->key_count, sizeof *t->key) : NULL;
     if (!t->schema || !t->name || (settings->key_count && !t->key)) return firn_fail_memory(err, "a table of events");
     for (; t->key_count < settings->key_count; t->key_count++) {
-        t->key[t->key_count] = copy_text(settings->key[t->key_count]);
+        t->key[t->key_count] = firn_strdup(settings->key[t->key_count]);
         if (!t->key[t->key_count]) return firn_fail_memory(err, "a table of events");
     }
     FIRN_TRY(unavailable_forms_init(&t->unavailable, settings->unavailable, err));
-    t->unavailable_text = copy_text(settings->unavailable ? settings->unavailable : "__debezium_unavailable_value");
+    t->unavailable_text = firn_strdup(settings->unavailable ? settings->unavailable : "__debezium_unavailable_value");
     if (!t->unavailable_text) return firn_fail_memory(err, "a table of events");
     *ret_table = FIRN_STEAL(t);
     return FIRN_OK;

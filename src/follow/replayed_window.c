@@ -3,24 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "change/change_stream.h"
 #include "follow/followed_table.h"
-
-/* 16 hexadecimal digits. */
-static bool
-parse_hash(const char *text, uint64_t *ret_hash)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    *ret_hash = 0;
-    if (!text || strlen(text) != 16) return false;
-    for (; *text; text++) {
-        const char *digit = strchr(digits, *text);
-        if (!digit) return false;
-        *ret_hash = *ret_hash << 4 | (uint64_t) (digit - digits);
-    }
-    return true;
-}
 
 firn_status
 replayed_windows_find(const table_metadata *table, uint64_t position, firn_arena *arena, replayed_window **ret_windows,
@@ -42,7 +27,7 @@ replayed_windows_find(const table_metadata *table, uint64_t position, firn_arena
 
         if (!end || !change_position_parse(end, &window.position)) continue; /* a compaction, another writer */
         /* A load, a resync: what it has is not what windows have brought. */
-        if (!parse_hash(snapshot_summary(s, SUMMARY_WINDOW_HASH), &window.hash)) break;
+        if (!text_parse_hash(snapshot_summary(s, SUMMARY_WINDOW_HASH), &window.hash)) break;
         if (window.position <= position) break;
         windows[--first] = window;
     }

@@ -121,21 +121,6 @@ kafka_places_format(const kafka_places *places, firn_buffer *out, firn_error *er
     return jwrite_end(&w);
 }
 
-static bool
-parse_hash(const char *text, uint64_t *ret_hash)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    *ret_hash = 0;
-    if (!text || strlen(text) != 16) return false;
-    for (; *text; text++) {
-        const char *digit = strchr(digits, *text);
-        if (!digit) return false;
-        *ret_hash = *ret_hash << 4 | (uint64_t) (digit - digits);
-    }
-    return true;
-}
-
 /* Numbers over 2^63 come as what jansson makes of them; orders are below that. */
 static bool
 parse_order(const jvalue *value, kafka_place *place)
@@ -159,12 +144,12 @@ parse_place(const jvalue *value, const char *partition, kafka_place *place)
 
     if (jkind_of(value) != JARRAY || !text_parse_u64(firn_slice_text(partition), &number) || number > INT32_MAX) return false;
     place->partition = (int32_t) number;
-    if (!jinteger(jat(value, 0), &place->next_offset) || place->next_offset < 0 || !parse_hash(jtext(jat(value, 1)), &place->mark)) return false;
+    if (!jinteger(jat(value, 0), &place->next_offset) || place->next_offset < 0 || !text_parse_hash(jtext(jat(value, 1)), &place->mark)) return false;
     if (jcount(value) == 2) return true;
     if (jcount(value) != 6 || !jinteger(jat(value, 5), &place->commit_us) || !parse_order(jat(value, 2), place) || !jinteger(jat(value, 3), &count) || count < 0 || count > UINT32_MAX)
         return false;
     place->order_count = (uint32_t) count;
-    return parse_hash(jtext(jat(value, 4)), &place->order_hash);
+    return text_parse_hash(jtext(jat(value, 4)), &place->order_hash);
 }
 
 static bool

@@ -9,16 +9,6 @@
 
 /* ---- tables ---- */
 
-static char *
-copy_text(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char  *copy = firn_alloc(size);
-
-    if (copy) memcpy(copy, text, size);
-    return copy;
-}
-
 stream_table *
 stream_find_table(kafka_stream *s, const char *schema, const char *name)
 {
@@ -27,8 +17,8 @@ stream_find_table(kafka_stream *s, const char *schema, const char *name)
     }
     stream_table *made = firn_calloc(1, sizeof *made);
     if (!made) return NULL;
-    made->schema = copy_text(schema);
-    made->name = copy_text(name);
+    made->schema = firn_strdup(schema);
+    made->name = firn_strdup(name);
     for (unsigned i = 0; i < s->settings.key_count; i++) {
         if (strcmp(s->settings.keys[i].table, name) != 0) continue;
         made->key = s->settings.keys[i].columns;

@@ -4,7 +4,6 @@ import decimal
 import json
 import math
 import re
-import shutil
 import struct
 import subprocess
 
@@ -353,7 +352,6 @@ def opened(lake, *arguments):
     return {line.split('"')[1] for line in log.read_text().splitlines() if '.parquet"' in line}
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_only_what_is_needed_is_opened(lake, large):
     assert len(opened(lake, large, "--format", "none")) == 3
     assert len(opened(lake, large, "--limit", "5")) == 1
@@ -362,7 +360,6 @@ def test_only_what_is_needed_is_opened(lake, large):
     assert not opened(lake, large, "--where", "id < 0")
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_pages_that_cannot_match_are_not_read(lake, spark_new):
     """By the page index and the statistics of another writer; and what is left is right at every border."""
     writer = Writer(spark_new, lake, 2, "new_2")
