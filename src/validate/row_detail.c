@@ -159,12 +159,14 @@ column_sum(const detail *d, unsigned column, bool of_source)
     return sum;
 }
 
+/* Those of this pass alone: a repair in several passes looks again. */
 static firn_status
 tell_columns(const detail *d, validate_table_result *result, firn_error *err)
 {
     const char **names = firn_arena_array(d->arena, d->pair->column_count + 1, sizeof *names);
 
     if (!names) return firn_fail_memory(err, "columns that differ");
+    result->column_difference_count = 0;
     for (unsigned i = 0; i < d->pair->column_count; i++) {
         if (column_sum(d, i, true) == column_sum(d, i, false)) continue;
         names[result->column_difference_count] = firn_arena_strdup(d->arena, d->pair->lake_schema->fields[i].name);
@@ -267,6 +269,7 @@ show(const detail *d, validate_table_result *result, firn_error *err)
     row_difference *shown = firn_arena_array(d->arena, VALIDATE_SHOWN_ROWS_MAX, sizeof *shown);
 
     if (!shown) return firn_fail_memory(err, "rows that differ");
+    result->shown_count = 0;
     for (unsigned i = 0; i < d->shown_count; i++) {
         const shown_row *source = &d->rows[i][0], *lake = &d->rows[i][1];
         row_difference  *out = &shown[result->shown_count++];
