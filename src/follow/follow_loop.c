@@ -99,6 +99,7 @@ follow_loop_open(follow_loop *loop, firn_error *err)
     if (loop->feed->by_ordinals) loop->consistent = loop->start_position = CHANGE_ORDINAL_FIRST;
     loop->in_transaction = loop->transaction_has_changes = false;
     loop->window_changes = loop->window_began_us = 0;
+    loop->window_bytes = 0;
     loop->window_end = loop->start_position;
     if (!loop->stream_cancel) loop->stream_cancel = task_cancel_new();
     if (!loop->stream_cancel) return firn_fail_memory(err, "a stream of changes");
@@ -244,6 +245,17 @@ pass_over(follow_loop *loop, followed_table *table, uint64_t consistent, firn_er
     return FIRN_OK;
 }
 
+static size_t
+window_memory(const follow_loop *loop)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (loop->tables[i].changes) bytes += table_changes_memory_bytes(loop->tables[i].changes);
+    }
+    return bytes;
+}
+
 static firn_status
 apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_error *err)
 {
@@ -257,6 +269,7 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
     loop->commit_count++;
     loop->change_count += table->staged_event_count + table_changes_event_count(table->changes);
     followed_table_end_window(table);
+    loop->window_bytes = window_memory(loop);
     loop->status_is_old = true;
     return FIRN_OK;
 }
@@ -280,6 +293,7 @@ stage_window(follow_loop *loop, firn_error *err)
     for (unsigned i = 0; i < loop->table_count; i++) {
         if (has_part(&loop->tables[i])) FIRN_TRY(stage_table(loop, &loop->tables[i], err));
     }
+    loop->window_bytes = window_memory(loop);
     return FIRN_OK;
 }
 
@@ -308,25 +322,23 @@ commit_window(follow_loop *loop, firn_error *err)
     }
     loop->window_changes = 0;
     loop->window_began_us = 0;
+    loop->window_bytes = window_memory(loop);
     loop->is_staged = false;
     return FIRN_OK;
 }
 
-static size_t
-window_memory(const follow_loop *loop)
-{
-    size_t bytes = 0;
-
-    for (unsigned i = 0; i < loop->table_count; i++) {
-        if (loop->tables[i].changes) bytes += table_changes_memory_bytes(loop->tables[i].changes);
-    }
-    return bytes;
-}
-
+/* So much that what is there becomes a part of the window, though its last transaction goes on. */
 static bool
 window_is_full(const follow_loop *loop)
 {
-    return window_memory(loop) >= loop->ctx->settings->memory_bytes / 4;
+    return loop->window_bytes >= loop->ctx->settings->memory_bytes / 4;
+}
+
+/* Between transactions, sooner: a part costs a commit of its own, and while a window is applied the server goes on. */
+static bool
+window_is_large(const follow_loop *loop)
+{
+    return loop->window_bytes >= loop->ctx->settings->memory_bytes / 8;
 }
 
 static bool
@@ -336,10 +348,10 @@ window_is_due(const follow_loop *loop, uint64_t now_us)
 
     if (!loop->window_began_us) return false;
     if (loop->is_staged) return true;
-    if (is_in_replay(loop)) return window_is_full(loop);
+    if (is_in_replay(loop)) return window_is_large(loop);
     if (now_us - loop->window_began_us >= s->commit_interval_ms * 1000) return true;
     if (s->batch_changes && loop->window_changes >= s->batch_changes) return true;
-    return window_is_full(loop);
+    return window_is_large(loop);
 }
 
 /* ---- an idle source ---- */
@@ -501,8 +513,12 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
         if (table->is_stopped) return FIRN_OK;
     }
     FIRN_TRY(make_changes(table, err));
-    if (table_changes_add(table->changes, event, 0, err))
+    size_t bytes = table_changes_memory_bytes(table->changes);
+    if (table_changes_add(table->changes, event, 0, err)) {
+        loop->window_bytes = window_memory(loop);
         return stop_or_fail(loop, table, 0, err->code == FIRN_E_FOLLOW_ROW, err);
+    }
+    loop->window_bytes += table_changes_memory_bytes(table->changes) - bytes;
     hash_change(table, event);
     table->changed_in_transaction = true;
     table->last_event_us = loop->commit_time_us;

@@ -29,6 +29,7 @@ typedef struct follow_loop {
     /* The window: whole transactions, but for the one being read. */
     uint64_t window_end;      /* all before it was read */
     uint64_t window_changes;
+    size_t   window_bytes;    /* of memory, in all tables */
     uint64_t window_began_us; /* its first change; 0: none yet */
     bool     is_staged;       /* parts of it are on the tables' STAGE_BRANCH */
     uint64_t noted_us;        /* when the lake was last told of an idle source */

@@ -146,9 +146,9 @@ receive_round(postgres_feed *feed, firn_error *err)
         __atomic_add_fetch(&feed->byte_count, feed->link.byte_count - before, __ATOMIC_RELAXED);
         __atomic_add_fetch(&feed->message_count, feed->link.message_count - messages, __ATOMIC_RELAXED);
         publish_counts(feed);
-        return segment.block ? feed_queue_push(feed->queue, segment, err) : FIRN_OK;
-    }
-    if (firn_clock_monotonic_us() - feed->heard_us > silence_ms_max(feed) * 1000)
+        if (segment.block) FIRN_TRY(feed_queue_push(feed->queue, segment, err));
+        if (!feed->link.is_drained) return FIRN_OK; /* a reader that runs after each message costs the server as much as itself */
+    } else if (firn_clock_monotonic_us() - feed->heard_us > silence_ms_max(feed) * 1000)
         return firn_fail(err, FIRN_E_POSTGRES_UNAVAILABLE, "the server has not said anything for %" PRIu64 " s, also when asked",
                          silence_ms_max(feed) / 1000);
     FIRN_TRY(replication_link_wait(&feed->link, feed->wake_fd, until_status_ms(feed), err));

@@ -12,7 +12,8 @@
 #define RECEIVE_SIZE_MIN ((size_t) 64 << 10) /* a block with less room is left */
 #define MESSAGE_SIZE_MAX (((size_t) 1 << 30) + ((size_t) 1 << 20))
 #define STATEMENT_SIZE_MAX ((size_t) 1 << 16)
-#define NAP_US 250
+#define NAP_US 1000
+#define TLS_RECORD_SIZE ((size_t) 16 << 10) /* libpq receives about as much at once */
 #define EMPTY_NAPS_MAX 8
 #define WHAT "reading the stream of changes"
 
@@ -271,6 +272,7 @@ replication_link_receive(replication_link *link, link_segment *ret_segment, firn
     *ret_segment = (link_segment){0};
     FIRN_TRY(make_room(link, RECEIVE_SIZE_MIN, err));
     FIRN_TRY(link->through_libpq ? receive_through_libpq(link, &size, err) : receive_some(link, &size, err));
+    link->is_drained = size < (link->through_libpq ? TLS_RECORD_SIZE / 2 : RECEIVE_SIZE_MIN);
     if (!size) return FIRN_OK;
     link->empty_naps = 0;
     link->byte_count += size;

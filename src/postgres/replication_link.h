@@ -24,6 +24,7 @@ typedef struct replication_link {
     change_block        *block;
     size_t               whole; /* bytes of `block` that are whole messages */
     unsigned             empty_naps;
+    bool                 is_drained; /* by the last receive: more is to come first */
     /* Seen so far. */
     uint64_t received_position, server_position, message_count, byte_count;
     int64_t  server_time_us;
