@@ -29,7 +29,8 @@ snapshot_totals_of(const snapshot *s)
     return (snapshot_totals){.records = total(s, "total-records"),
                              .data_files = total(s, "total-data-files"),
                              .delete_files = total(s, "total-delete-files"),
-                             .deleted_rows = total(s, "total-position-deletes")};
+                             .deleted_rows = total(s, "total-position-deletes"),
+                             .size_bytes = total(s, "total-files-size")};
 }
 
 static firn_status

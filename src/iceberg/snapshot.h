@@ -37,6 +37,7 @@ const char *snapshot_summary(const snapshot *s, const char *key);
 /* What a reader has to deal with, as the summary tells it ("total-…"). -1: it does not. */
 typedef struct snapshot_totals {
     int64_t records, data_files, delete_files, deleted_rows; /* records: of data files, those deleted included */
+    int64_t size_bytes;
 } snapshot_totals;
 /* No snapshot: an empty table. */
 snapshot_totals snapshot_totals_of(const snapshot *s);

@@ -8,6 +8,8 @@
 
 #define TARGET_SIZE_DEFAULT (INT64_C(512) << 20)
 #define TARGET_SIZE_LEAST 4096
+#define PARALLEL_FILES 4
+#define PARALLEL_SIZE_LEAST (INT64_C(64) << 20)
 
 int64_t
 compact_target_size(const table_metadata *table)
@@ -18,9 +20,18 @@ compact_target_size(const table_metadata *table)
 }
 
 int64_t
+compact_file_size(const table_metadata *table)
+{
+    int64_t target = compact_target_size(table), total = snapshot_totals_of(table->current_snapshot).size_bytes;
+    int64_t part = total / PARALLEL_FILES > PARALLEL_SIZE_LEAST ? total / PARALLEL_FILES : PARALLEL_SIZE_LEAST;
+
+    return total >= 0 && part < target ? part : target;
+}
+
+int64_t
 compact_small_size(const table_metadata *table)
 {
-    return compact_target_size(table) / 4 * 3;
+    return compact_file_size(table) / 4 * 3;
 }
 
 typedef struct planner {
@@ -154,7 +165,7 @@ compact_plan_make(const table_metadata *table, compact_file files[], size_t file
                   firn_arena *arena, compact_plan *ret_plan, firn_error *err)
 {
     planner        p = {.table = table,
-                        .target = compact_target_size(table),
+                        .target = compact_file_size(table),
                         .delete_ratio_percent = delete_ratio_percent,
                         .arena = arena};
     compact_file **candidates = firn_arena_array(arena, file_count + 1, sizeof(compact_file *));

@@ -2,14 +2,17 @@
  * Which data files are worth writing anew, and in what groups: pure.
  *
  * A file is taken where it
- *   small   has less than three quarters of write.target-file-size-bytes (512 MiB): for company
+ *   small   has less than three quarters of the size that files are to have: for company
  *   large   has more than 1.8 times that
  *   old     is of another partition spec than the table's default
  *   dirty   has rows deleted by equality deletes at all (readers pay for these at every row), or at least
  *           delete_ratio_percent of its rows by positions. By default 5 in position delete files (DuckDB's scan takes 1.3
  *           times as long then, and 2.6 times at 30), 30 in deletion vectors (1.3 times; docs/PERFORMANCE.md)
+ * Files are to have write.target-file-size-bytes (512 MiB), or a quarter of the table if that is less, but 64 MiB at least: some
+ * readers (DuckDB's iceberg_scan) give each file to one thread, and a file that is not small is not written again for the sake of
+ * the few that came since.
  * A group is files of one spec and partition, in the order of the table's first sort column where it has one, else
- * of their age, that make one file of the target size. It is done where it holds a large, old or dirty file, has
+ * of their age, that make one file of that size. It is done where it holds a large, old or dirty file, has
  * COMPACT_FILES_MIN files, or makes a full file.
  */
 #ifndef FIRN_MAINTAIN_COMPACT_PLAN_H
@@ -48,6 +51,8 @@ FIRN_MUST_USE firn_status compact_plan_make(const table_metadata *table, compact
                                             firn_error *err);
 /* Of the property, or its default. */
 int64_t compact_target_size(const table_metadata *table);
+/* What files are to have now. */
+int64_t compact_file_size(const table_metadata *table);
 /* Files below it are small. */
 int64_t compact_small_size(const table_metadata *table);
 

@@ -136,7 +136,7 @@ compact_write_group(const compact_round *r, const compact_group *group, unsigned
         .spec = r->table->default_spec,
         .sort_order_id = sort_order_of(r, group),
         .options = options_of(r->table, memory_bytes),
-        .target_file_size_bytes = (uint64_t) compact_target_size(r->table),
+        .target_file_size_bytes = (uint64_t) compact_file_size(r->table) / 4 * 5, // a group's size is an estimate
         .memory_bytes_max = memory_bytes / 2,
     };
 
