@@ -7,7 +7,7 @@
  *   old     is of another partition spec than the table's default
  *   dirty   has rows deleted by equality deletes at all (readers pay for these at every row), or at least
  *           delete_ratio_percent of its rows by positions. By default 5 in position delete files (DuckDB's scan takes 1.3
- *           times as long then, and 2.6 times at 30), 30 in deletion vectors (1.3 times; docs/PERFORMANCE.md)
+ *           times as long then, and 2.6 times at 30), 10 in deletion vectors (1.4 times at 15; docs/PERFORMANCE.md)
  * Files are to have write.target-file-size-bytes (512 MiB), or a quarter of the table if that is less, but 64 MiB at least: some
  * readers (DuckDB's iceberg_scan) give each file to one thread, and a file that is not small is not written again for the sake of
  * the few that came since.
@@ -23,7 +23,7 @@
 
 #define COMPACT_FILES_MIN 5
 #define COMPACT_DELETE_FILE_RATIO_PERCENT 5u
-#define COMPACT_DELETION_VECTOR_RATIO_PERCENT 30u
+#define COMPACT_DELETION_VECTOR_RATIO_PERCENT 10u
 
 typedef struct compact_file {
     const manifest_entry        *data;
