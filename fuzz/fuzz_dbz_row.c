@@ -59,7 +59,7 @@ decode(const uint8_t *choice, change *c)
     schema_field       field = {.name = "v", .type = &columns[column].type};
     source_description description = {0};
     table_rules        rules = {.policy = (value_policy) (choice[0] % 5)};
-    dbz_decoding       decoding = {.rules = &rules, .declared = &declared, .report_damage = choice[0] & 1};
+    dbz_decoding       decoding = {.rules = &rules, .declared = &declared};
     batch              rows = {0};
     decoding.modes.decimals = (dbz_decimals) (choice[0] / 2 % 3);
     decoding.modes.times = (dbz_times) (choice[0] / 6 % 6);
@@ -67,12 +67,15 @@ decode(const uint8_t *choice, change *c)
     if (schema_new(0, &field, 1, NULL, 0, true, &description.schema, &err)) abort();
     if (dbz_decoder_new(&description, c->relation, &decoding, &decoder, &err) == FIRN_OK) {
         size_t count = 0;
+        decoder->collects_damage = choice[0] & 1;
         for (int i = 0; i < 2; i++) {
             firn_error_reset(&err);
             if (row_decoder_append(decoder, &c->new, &err) == FIRN_OK) count++;
         }
         firn_error_reset(&err);
         if (row_decoder_take(decoder, &rows, &err)) abort();
+        for (size_t i = 0; i < decoder->damage_count; i++)
+            if (decoder->damage[i].row >= count || decoder->damage[i].column || !decoder->damage[i].loss) abort();
         if (rows.array.release ? (size_t) rows.array.length != count : count != 0) abort();
         if (rows.array.release && (size_t) rows.array.children[0]->length != count) abort();
         batch_done(&rows);

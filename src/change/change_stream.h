@@ -30,6 +30,7 @@
 #include "change/change.h"
 #include "change/change_block.h"
 #include "change/row_decoder.h"
+#include "change/row_reselect.h"
 #include "source/source.h"
 
 typedef enum change_item_kind {
@@ -154,6 +155,9 @@ typedef struct change_stream_ops {
      * description. */
     firn_status (*open_decoder)(change_stream *stream, change_relation *relation, const source_description *description,
                                 row_decoder **ret_decoder, firn_error *err);
+    /* As row_reselector.read; of the request's transactions it adds those that it has handed out. NULL: nothing of this stream is lost
+     * on its way. */
+    firn_status (*reselect)(change_stream *stream, const reselect_request *request, bool known[], batch *ret_rows, firn_error *err);
     /* NULL: the source cannot be asked. FIRN_UNAVAILABLE: not now. What it gives lives in `arena`. */
     firn_status (*look_at_tables)(change_stream *stream, firn_arena *arena, table_looks *ret_looks, firn_error *err);
     void (*counts)(change_stream *stream, change_stream_counts *ret_counts);

@@ -3,6 +3,8 @@
  *
  * Columns: those of the description, one batch column each
  * Errors:  as in the load, naming table, column and key
+ * Damage:  where the owner sets `collects_damage`, a value that was lost on its way (Debezium) is null in the batch, also in a required
+ *          column, and noted: the owner puts the right one there. Else the decoder treats it, or fails
  * Holes:   TUPLE_UNCHANGED becomes a null, also in a required column, where tuple->has_unchanged says so: the caller puts
  *          the value there. Else it is an error.
  * Threads: one decoder, one thread
@@ -14,6 +16,12 @@
 #include "change/change.h"
 
 typedef struct row_decoder row_decoder;
+
+typedef struct row_damage {
+    uint32_t    row;    /* in the batch */
+    unsigned    column; /* of the batch */
+    const char *loss;   /* what was lost, and what would keep it; static */
+} row_damage;
 
 typedef struct row_decoder_ops {
     firn_status (*append)(row_decoder *decoder, const change_tuple *tuple, firn_error *err);
@@ -27,6 +35,9 @@ struct row_decoder {
     size_t                 row_count;     /* in the batch at work */
     size_t                 size_bytes;    /* of tuples in it */
     uint64_t               coerced_count; /* values treated by a policy other than error, over all batches */
+    bool                   collects_damage;
+    const row_damage      *damage;       /* of the batch at work, or of the one that was taken last: until the next append; by row, then column */
+    size_t                 damage_count;
 };
 
 /* One row. On failure the row is not in the batch; what was before it stays. */

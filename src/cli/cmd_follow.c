@@ -188,7 +188,7 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     FIRN_AUTO(follow_load_freep) follow_load       *loader = NULL;
     load_settings   load = {0};
     follow_settings settings = {0};
-    feed_connection connection = {0};
+    FIRN_AUTO(feed_connection_done) feed_connection connection = {0};
 
     FIRN_TRY(connect_load_settings(s, entry, &load, err));
     FIRN_TRY(connect_follow_settings(s, &load, &settings, err));

@@ -30,6 +30,12 @@ connect_feed(session *s, const load_settings *load, const follow_settings *setti
     return connect_postgres_settings(s, &ret_connection->server, err);
 }
 
+void
+feed_connection_done(feed_connection *connection)
+{
+    kafka_connection_done(&connection->kafka);
+}
+
 static firn_status
 open_feed(void *state, const follow_start *start, task_cancel *cancel, change_stream **ret_stream, firn_error *err)
 {
@@ -97,6 +103,7 @@ connect_follow_settings(session *s, const load_settings *load, follow_settings *
         .batch_changes = (uint64_t) settings_number(v, OPTION_FOLLOW_BATCH_SIZE),
         .memory_bytes = settings_size(v, OPTION_MEMORY),
         .until_caught_up = settings_flag(v, OPTION_UNTIL_CAUGHT_UP) || settings_flag(v, OPTION_ONCE),
+        .reselect = settings_flag(v, OPTION_FOLLOW_RESELECT),
         .schema_changes = policy_of(settings_text(v, OPTION_FOLLOW_SCHEMA_CHANGES)),
         .defaults = follow_config(&load->defaults),
         .tables = tables,

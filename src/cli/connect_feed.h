@@ -16,6 +16,8 @@ typedef struct feed_connection {
     source_teller     teller;
 } feed_connection;
 
+void feed_connection_done(feed_connection *connection);
+
 /* The source that session_open_source has opened, with its secrets revealed. */
 FIRN_MUST_USE firn_status connect_feed(session *s, const load_settings *load, const follow_settings *settings, feed_connection *ret_connection,
                                        firn_error *err);

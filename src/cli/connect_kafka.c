@@ -222,7 +222,17 @@ connect_kafka(session *s, const load_settings *load, const source_teller *teller
     if (strcmp(type, "postgres") != 0) return FIRN_OK;
     FIRN_TRY(connect_postgres_settings(s, &c->server, err));
     c->settings.describer = &c->describer;
+    FIRN_TRY(postgres_reselect_new(&c->server, c->cancel, &c->reselect, err));
+    c->reselector = (row_reselector){.read = postgres_reselect_read, .state = c->reselect};
+    c->settings.reselector = &c->reselector;
     return FIRN_OK;
+}
+
+void
+kafka_connection_done(kafka_connection *c)
+{
+    postgres_reselect_free(c->reselect);
+    c->reselect = NULL;
 }
 
 firn_status

@@ -7,6 +7,7 @@
 #include "cli/connect.h"
 #include "follow/follow_job.h"
 #include "kafka/kafka_stream.h"
+#include "postgres/postgres_reselect.h"
 
 /* As configured; a source that names a Kafka cluster is followed from it. */
 bool connect_is_kafka(const session *s);
@@ -16,11 +17,14 @@ typedef struct kafka_connection {
     kafka_cluster         cluster;
     registry_settings     registry;
     kafka_describer       describer;
-    postgres_settings     server; /* asked for types and keys, where it can be reached */
+    row_reselector        reselector;
+    postgres_reselect    *reselect;
+    postgres_settings     server; /* asked for types and keys, and for lost values, where it can be reached */
     task_cancel          *cancel;
     source_teller         teller;
 } kafka_connection;
 
+void kafka_connection_done(kafka_connection *connection);
 /* Of the source that session_open_source has opened, and the entry of kafka_clusters.yaml that it names. Texts live in the session's
  * arena; the connection must stay where it is. */
 FIRN_MUST_USE firn_status connect_kafka(session *s, const load_settings *load, const source_teller *teller,

@@ -238,6 +238,8 @@ add_parts(page_metrics *p)
     for (unsigned i = 0; i < p->view.lag_count; i++) add_part(p, &p->view.lags[i], true, now_us);
     metrics_family(&p->m, "firn_messages_set_aside_total", METRIC_COUNTER, "Messages that could not be applied, kept in the dead-letter topic.");
     metrics_u64(&p->m, &source, 1, p->view.stream.set_aside);
+    metrics_family(&p->m, "firn_reselected_rows_total", METRIC_COUNTER, "Rows that were read again from the source, for values that Debezium has lost.");
+    metrics_u64(&p->m, &source, 1, p->view.reselected);
 }
 
 static void
@@ -347,6 +349,7 @@ render_status(const follow_page *page, firn_buffer *out, firn_error *err)
     view.has_lags = followed.stream.by_ordinals;
     view.lags = followed.lags;
     view.lag_count = followed.lag_count;
+    view.reselected = followed.reselected;
     view.entries = firn_arena_array(&arena, followed.table_count + 1u, sizeof *view.entries);
     if (!view.entries) return firn_fail_memory(err, "the status of the tables");
     for (unsigned i = 0; i < followed.table_count; i++)

@@ -44,6 +44,7 @@ static const char sources_text[] =
     "      #from: postgres                  # kafka | postgres\n"
     "      #kafka_cluster: primary\n"
     "      #dead_letter_topic: dev.shop.firn-rejected   # Kafka: keeps what cannot be applied, instead of stopping the table\n"
+    "      #reselect: true                  # Kafka: reads values that Debezium has lost again from the source, by key\n"
     "      #debezium: {decimals: precise}   # Kafka: modes of a connector that firn did not write: decimals, times, binary, "
     "intervals, nulls, hstore\n"
     "      #commit_interval: 10s\n"

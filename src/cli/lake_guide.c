@@ -61,7 +61,7 @@ follow_to(lake_guide *g, uint64_t position, bool *ret_there, firn_error *err)
 {
     FIRN_AUTO(follow_result_done) follow_result result = {0};
     follow_settings settings = {0};
-    feed_connection connection = {0};
+    FIRN_AUTO(feed_connection_done) feed_connection connection = {0};
     follow_events   events = {.emit = emit};
     firn_error      failed = {0};
 

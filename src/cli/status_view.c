@@ -275,6 +275,7 @@ write_lags(jwriter *w, const status_view *view)
         jwrite_object_end(w);
     }
     jwrite_array_end(w);
+    jwrite_member_i64(w, "reselected_rows", (int64_t) view->reselected);
 }
 
 firn_status

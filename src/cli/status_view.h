@@ -30,6 +30,7 @@ typedef struct status_view {
     bool              has_lags; /* changes come from topics, and are being read */
     const change_lag *lags;
     unsigned          lag_count;
+    uint64_t          reselected; /* rows that were read again from the source */
 } status_view;
 
 /* What the table's metadata says, over what the row says; lags are left as they are. Texts are copied to the arena. */

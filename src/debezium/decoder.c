@@ -10,6 +10,7 @@
 #define SCRATCH_SIZE_MAX ((size_t) 1 << 30)
 #define SCRATCH_SIZE_KEPT ((size_t) 1 << 20)
 #define FORMS_SIZE_MAX ((size_t) 1 << 28)
+#define DAMAGE_SIZE_MAX ((size_t) 1 << 28)
 
 /* One column of the relation: where its values go. */
 typedef struct column_place {
@@ -28,6 +29,7 @@ typedef struct dbz_decoder {
     unsigned         absent_count;
     dbz_cell       **absent; /* columns that the relation does not have */
     bool             has_unchanged;
+    bool             was_taken; /* the damage that is noted is of the batch before */
 } dbz_decoder;
 
 static void
@@ -39,6 +41,7 @@ decoder_free(row_decoder *decoder)
     firn_arena_done(&d->arena);
     firn_buffer_done(&d->row.scratch);
     firn_buffer_done(&d->row.scratch2);
+    firn_buffer_done(&d->row.damage);
     schema_unref(d->base.schema);
     if (d->row.relation) change_relation_unref(d->row.relation);
     firn_free(d);
@@ -97,26 +100,41 @@ add_row(dbz_decoder *d, const change_tuple *tuple, firn_error *err)
     return FIRN_OK;
 }
 
+static void
+show_damage(dbz_decoder *d)
+{
+    d->base.damage = (const row_damage *) (const void *) d->row.damage.data;
+    d->base.damage_count = d->row.damage.size / sizeof(row_damage);
+}
+
 static firn_status
 decoder_append(row_decoder *decoder, const change_tuple *tuple, firn_error *err)
 {
     dbz_decoder *d = (dbz_decoder *) decoder;
     uint64_t     coerced_before = d->row.coerced_count;
+    if (d->was_taken) firn_buffer_reset(&d->row.damage);
+    d->was_taken = false;
+    size_t damage_before = d->row.damage.size;
     if (FIRN_UNLIKELY(tuple->column_count != d->row.relation->column_count))
         return firn_fail(err, FIRN_E_BUG, "a row of '%s.%s' has %u columns where %u are decoded", d->row.relation->schema,
                          d->row.relation->name, tuple->column_count, d->row.relation->column_count);
     d->has_unchanged = tuple->has_unchanged;
     d->row.tuple = tuple;
+    d->row.number = (uint32_t) d->base.row_count;
+    d->row.collects_damage = decoder->collects_damage;
     firn_status status = add_row(d, tuple, err);
     d->row.tuple = NULL;
     if (FIRN_UNLIKELY(status != FIRN_OK)) {
         for (unsigned i = 0; i < d->cell_count; i++) column_rewind(d->builders[i], (int64_t) d->base.row_count);
         d->row.coerced_count = coerced_before;
+        d->row.damage.size = damage_before;
+        show_damage(d);
         return status;
     }
     d->base.row_count++;
     d->base.size_bytes += tuple->bytes.size;
     d->base.coerced_count = d->row.coerced_count;
+    show_damage(d);
     if (FIRN_UNLIKELY(d->row.scratch.capacity > SCRATCH_SIZE_KEPT)) {
         firn_buffer_done(&d->row.scratch);
         firn_buffer_init(&d->row.scratch, SCRATCH_SIZE_MAX);
@@ -137,6 +155,7 @@ decoder_take(row_decoder *decoder, batch *ret_batch, firn_error *err)
     for (unsigned i = 0; i < d->cell_count; i++) FIRN_TRY(column_builder_finish(d->builders[i], array.children[i], err));
     batch_init(ret_batch, d->base.schema, &array);
     d->base.row_count = d->base.size_bytes = 0;
+    d->was_taken = true;
     return FIRN_OK;
 }
 
@@ -174,11 +193,12 @@ child_form(const dbz_form *form, const data_type *type, unsigned child)
 }
 
 static firn_status
-init_cell(dbz_decoder *d, dbz_cell *cell, column_builder *builder, const schema_field *field, const dbz_form *form, const dbz_cell *parent,
+init_cell(dbz_decoder *d, dbz_cell *cell, unsigned number, column_builder *builder, const schema_field *field, const dbz_form *form, const dbz_cell *parent,
           firn_error *err)
 {
     const data_type *type = field->type;
     cell->column = parent ? parent->column : field->name;
+    cell->number = number;
     cell->name = field->name;
     cell->type = type;
     cell->form = *form;
@@ -193,7 +213,7 @@ init_cell(dbz_decoder *d, dbz_cell *cell, column_builder *builder, const schema_
     if (!cell->children) return firn_fail_memory(err, "a decoder of events");
     for (unsigned i = 0; i < type->field_count; i++) {
         dbz_form child = child_form(&cell->form, type, i);
-        FIRN_TRY(init_cell(d, &cell->children[i], column_child(builder, i), &type->fields[i], &child, cell, err));
+        FIRN_TRY(init_cell(d, &cell->children[i], number, column_child(builder, i), &type->fields[i], &child, cell, err));
     }
     return FIRN_OK;
 }
@@ -225,7 +245,7 @@ init_column(dbz_decoder *d, const dbz_decoding *decoding, unsigned column, firn_
     FIRN_TRY(column_builder_new(field->type, COLUMN_SIZE_MAX, &d->builders[column], err));
     d->cell_count = column + 1;
     FIRN_TRY(find_form(d, decoding, column, place >= 0 ? &relation->columns[place] : NULL, &form, &avro, err));
-    FIRN_TRY(init_cell(d, &d->cells[column], d->builders[column], field, &form, NULL, err));
+    FIRN_TRY(init_cell(d, &d->cells[column], column, d->builders[column], field, &form, NULL, err));
     if (place < 0) {
         d->absent[d->absent_count++] = &d->cells[column];
         return FIRN_OK;
@@ -251,13 +271,13 @@ dbz_decoder_new(const source_description *description, change_relation *relation
     firn_arena_init(&d->arena, FORMS_SIZE_MAX);
     firn_buffer_init(&d->row.scratch, SCRATCH_SIZE_MAX);
     firn_buffer_init(&d->row.scratch2, SCRATCH_SIZE_MAX);
+    firn_buffer_init(&d->row.damage, DAMAGE_SIZE_MAX);
     d->row.description = description;
     d->row.rules = decoding->rules;
     d->row.relation = change_relation_ref(relation);
     d->row.modes = decoding->modes;
     d->row.connector = dbz_relation_of(relation)->connector;
     if (d->row.connector == DBZ_OTHER) d->row.connector = decoding->connector;
-    d->row.report_damage = decoding->report_damage;
     d->cells = firn_arena_array(&d->arena, count ? count : 1, sizeof *d->cells);
     d->builders = firn_arena_array(&d->arena, count ? count : 1, sizeof(column_builder *));
     d->absent = firn_arena_array(&d->arena, count ? count : 1, sizeof(dbz_cell *));

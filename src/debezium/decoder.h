@@ -4,8 +4,8 @@
  * counts and messages are those of the load.
  *
  * Damaged: what Debezium has lost (NaN as null, two-dimensional arrays, intervals as numbers, a null that a default stands
- *          for, …) is never taken for true: FIRN_E_VALUE_DAMAGED names column and key, so that the caller can read the row
- *          again from the source; without `report_damage` the column's `unrepresentable` policy is asked first.
+ *          for, …) is never taken for true: noted where the owner collects_damage (row_decoder.h), who can read the row again from
+ *          the source; else the column's `unrepresentable` policy is asked, and FIRN_E_VALUE_DAMAGED names column and key.
  * Unclear: a value that could be read in two ways fails (FIRN_E_DEBEZIUM_FORM) and says what to configure
  * Threads: one decoder, one thread
  */
@@ -49,7 +49,6 @@ typedef struct dbz_decoding {
     /* Per column of the description: the type in the source, "timestamp(3) without time zone", "NUMBER(10,2)"; NULL: not
      * known. NULL: none is. Copied. */
     const char *const *declared;
-    bool               report_damage;
     dbz_connector      connector; /* of events that do not say (flattened rows without `__source_…` members) */
 } dbz_decoding;
 

@@ -21,7 +21,7 @@ typedef struct one_column {
     const char *connector; /* NULL: postgresql */
     dbz_modes   modes;
     table_rules rules;
-    bool        report_damage, has_default;
+    bool        collects_damage, has_default;
     const char *schema; /* of the column, or NULL */
     uint64_t    coerced_count;
     dbz_connector fallback;
@@ -110,13 +110,14 @@ decode_message(one_column *c, const char *message)
     schema_field       field = {.name = "v", .type = &c->type};
     column_origin      origin = {.has_default = c->has_default};
     source_description description = {.origins = &origin};
-    dbz_decoding       decoding = {.rules = &c->rules, .modes = c->modes, .declared = &c->declared, .report_damage = c->report_damage, .connector = c->fallback};
+    dbz_decoding       decoding = {.rules = &c->rules, .modes = c->modes, .declared = &c->declared, .connector = c->fallback};
     batch              rows = {0};
     assert_int_equal(schema_new(0, &field, 1, NULL, 0, true, &description.schema, &err), FIRN_OK);
     if (dbz_table_new(&settings, &table, &err) || dbz_event_read(&record, &event, &err)) fail_msg("%s", err.cause);
     assert_true(dbz_table_room(table, &event) < sizeof room);
     if (dbz_table_change(table, &event, room, &row, &err)) fail_msg("%s", err.cause);
     if (dbz_decoder_new(&description, row.relation, &decoding, &decoder, &err)) fail_msg("%s", err.cause);
+    decoder->collects_damage = c->collects_damage;
     if (row_decoder_append(decoder, &row.new, &err)) {
         snprintf(shown, sizeof shown, "FIRN-%d", (int) err.code);
         /* What failed is not in the batch, and does not disturb what comes. */
@@ -127,6 +128,13 @@ decode_message(one_column *c, const char *message)
         assert_int_equal(row_decoder_take(decoder, &rows, &err), FIRN_OK);
         const char *text = show(rows.array.children[0], &c->type);
         if (text != shown) snprintf(shown, sizeof shown, "%s", text);
+        if (decoder->damage_count) {
+            assert_int_equal(decoder->damage_count, 1);
+            assert_int_equal(decoder->damage[0].row, 0);
+            assert_int_equal(decoder->damage[0].column, 0);
+            assert_non_null(decoder->damage[0].loss);
+            snprintf(shown, sizeof shown, "noted");
+        }
         batch_done(&rows);
     }
     c->coerced_count = decoder->coerced_count;
@@ -430,14 +438,21 @@ test_lists_and_maps(void **state)
 /* ---- what is lost ---- */
 
 static void
-test_damage_follows_the_policy_unless_it_is_reported(void **state)
+test_damage_follows_the_policy_unless_it_is_collected(void **state)
 {
     (void) state;
     one_column c = {.type = {.kind = TYPE_STRING}, .declared = "time with time zone", .rules.policy = POLICY_NULL};
     CHECK(&c, {"\"07:04:56Z\"", "null"});
     assert_int_equal(c.coerced_count, 1);
-    c.report_damage = true;
-    CHECK(&c, {"\"07:04:56Z\"", DAMAGED});
+    c.collects_damage = true;
+    CHECK(&c, {"\"07:04:56Z\"", "noted"}, {"null", "null"});
+    assert_int_equal(c.coerced_count, 0);
+    data_type element = {.kind = TYPE_INT};
+    c = (one_column){.type = {.kind = TYPE_LIST}, .declared = "integer[]", .collects_damage = true};
+    schema_field field = {.name = "element", .type = &element};
+    c.type.fields = &field;
+    c.type.field_count = 1;
+    CHECK(&c, {"[null,null]", "noted"}, {"[1,null]", "2 elements"});
 }
 
 static void
@@ -504,7 +519,7 @@ main(void)
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_geometry_and_vectors),
         cmocka_unit_test(test_lists_and_maps),
-        cmocka_unit_test(test_damage_follows_the_policy_unless_it_is_reported),
+        cmocka_unit_test(test_damage_follows_the_policy_unless_it_is_collected),
         cmocka_unit_test(test_nulls_that_became_defaults),
         cmocka_unit_test(test_rows_that_do_not_say_their_source),
         cmocka_unit_test(test_unsigned_numbers),

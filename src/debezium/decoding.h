@@ -22,8 +22,10 @@ typedef struct dbz_row {
     const change_tuple       *tuple;
     dbz_modes                 modes;
     dbz_connector             connector;
-    bool                      report_damage;
     uint64_t                  coerced_count;
+    bool                      collects_damage;
+    firn_buffer               damage; /* row_damage, of the batch */
+    uint32_t                  number; /* of the row in the batch */
     firn_buffer               scratch;  /* texts without escapes, decoded bytes: valid until the next value */
     firn_buffer               scratch2; /* rendered texts */
 } dbz_row;
@@ -32,6 +34,7 @@ typedef struct dbz_row {
 typedef struct dbz_cell dbz_cell;
 struct dbz_cell {
     const char      *column; /* at the top level */
+    unsigned         number; /* of that in the batch */
     const data_type *type;
     dbz_form         form;
     const struct avro_schema *avro; /* at the top level of a record in Avro: of the value */
@@ -79,8 +82,8 @@ FIRN_MUST_USE firn_status dbz_value_add_as_text(dbz_row *row, dbz_cell *cell, co
 /* The policy's answer for a value that does not fit; *ret_null: take null, else the remedy's value. `value`: for people. */
 FIRN_MUST_USE firn_status dbz_settle(dbz_row *row, const dbz_cell *cell, unfit_remedy possible, const char *value,
                                      const char *problem, bool *ret_null, firn_error *err);
-/* The value was lost on its way; a null where the policy says so, else VALUE_DAMAGED. `loss`: what and which setting would
- * keep it. */
+/* The value was lost on its way: noted, where that is wanted; a null where the policy says so; else VALUE_DAMAGED. `loss`: what and
+ * which setting would keep it; static. */
 FIRN_MUST_USE firn_status dbz_add_damaged(dbz_row *row, dbz_cell *cell, const char *loss, firn_error *err);
 /* Not one of the column's form and type. */
 FIRN_MUST_USE firn_status dbz_fail_corrupt(const dbz_row *row, const dbz_cell *cell, const dbz_value *value, firn_error *err);

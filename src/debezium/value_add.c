@@ -122,11 +122,26 @@ dbz_settle(dbz_row *row, const dbz_cell *cell, unfit_remedy possible, const char
     return unfit_value_fail(&place, value, key, problem, possible, cell->type->kind == TYPE_STRING, err);
 }
 
+/* Once for a column, however much of it is damaged. */
+static firn_status
+note_damage(dbz_row *row, const dbz_cell *cell, const char *loss, firn_error *err)
+{
+    const row_damage note = {row->number, cell->number, loss};
+    const row_damage *last = row->damage.size ? (const row_damage *) (const void *) (row->damage.data + row->damage.size - sizeof note) : NULL;
+
+    if (last && last->row == note.row && last->column == note.column) return FIRN_OK;
+    return firn_buffer_add(&row->damage, &note, sizeof note, err);
+}
+
 firn_status
 dbz_add_damaged(dbz_row *row, dbz_cell *cell, const char *loss, firn_error *err)
 {
     char key[200];
-    if (!row->report_damage && cell->policy == POLICY_NULL && !cell->is_required) {
+    if (row->collects_damage) {
+        FIRN_TRY(note_damage(row, cell, loss, err));
+        return column_add_null(cell->builder, err);
+    }
+    if (cell->policy == POLICY_NULL && !cell->is_required) {
         row->coerced_count++;
         return column_add_null(cell->builder, err);
     }

@@ -80,6 +80,7 @@ typedef struct follow_settings {
     bool                       until_caught_up; /* ends at the source's position as the job began */
     uint64_t                   until_position; /* ends here: all that committed before it is applied, nothing else; 0: no such end */
     schema_policy              schema_changes;
+    bool                       reselect; /* values that were lost on their way are read again from the source (row_reselect.h) */
     follow_table_config        defaults;
     const follow_table_config *tables;
     unsigned                   table_config_count;

@@ -27,6 +27,7 @@ typedef struct table_entry {
 struct follow_progress {
     task_lock      *lock; /* for what follows; the histograms need none */
     stream_progress stream;
+    uint64_t        reselected;
     slot_progress   slot;
     error_count     errors[PROGRESS_ERROR_CODES_MAX];
     unsigned        error_count;
@@ -125,6 +126,15 @@ follow_progress_stream(follow_progress *p, const stream_progress *stream)
     int64_t heard_us = stream->is_open ? firn_clock_now_us() : p->stream.heard_us;
     p->stream = *stream;
     p->stream.heard_us = heard_us;
+    task_lock_release(p->lock);
+}
+
+void
+follow_progress_reselected(follow_progress *p, uint64_t row_count)
+{
+    if (!p) return;
+    task_lock_hold(p->lock);
+    p->reselected += row_count;
     task_lock_release(p->lock);
 }
 
@@ -293,7 +303,7 @@ follow_progress_read(follow_progress *p, firn_arena *arena, follow_view *ret_vie
     bool    failed = false;
 
     task_lock_hold(p->lock);
-    *ret_view = (follow_view){.stream = p->stream, .slot = p->slot, .table_count = p->table_count, .error_count = p->error_count};
+    *ret_view = (follow_view){.stream = p->stream, .slot = p->slot, .reselected = p->reselected, .table_count = p->table_count, .error_count = p->error_count};
     memcpy(ret_view->errors, p->errors, sizeof ret_view->errors);
     ret_view->tables = firn_arena_array(arena, p->table_count + 1u, sizeof *ret_view->tables);
     failed = !ret_view->tables;

@@ -104,6 +104,8 @@ typedef struct table_commit_progress {
 } table_commit_progress;
 
 void follow_progress_committed(follow_progress *p, unsigned number, const table_commit_progress *commit);
+/* Rows of which values were lost were read again from the source. */
+void follow_progress_reselected(follow_progress *p, uint64_t row_count);
 void follow_progress_stopped(follow_progress *p, unsigned number, const char *reason);
 
 /* A copy, in `arena`; no tables before begin. */
@@ -111,6 +113,7 @@ typedef struct follow_view {
     stream_progress stream;
     slot_progress   slot;
     unsigned        table_count, error_count, lag_count;
+    uint64_t        reselected; /* rows that were read again from the source */
     table_progress *tables;
     change_lag     *lags; /* of streams that have parts */
     error_count     errors[PROGRESS_ERROR_CODES_MAX]; /* the first codes that were met */

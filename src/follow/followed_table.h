@@ -48,6 +48,7 @@ typedef struct followed_table {
     uint64_t       staged_event_count;
 
     uint64_t change_count, row_count, delete_count, commit_count; /* of this run */
+    uint64_t left_out_count; /* rows that the source does not have any more, and whose deletes are still to come */
     int64_t  last_commit_us;                                      /* of this run; 0: none */
 } followed_table;
 

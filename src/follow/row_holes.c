@@ -25,6 +25,8 @@ typedef struct filling {
     struct ArrowArray    *rows;
     holed_row            *holed;
     uint32_t              count;
+    uint32_t             *missing; /* rows that the lake does not have; NULL: an error */
+    uint32_t              missing_count;
     unsigned              column_count; /* those with holes */
     unsigned             *columns;      /* by number in the schema */
     table_schema         *wanted;       /* these columns */
@@ -125,7 +127,12 @@ find_places(filling *f, bool *ret_of_table, firn_error *err)
     FIRN_TRY(table_shape_arrange_keys(shape, &keys, &array, err));
     FIRN_TRY(table_index_hash(f->table->index, shape->key_schema, &array, hashes, err));
     table_index_find(f->table->index, hashes, f->count, places);
+    uint32_t found = 0;
     for (uint32_t i = 0; i < f->count; i++) {
+        if (places[i] == KEY_PLACE_NONE && f->missing) {
+            f->missing[f->missing_count++] = f->holed[i].row;
+            continue;
+        }
         if (places[i] == KEY_PLACE_NONE) {
             *ret_of_table = true;
             (void) firn_fail(err, FIRN_E_FOLLOW_ROW_GONE,
@@ -134,9 +141,11 @@ find_places(filling *f, bool *ret_of_table, firn_error *err)
             firn_hint(err, "the table in the lake is not what firn has made of it: load it again");
             return err->status;
         }
-        f->holed[i].place = places[i];
+        f->holed[found] = f->holed[i];
+        f->holed[found++].place = places[i];
     }
-    qsort(f->holed, f->count, sizeof *f->holed, compare_places);
+    f->count = found;
+    if (found) qsort(f->holed, f->count, sizeof *f->holed, compare_places);
     return FIRN_OK;
 }
 
@@ -239,9 +248,9 @@ fill(filling *f, uint32_t row_count, bool *ret_of_table, firn_error *err)
 
 firn_status
 row_holes_fill(const followed_table *table, const follow_context *ctx, const table_schema *schema, const uint32_t entries[],
-               uint32_t count, struct ArrowArray *rows, bool *ret_of_table, firn_error *err)
+               uint32_t count, struct ArrowArray *rows, uint32_t missing[], uint32_t *ret_missing, bool *ret_of_table, firn_error *err)
 {
-    FIRN_AUTO(filling_done) filling f = {.table = table, .ctx = ctx, .schema = schema, .entries = entries, .rows = rows};
+    FIRN_AUTO(filling_done) filling f = {.table = table, .ctx = ctx, .schema = schema, .entries = entries, .rows = rows, .missing = missing};
 
     for (uint32_t i = 0; i < count; i++) f.count += table_changes_entry(table->changes, entries[i])->lake_key != NULL;
     if (!f.count) return FIRN_OK;
@@ -252,5 +261,15 @@ row_holes_fill(const followed_table *table, const follow_context *ctx, const tab
         if (table_changes_entry(table->changes, entries[i])->lake_key) f.holed[f.count++] = (holed_row){.row = i};
     }
     if (fill(&f, count, ret_of_table, err)) return firn_while(err, "reading unchanged values of '%s'", table->name);
+    *ret_missing = f.missing_count;
     return FIRN_OK;
+}
+
+bool
+row_holes_has(const followed_table *table, const row_entry *entry, unsigned column)
+{
+    const change_relation *relation = table->shape->relation;
+    int                    place = change_relation_column(relation, table->shape->description->schema->fields[column].name);
+
+    return place >= 0 && has_hole(entry, relation->column_count, place);
 }

@@ -9,10 +9,12 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "batch/array.h"
+#include "batch/batch_take.h"
 #include "catalog/commit.h"
 #include "follow/index_opening.h"
 #include "follow/row_deletes.h"
 #include "follow/row_holes.h"
+#include "follow/row_reselect.h"
 #include "iceberg/file_names.h"
 #include "write/roll_writer.h"
 
@@ -62,7 +64,10 @@ typedef struct apply {
     data_file_list              files;
     delete_files                deletes;
     unsigned                    delete_number;
-    uint64_t                    row_count, coerced_before;
+    bool                       *left_out; /* per entry: its row is gone at the source (row_reselect.h). Keyed */
+    bool                        reselects;
+    uint64_t                    left_out_count, excused_count;
+    uint64_t                    row_count, coerced_before, coerced_count; /* beside the decoder's */
     bool                        offered, of_table;
 } apply;
 
@@ -78,6 +83,7 @@ apply_done(apply *a)
     firn_free(a->hashes);
     firn_free(a->places);
     firn_free(a->written);
+    firn_free(a->left_out);
     firn_free(a->removals);
     firn_free(a->gone);
     firn_free(a->changes);
@@ -189,6 +195,72 @@ typedef struct row_run {
     roll_place   places[BATCH_ROWS];
 } row_run;
 
+/* What the decoder has noted, and the holes of rows that the lake does not have. */
+static firn_status
+list_damage(apply *a, const row_run *run, const uint32_t missing[], uint32_t missing_count, firn_arena *arena, reselect_work *work,
+            firn_error *err)
+{
+    const row_decoder *decoder = a->shape->rows;
+    unsigned           columns = a->shape->description->schema->field_count;
+    row_damage        *list = firn_arena_array(arena, decoder->damage_count + (size_t) missing_count * columns + 1, sizeof *list);
+
+    if (!list) return firn_fail_memory(err, "a window's rows");
+    if (decoder->damage_count) memcpy(list, decoder->damage, decoder->damage_count * sizeof *list);
+    work->damage_count = decoder->damage_count;
+    for (uint32_t i = 0; i < missing_count; i++) {
+        for (unsigned c = 0; c < columns; c++) {
+            if (row_holes_has(a->table, table_changes_entry(a->table->changes, run->entries[missing[i]]), c))
+                list[work->damage_count++] = (row_damage){.row = missing[i], .column = c};
+        }
+    }
+    work->damage = list;
+    return FIRN_OK;
+}
+
+/* Without the rows that are gone. */
+static firn_status
+leave_out(apply *a, row_run *run, const bool gone[], struct ArrowArray *array, firn_error *err)
+{
+    FIRN_AUTO(firn_freep) uint32_t *kept = firn_calloc(run->count + 1u, sizeof *kept);
+    struct ArrowArray taken = {0};
+    uint32_t          count = 0;
+
+    if (!kept) return firn_fail_memory(err, "a window's rows");
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (gone[i]) {
+            a->left_out[run->entries[i]] = true;
+            continue;
+        }
+        run->entries[count] = run->entries[i];
+        kept[count++] = i;
+    }
+    a->left_out_count += run->count - count;
+    if (count == run->count) return FIRN_OK;
+    run->count = count;
+    if (!count) return FIRN_OK;
+    FIRN_TRY(batch_take(a->schema, array, kept, count, &taken, err));
+    array_done(array);
+    array_move(&taken, array);
+    return FIRN_OK;
+}
+
+/* Values that did not come with the changes: from the lake, and from the source. */
+static firn_status
+complete_rows(apply *a, row_run *run, struct ArrowArray *array, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    uint32_t     *missing = a->reselects ? firn_arena_array(&arena, run->count, sizeof *missing) : NULL, missing_count = 0;
+    bool         *gone = firn_arena_array(&arena, run->count, sizeof *gone);
+    reselect_work work = {.table = a->table, .ctx = a->ctx, .stream = a->settings->stream, .schema = a->schema, .rows = array, .entries = run->entries, .hashes = a->hashes};
+
+    if (!gone || (a->reselects && !missing)) return firn_fail_memory(err, "a window's rows");
+    FIRN_TRY(row_holes_fill(a->table, a->ctx, a->schema, run->entries, run->count, array, missing, &missing_count, &a->of_table, err));
+    if (!a->reselects || (!missing_count && !a->shape->rows->damage_count)) return FIRN_OK;
+    FIRN_TRY(list_damage(a, run, missing, missing_count, &arena, &work, err));
+    FIRN_TRY(row_reselect_fill(&work, gone, &a->coerced_count, &a->of_table, err));
+    return leave_out(a, run, gone, array, err);
+}
+
 static firn_status
 flush_rows(apply *a, row_run *run, firn_error *err)
 {
@@ -198,7 +270,8 @@ flush_rows(apply *a, row_run *run, firn_error *err)
     if (!run->count) return FIRN_OK;
     FIRN_TRY(row_decoder_take(a->shape->rows, &rows, err));
     FIRN_TRY(table_shape_arrange(a->shape, a->schema, &rows, &array, err));
-    FIRN_TRY(row_holes_fill(a->table, a->ctx, a->schema, run->entries, run->count, &array, &a->of_table, err));
+    FIRN_TRY(complete_rows(a, run, &array, err));
+    if (!run->count) return FIRN_OK;
     FIRN_TRY(roll_writer_add_placed(run->writer, &array, run->places, err));
     for (uint32_t i = 0; i < run->count; i++) {
         uint32_t e = run->entries[i];
@@ -229,7 +302,8 @@ write_entry(apply *a, row_run *run, uint32_t index, firn_error *err)
             return err->status;
         }
         run->entries[run->count++] = index;
-        if (run->count == BATCH_ROWS || a->shape->rows->size_bytes >= BATCH_BYTES) FIRN_TRY(flush_rows(a, run, err));
+        if (run->count == BATCH_ROWS || a->shape->rows->size_bytes >= BATCH_BYTES || (a->reselects && a->shape->rows->damage_count >= RESELECT_ROWS_MAX))
+            FIRN_TRY(flush_rows(a, run, err));
     }
     return FIRN_OK;
 }
@@ -355,6 +429,9 @@ find_old_rows(apply *a, firn_error *err)
         }
     }
     if (a->gone_count) qsort(a->gone, a->gone_count, sizeof *a->gone, compare_places);
+    /* Rows that were left out before, and are deleted or come back now. */
+    a->excused_count = missing < a->table->left_out_count ? missing : a->table->left_out_count;
+    missing -= a->excused_count;
     if (!missing && !doubled) return FIRN_OK;
     (void) snprintf(message, sizeof message,
                     "%" PRIu64 " changed or deleted rows were not in the lake, %" PRIu64 " inserted rows were there already: compare "
@@ -426,7 +503,7 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     summary[s++] = (table_property){SUMMARY_WINDOW_HASH, firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
     summary[s++] = properties[p - 2]; /* events applied so far: rates come of it */
     summary[s++] = (table_property){
-        "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before)};
+        "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before + a->coerced_count)};
     if (a->ctx->settings->correlation_id)
         summary[s++] = (table_property){"firn.correlation-id", a->ctx->settings->correlation_id};
     for (unsigned i = 0; i < p; i++)
@@ -531,6 +608,13 @@ place_of(uint32_t first_file, uint32_t file, uint64_t row)
     return key_place(first_file + file, row);
 }
 
+/* Whether the window leaves a row of this entry in the lake. */
+static bool
+has_row(const apply *a, uint32_t entry)
+{
+    return table_changes_entry(a->table->changes, entry)->row && !a->left_out[entry];
+}
+
 static firn_status
 list_changes(apply *a, firn_error *err)
 {
@@ -545,11 +629,11 @@ list_changes(apply *a, firn_error *err)
     }
     if (a->whole_rows) return FIRN_OK;
     for (uint32_t i = 0; i < a->entry_count; i++) {
-        if (!table_changes_entry(a->table->changes, i)->row && a->places[i] != KEY_PLACE_NONE)
+        if (!has_row(a, i) && a->places[i] != KEY_PLACE_NONE)
             FIRN_TRY(add_change(a, a->hashes[i], KEY_PLACE_NONE, err));
     }
     for (uint32_t i = 0; i < a->entry_count; i++) {
-        if (table_changes_entry(a->table->changes, i)->row)
+        if (has_row(a, i))
             FIRN_TRY(add_change(a, a->hashes[i], place_of(first, a->written[i].file, a->written[i].row), err));
     }
     return FIRN_OK;
@@ -581,9 +665,10 @@ make_room(apply *a, firn_error *err)
     if (!a->whole_rows) {
         a->places = firn_calloc(a->entry_count + 1u, sizeof *a->places);
         a->written = firn_calloc(a->entry_count + 1u, sizeof *a->written);
+        a->left_out = firn_calloc(a->entry_count + 1u, sizeof *a->left_out);
     }
     a->data_location = file_name_data_folder(&a->arena, table_metadata_location(a->table->base));
-    if (!a->hashes || !a->data_location || (!a->whole_rows && (!a->places || !a->written)))
+    if (!a->hashes || !a->data_location || (!a->whole_rows && (!a->places || !a->written || !a->left_out)))
         return firn_fail_memory(err, "a window's rows");
     return FIRN_OK;
 }
@@ -663,6 +748,7 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     firn_error      ignored = {0};
 
     FIRN_TRY(catalog_commit_decided(a->ctx->lake, &table->ident, decide, a, NULL, &now, err));
+    table->left_out_count += a->left_out_count - a->excused_count;
     firn_crash_point(a->settings->is_part ? "stage.after-response" : "commit.after-response");
     if (a->ctx->pending) (void) !pending_files_end(a->ctx->pending, a->commit_text, &ignored);
     if (a->settings->is_part) return commit_part(a, now, err);
@@ -709,6 +795,8 @@ table_apply(followed_table *table, const follow_context *ctx, const table_apply_
 
     *ret_of_table = false;
     uuid_format(a.commit_id, a.commit_text);
+    a.reselects = ctx->settings->reselect && !a.whole_rows && settings->stream->ops->reselect;
+    a.shape->rows->collects_damage = a.reselects;
     FIRN_TRY(look(&a, err));
     FIRN_TRY(make_room(&a, err));
     status = hash_keys(&a, err);

@@ -381,6 +381,7 @@ begin_run(kafka_stream *s, stream_partition *p, const dbz_event *e, change_item 
                                           .commit_position = s->ordinal,
                                           .end_position = s->ordinal + 1,
                                           .commit_time_us = e->source.time_us ? e->source.time_us : e->time_us};
+    if (s->transaction.xid) s->recent[s->recent_count++ % RECENT_MAX] = s->transaction.xid;
     *ret_item = (change_item){.kind = ITEM_BEGIN, .position = s->ordinal, .transaction = s->transaction};
 }
 
@@ -685,6 +686,19 @@ stream_resume(change_stream *stream, const change_table_start tables[], unsigned
     return stream_take_tables((kafka_stream *) stream, tables, count, err);
 }
 
+static firn_status
+stream_reselect(change_stream *stream, const reselect_request *request, bool known[], batch *ret_rows, firn_error *err)
+{
+    kafka_stream         *s = (kafka_stream *) stream;
+    const row_reselector *source = s->settings.reselector;
+    reselect_request      asked = *request;
+
+    if (!source) return firn_fail(err, FIRN_E_RESELECT, "rows can be read again from PostgreSQL only");
+    asked.transactions = s->recent;
+    asked.transaction_count = (unsigned) (s->recent_count < RECENT_MAX ? s->recent_count : RECENT_MAX);
+    return source->read(source->state, &asked, known, ret_rows, err);
+}
+
 static const char *
 stream_spot(const change_stream *stream)
 {
@@ -741,6 +755,7 @@ static const change_stream_ops kafka_ops = {
     .acknowledge = stream_acknowledge,
     .describe = stream_describe,
     .open_decoder = stream_open_decoder,
+    .reselect = stream_reselect,
     .counts = stream_counts,
     .cancel = stream_cancel,
     .free = stream_free,

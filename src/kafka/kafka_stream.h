@@ -50,10 +50,11 @@ typedef struct kafka_stream_settings {
     const char               *dead_letter_topic; /* NULL: none */
     const registry_settings  *registry;          /* of Avro's schemas; NULL: none */
     const kafka_describer    *describer;         /* NULL: the source cannot be asked */
+    const row_reselector     *reselector;        /* likewise */
     const source_teller      *teller;
 } kafka_stream_settings;
 
-/* Borrows the settings' texts, cluster, keys, describer and teller; tables are copied. */
+/* Borrows the settings' texts, cluster, keys, describer, reselector and teller; tables are copied. */
 FIRN_MUST_USE firn_status kafka_stream_open(const kafka_stream_settings *settings, task_cancel *cancel,
                                             change_stream **ret_stream, firn_error *err);
 

@@ -10,6 +10,8 @@
 #include "kafka/stream_topic.h"
 
 #define STREAM_BATCH 1000u
+/* As many transactions as a server can have between their commit in its log and their being seen, and more. */
+#define RECENT_MAX 4096u
 
 typedef struct kafka_stream {
     change_stream         base;
@@ -35,6 +37,8 @@ typedef struct kafka_stream {
     uint64_t           run;     /* counts runs; 0: none yet */
     stream_partition  *running; /* NULL: no run is open */
     change_transaction transaction;
+    uint32_t           recent[RECENT_MAX]; /* the source's numbers of the last transactions; a ring */
+    uint64_t           recent_count;       /* of all that there were */
     topic_table       *pending_table; /* NULL: no change waits */
     unsigned           pending_steps; /* messages that it is made of */
     change             pending, last_change;

@@ -28,6 +28,7 @@ static struct {
     table_rules  rules;
     dbz_decoding decoding;
     firn_buffer  declared;
+    bool         report; /* damage, whatever the policy */
     const char  *recording, *table;
 } o;
 
@@ -70,7 +71,7 @@ read_setting(char *text)
     if (strcmp(text, "nulls") == 0) modes->nulls_stay_nulls = true;
     if (strcmp(text, "excludes") == 0) modes->excludes_unknown = true;
     if (strcmp(text, "trust") == 0) modes->trust_null_numbers = true;
-    if (strcmp(text, "report") == 0) o.decoding.report_damage = true;
+    if (strcmp(text, "report") == 0) o.report = true;
     if (strcmp(text, "time") == 0) o.rules.time_as_string = false;
     if (strcmp(text, "numeric") == 0) o.rules.unbounded_numeric = strcmp(value, "string") == 0 ? UNBOUNDED_STRING : UNBOUNDED_DOUBLE;
     if (strcmp(text, "declared") == 0) {
@@ -141,12 +142,15 @@ dump_column(column_decoder *c, const change *change, uint64_t offset, const char
         printf("unchanged\n");
         return;
     }
+    c->decoder->collects_damage = o.report;
     if (row_decoder_append(c->decoder, &change->new, &err)) {
         printf("FIRN-%d %s\n", (int) err.code, err.cause);
         return;
     }
     if (row_decoder_take(c->decoder, &rows, &err)) die(&err);
-    print_batch(&rows);
+    if (c->decoder->damage_count) printf("FIRN-%d %s\n", (int) FIRN_E_VALUE_DAMAGED, c->decoder->damage->loss);
+    else
+        print_batch(&rows);
     batch_done(&rows);
 }
 
