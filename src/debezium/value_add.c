@@ -148,7 +148,7 @@ dbz_add_damaged(dbz_row *row, dbz_cell *cell, const char *loss, firn_error *err)
     dbz_row_key(row, key, sizeof key);
     firn_fail(err, FIRN_E_VALUE_DAMAGED, "Debezium has lost what stands in column '%s' of '%s.%s', row %s: %s", cell->column,
               row->relation->schema, row->relation->name, key, loss);
-    firn_hint(err, "in %s: tables.%s.types: {%s: null}, or exclude the column; follow: {from: postgres} has the value",
+    firn_hint(err, "in %s: tables.%s.types: {%s: null}, or exclude the column; follow: {reselect: true} reads it again from the source, follow: {from: postgres} has it",
               row->rules && row->rules->config_file ? row->rules->config_file : "sources.yaml", row->relation->name, cell->column);
     return err->status;
 }
