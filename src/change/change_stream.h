@@ -30,7 +30,7 @@
 #include "change/change.h"
 #include "change/change_block.h"
 #include "change/row_decoder.h"
-#include "change/row_reselect.h"
+#include "change/row_reselector.h"
 #include "source/source.h"
 
 typedef enum change_item_kind {

@@ -1,5 +1,5 @@
 /*
- * Rows of tables by their keys, as the database has them now: the row_reselector of PostgreSQL (change/row_reselect.h).
+ * Rows of tables by their keys, as the database has them now: the row_reselector of PostgreSQL (change/row_reselector.h).
  *
  * Values:   by COPY and its decoder, so those of a load, policies included
  * State:    one transaction sees all of a statement's rows, and the transactions that the request names. Those may take a moment: a
@@ -11,7 +11,7 @@
 #ifndef FIRN_POSTGRES_POSTGRES_RESELECT_H
 #define FIRN_POSTGRES_POSTGRES_RESELECT_H
 
-#include "change/row_reselect.h"
+#include "change/row_reselector.h"
 #include "postgres/postgres_source.h"
 
 #define RESELECT_KEYS_MAX 1000u

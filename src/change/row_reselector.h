@@ -4,8 +4,8 @@
  * A row that is read again is its state now, which may be later than the change that it is read for: what happened to it in between
  * comes in the stream yet, and brings the row to where it belongs.
  */
-#ifndef FIRN_CHANGE_ROW_RESELECT_H
-#define FIRN_CHANGE_ROW_RESELECT_H
+#ifndef FIRN_CHANGE_ROW_RESELECTOR_H
+#define FIRN_CHANGE_ROW_RESELECTOR_H
 
 #include "batch/batch.h"
 #include "source/source.h"
