@@ -177,7 +177,7 @@ typedef struct change_stream_ops {
     /* Nothing more of this table is wanted. */
     void (*stop_table)(change_stream *stream, const char *table);
     /* Where the last change lies, for people; until the next call of next. */
-    const char *(*spot)(const change_stream *stream);
+    const char *(*spot)(change_stream *stream);
     firn_status (*lags)(change_stream *stream, firn_arena *arena, change_lag **ret_lags, unsigned *ret_count, firn_error *err);
 } change_stream_ops;
 

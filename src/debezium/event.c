@@ -1,7 +1,7 @@
 #include "debezium/event.h"
 
 #include "base/text.h"
-#include "debezium/source_block.h"
+#include "debezium/event_memo.h"
 
 #define HEARTBEAT_PREFIX "__debezium-heartbeat"
 
@@ -23,6 +23,14 @@ number_of(const jtoken *value)
     return value->kind == JTOKEN_NUMBER && dbz_digits(value->text, &number) ? number : 0;
 }
 
+void
+dbz_transaction_member(const jtoken *name, const jtoken *value, dbz_transaction *transaction)
+{
+    if (DBZ_IS(name, "id")) transaction->id = *value;
+    if (DBZ_IS(name, "total_order")) transaction->total_order = number_of(value);
+    if (DBZ_IS(name, "data_collection_order")) transaction->collection_order = number_of(value);
+}
+
 /* Of a row: {"id": …, "total_order": 1, "data_collection_order": 1}; null is next, too. */
 static bool
 read_transaction(jscan *s, dbz_transaction *transaction)
@@ -32,9 +40,7 @@ read_transaction(jscan *s, dbz_transaction *transaction)
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
     while (jscan_member(s, &name)) {
         if (!jscan_value(s, &value)) return false;
-        if (DBZ_IS(&name, "id")) transaction->id = value;
-        if (DBZ_IS(&name, "total_order")) transaction->total_order = number_of(&value);
-        if (DBZ_IS(&name, "data_collection_order")) transaction->collection_order = number_of(&value);
+        dbz_transaction_member(&name, &value, transaction);
     }
     return !s->failure;
 }
@@ -53,8 +59,8 @@ read_message(jscan *s, dbz_event *event)
     return !s->failure;
 }
 
-static bool
-op_kind(const jtoken *op, dbz_event_kind *ret_kind)
+bool
+dbz_op_kind(const jtoken *op, dbz_event_kind *ret_kind)
 {
     if (op->kind != JTOKEN_STRING || op->text.size != 1) return false;
     switch (op->text.data[0]) {
@@ -116,24 +122,53 @@ read_member(jscan *s, const jtoken *name, dbz_event *event, envelope_marks *mark
     if (DBZ_IS(name, "message")) return read_message(s, event);
     if (!jscan_value(s, &value)) return false;
     if (DBZ_IS(name, "op"))
-        marks->has_op = op_kind(&value, &event->kind);
+        marks->has_op = dbz_op_kind(&value, &event->kind);
     else
         (void) time_tokens_take(&marks->times, name, &value);
     return true;
 }
 
-/* The object that is next; *ret_is_envelope: it is one, and not a row that has its columns there. */
+/* `after`, and all behind it where it is as in the envelope before. */
 static bool
-read_envelope(jscan *s, dbz_event *event, bool *ret_is_envelope)
+read_after(jscan *s, dbz_event_memo *memo, dbz_event *event, envelope_marks *marks, bool *ret_knows_rest)
+{
+    envelope_tail tail;
+    *ret_knows_rest = event_memo_take_row(memo, s, event, &tail);
+    if (!*ret_knows_rest) {
+        if (!read_row(s, &event->after, marks)) return false;
+        *ret_knows_rest = event_memo_take(memo, s, event, &tail);
+    }
+    if (!*ret_knows_rest) return true;
+    marks->has_source = true;
+    marks->has_op = tail.has_op;
+    marks->times = tail.times;
+    if (tail.has_op) event->kind = tail.kind;
+    return true;
+}
+
+/* The object that is next; *ret_is_envelope: it is one, and not a row that has its columns there. `memo`: NULL: none. */
+static bool
+read_envelope(jscan *s, dbz_event_memo *memo, dbz_event *event, bool *ret_is_envelope)
 {
     jtoken         name;
     envelope_marks marks = {0};
+    const uint8_t *rest = NULL; /* behind `after` */
+    bool           knows_rest = false, is_plain = memo != NULL;
     if (!jscan_enter(s, JTOKEN_OBJECT)) return false;
-    while (jscan_member(s, &name))
+    while (jscan_member(s, &name)) {
+        if (is_plain && !rest && DBZ_IS(&name, "after")) {
+            if (!read_after(s, memo, event, &marks, &knows_rest)) return false;
+            rest = s->at;
+            continue;
+        }
+        is_plain = is_plain && (rest || DBZ_IS(&name, "before"));
         if (!read_member(s, &name, event, &marks)) return false;
+    }
     event->time_us = time_tokens_us(&marks.times);
     *ret_is_envelope =
         marks.has_op && marks.has_source && !marks.is_odd && event->source.connector_name.kind == JTOKEN_STRING;
+    if (rest && !knows_rest && *ret_is_envelope && !s->failure)
+        event_memo_learn(memo, firn_slice_of(rest, (size_t) (s->at - rest)), (size_t) (s->end - s->at));
     return !s->failure;
 }
 
@@ -182,7 +217,7 @@ take_flattened(const jtoken *name, const jtoken *value, dbz_event *event, flatte
     if (is_source) {
         (void) source_member(&rest, value, &event->source, &marks->extra);
     } else if (DBZ_IS(&rest, "op")) {
-        marks->has_op = op_kind(value, &event->kind);
+        marks->has_op = dbz_op_kind(value, &event->kind);
     } else if (DBZ_IS(&rest, "deleted")) {
         marks->is_deleted = value->kind == JTOKEN_TRUE || (value->kind == JTOKEN_STRING && DBZ_IS(value, "true"));
     } else if (time_tokens_take(&marks->times, &rest, value)) {
@@ -387,11 +422,11 @@ read_key(const dbz_record *record, dbz_event *event, firn_error *err)
 }
 
 static bool
-read_payload(jscan *s, dbz_role role, dbz_event *event)
+read_payload(jscan *s, const dbz_record *record, dbz_event *event)
 {
     jscan start = *s;
     bool  is_envelope = false;
-    switch (role) {
+    switch (record->role) {
     case DBZ_ROLE_HEARTBEAT:
         return read_heartbeat(s, event);
     case DBZ_ROLE_TRANSACTION:
@@ -401,7 +436,7 @@ read_payload(jscan *s, dbz_role role, dbz_event *event)
     case DBZ_ROLE_ROWS:
         break;
     }
-    if (!read_envelope(s, event, &is_envelope)) return false;
+    if (!read_envelope(s, record->memo, event, &is_envelope)) return false;
     if (is_envelope) return true;
     *s = start;
     *event = (dbz_event){.key = event->key, .key_schema = event->key_schema, .value_schema = event->value_schema};
@@ -445,7 +480,7 @@ dbz_event_read(const dbz_record *record, dbz_event *ret_event, firn_error *err)
         return fail_event(&s, "the value", "", err);
     if (jscan_peek(&s) == JTOKEN_NULL) {
         if (jscan_value(&s, &null) && leave_payload(&s, is_wrapped)) return FIRN_OK;
-    } else if (read_payload(&s, record->role, ret_event) && leave_payload(&s, is_wrapped)) {
+    } else if (read_payload(&s, record, ret_event) && leave_payload(&s, is_wrapped)) {
         missing = find_missing(ret_event);
         return missing ? fail_event(&s, "the value", missing, err) : FIRN_OK;
     }

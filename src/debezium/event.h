@@ -90,7 +90,7 @@ typedef struct dbz_event {
     dbz_order       order;
     int64_t         time_us;       /* when Debezium made it; 0: none */
     firn_slice      key;           /* the key's object; data NULL: none */
-    firn_slice      before, after; /* the rows' objects; data NULL: none. Flattened: the whole row, with its `__` members */
+    firn_slice      before, after; /* the rows' objects; data NULL: none. With a memo, `after` is checked when it is taken apart. Flattened: the whole row, with its `__` members */
     firn_slice      key_schema, value_schema; /* the text of the schema blocks; data NULL: none */
     dbz_transaction transaction;
     jtoken          message_prefix, message_content; /* MESSAGE: the content is base64 */
@@ -99,12 +99,16 @@ typedef struct dbz_event {
     const dbz_avro_plan *avro_key, *avro_value;      /* of a record in Avro (debezium/avro_event.h); NULL: JSON, or none */
 } dbz_event;
 
+/* What the envelopes of a topic have in common (debezium/event_memo.h). */
+typedef struct dbz_event_memo dbz_event_memo;
+
 typedef struct dbz_record {
     dbz_role   role;
     firn_slice key, value; /* data NULL: none */
     /* The schema blocks of the topic's record before: where this record's are the same bytes they are passed over without
      * reading them. data NULL: none. */
     firn_slice known_key_schema, known_value_schema;
+    dbz_event_memo *memo; /* of the topic, for speed; NULL: none */
 } dbz_record;
 
 FIRN_MUST_USE firn_status dbz_event_read(const dbz_record *record, dbz_event *ret_event, firn_error *err);

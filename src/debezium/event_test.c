@@ -9,6 +9,7 @@
 
 #include "../../tests/support/debezium_records.h"
 #include "base/file.h"
+#include "debezium/event_memo.h"
 
 static const char *data_folder;
 
@@ -86,6 +87,8 @@ read_recording(const char *name, kind_counts *ret_counts)
     dbz_record      given = {0};
     firn_slice      topic = {0};
     dbz_order       last = {0};
+    dbz_event_memo *memo = dbz_event_memo_new(), *lasting = dbz_event_memo_new();
+    assert_true(memo && lasting);
     *ret_counts = (kind_counts){0};
     snprintf(path, sizeof path, "%s/%s.jsonl", data_folder, name);
     firn_buffer_init(&text, (size_t) 1 << 24);
@@ -104,12 +107,22 @@ read_recording(const char *name, kind_counts *ret_counts)
         if (!firn_slice_equal(topic, record.topic)) {
             last = (dbz_order){0};
             given.known_key_schema = given.known_value_schema = (firn_slice){0};
+            dbz_event_memo_free(memo);
+            memo = dbz_event_memo_new();
+            assert_non_null(memo);
         }
         topic = record.topic;
         if (dbz_event_read(&given, &event, &err)) fail_msg("%s: %s", name, err.cause);
         dbz_record unknown = {.role = given.role, .key = given.key, .value = given.value};
         assert_int_equal(dbz_event_read(&unknown, &fresh, &err), FIRN_OK);
         assert_memory_equal(&fresh, &event, sizeof event); /* with the schema known, and without */
+        /* With what was learnt of the topic's record before, of any topic's, and of this very one. */
+        for (unsigned i = 0; i < 4; i++) {
+            given.memo = i % 2 ? lasting : memo;
+            assert_int_equal(dbz_event_read(&given, &event, &err), FIRN_OK);
+            assert_memory_equal(&fresh, &event, sizeof event);
+        }
+        given.memo = NULL;
         if (event.key_schema.data) given.known_key_schema = event.key_schema;
         if (event.value_schema.data) given.known_value_schema = event.value_schema;
         check_row(&record, &event);
@@ -119,6 +132,8 @@ read_recording(const char *name, kind_counts *ret_counts)
         }
         ret_counts->of[event.kind]++;
     }
+    dbz_event_memo_free(memo);
+    dbz_event_memo_free(lasting);
 }
 
 static void
@@ -338,6 +353,76 @@ test_widened_names_are_mended(void **state)
     }
 }
 
+/* ---- what envelopes have in common ---- */
+
+#define TAIL(lsn, sequence, op, us) \
+    ",\"source\":{\"version\":\"3.2.0.Final\",\"connector\":\"postgresql\",\"name\":\"dev9\",\"snapshot\":\"false\",\"db\":\"d\",\"sequence\":" sequence \
+    ",\"ts_us\":" us ",\"schema\":\"public\",\"table\":\"t1\",\"txId\":771,\"lsn\":" lsn ",\"xmin\":null}," \
+    "\"transaction\":{\"id\":\"771:" lsn "\",\"total_order\":1,\"data_collection_order\":1},\"op\":\"" op "\",\"ts_ms\":1764360000000}"
+#define SEQUENCE "\"[\\\"23088\\\",\\\"23104\\\"]\""
+#define ENVELOPE(after, tail) "{\"before\":null,\"after\":" after tail
+
+static void
+test_a_memo_gives_what_reading_gives(void **state)
+{
+    (void) state;
+    static const char *const values[] = {
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "1764360000000000")),
+        ENVELOPE("{\"id\":12345678}", TAIL("9", SEQUENCE, "u", "1")),
+        ENVELOPE("{\"id\":1,\"v\":\"},\\\"source\\\":{\"}", TAIL("23104000", SEQUENCE, "u", "1764360000000000")),
+        ENVELOPE("{\"id\":{\"a\":1},\"source\":{\"version\":\"3.2.0.Final\"}}", TAIL("23104", SEQUENCE, "r", "1764360000000000")),
+        ENVELOPE("null", TAIL("23104", SEQUENCE, "d", "1764360000000000")),
+        ENVELOPE("{\"id\":1}", TAIL("23104", "\"[null,\\\"23104\\\"]\"", "c", "1764360000000000")),
+        ENVELOPE("{\"id\":1}", TAIL("18446744073709551615", "null", "t", "null")),
+        ENVELOPE("{\"id\":1}", TAIL("184467440737095516159", "\"[,]\"", "m", "-1")),
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "x", "1764360000000000")),
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "1.5e3")),
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "\"1764360000000000\"")),
+        "{\"after\":{\"id\":1},\"before\":null" TAIL("23104", SEQUENCE, "c", "1764360000000000"),
+        "{\"before\":{\"id\":1,\"v\":2},\"after\":null" TAIL("23104", SEQUENCE, "d", "1764360000000000"),
+    };
+    size_t count = FIRN_COUNT(values);
+    for (size_t i = 0; i < count * count; i++) {
+        firn_error      err = {0};
+        dbz_event       plain, event;
+        dbz_event_memo *memo = dbz_event_memo_new();
+        dbz_record      first = {.value = firn_slice_text(values[i / count]), .memo = memo};
+        dbz_record      record = {.key = firn_slice_text("{\"id\":1}"), .value = firn_slice_text(values[i % count])};
+        assert_non_null(memo);
+        (void) !dbz_event_read(&first, &event, &err);
+        firn_status wanted = dbz_event_read(&record, &plain, &err);
+        record.memo = memo;
+        if (dbz_event_read(&record, &event, &err) != wanted) fail_msg("%s after %s", values[i % count], values[i / count]);
+        if (!wanted) assert_memory_equal(&plain, &event, sizeof event);
+        dbz_event_memo_free(memo);
+    }
+}
+
+static void
+test_a_memo_refuses_what_reading_refuses(void **state)
+{
+    (void) state;
+    dbz_event_memo *memo = dbz_event_memo_new();
+    dbz_event       event;
+    firn_error      err = {0};
+    static const char *const broken[] = {
+        ENVELOPE("{\"id\":1}", TAIL("023104", SEQUENCE, "c", "1764360000000000")),
+        ENVELOPE("{\"id\":1}", TAIL("", SEQUENCE, "c", "1764360000000000")),
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "1764360000000000") "}"),
+        ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "1764360000000000") ","),
+        ENVELOPE("{\"id\":1}", ",\"op\":\"c\"" TAIL("23104", SEQUENCE, "c", "1764360000000000")) "x",
+    };
+    dbz_record good = {.value = firn_slice_text(ENVELOPE("{\"id\":1}", TAIL("23104", SEQUENCE, "c", "1764360000000000"))), .memo = memo};
+    assert_non_null(memo);
+    for (size_t i = 0; i < FIRN_COUNT(broken); i++) {
+        dbz_record record = {.value = firn_slice_text(broken[i]), .memo = memo};
+        assert_int_equal(dbz_event_read(&good, &event, &err), FIRN_OK);
+        assert_int_equal(dbz_event_read(&record, &event, &err), FIRN_CORRUPT);
+        firn_error_reset(&err);
+    }
+    dbz_event_memo_free(memo);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -352,6 +437,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_roles),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_widened_names_are_mended),
+        cmocka_unit_test(test_a_memo_gives_what_reading_gives),
+        cmocka_unit_test(test_a_memo_refuses_what_reading_refuses),
     };
     data_folder = argc > 1 ? argv[1] : "tests/data/debezium";
     return cmocka_run_group_tests(tests, NULL, NULL);

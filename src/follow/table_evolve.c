@@ -46,7 +46,7 @@ new_shape(followed_table *table, const follow_context *ctx, const table_evolve_s
 }
 
 static firn_status
-record(const followed_table *table, const follow_context *ctx, const change_stream *stream, uint64_t at, int64_t changed_at_us,
+record(const followed_table *table, const follow_context *ctx, change_stream *stream, uint64_t at, int64_t changed_at_us,
        const schema_evolution *evolution, firn_error *err)
 {
     const follow_settings *s = ctx->settings;

@@ -85,6 +85,12 @@ mark_of(const rd_kafka_message_t *m)
     return hash ? hash : 1;
 }
 
+uint64_t
+stream_mark(const kafka_stream *s, const stream_partition *p)
+{
+    return s->held && s->held_of == p ? mark_of(s->held) : p->mark;
+}
+
 /* What the event says, whenever Debezium made it. */
 static uint64_t
 hash_of(const dbz_event *e)
@@ -94,9 +100,19 @@ hash_of(const dbz_event *e)
 }
 
 static void
-say_spot(kafka_stream *s, const stream_partition *p, int64_t offset)
+set_spot(kafka_stream *s, const stream_partition *p, int64_t offset)
 {
-    (void) snprintf(s->spot, sizeof s->spot, "%.249s/%d@%" PRId64, p->topic->name, (int) p->number, offset);
+    s->spot_topic = p->topic;
+    s->spot_partition = p->number;
+    s->spot_offset = offset;
+}
+
+static const char *
+tell_spot(kafka_stream *s)
+{
+    if (s->spot_topic)
+        (void) snprintf(s->spot, sizeof s->spot, "%.249s/%d@%" PRId64, s->spot_topic->name, (int) s->spot_partition, s->spot_offset);
+    return s->spot;
 }
 
 /* Everything of the first message was looked at: the next one is due. Its bytes stay for the item that is handed out. */
@@ -106,9 +122,10 @@ step(kafka_stream *s, stream_partition *p)
     rd_kafka_message_t *m = stream_partition_pop(p);
 
     p->read_offset = m->offset + 1;
-    p->mark = mark_of(m);
+    if (s->held_of && s->held_of != p) s->held_of->mark = mark_of(s->held);
     if (s->held) rd_kafka_message_destroy(s->held);
     s->held = m;
+    s->held_of = p;
 }
 
 static firn_status
@@ -136,7 +153,7 @@ damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret
     firn_error why = {0};
 
     assert(m != NULL);
-    say_spot(s, p, m->offset);
+    set_spot(s, p, m->offset);
     if (s->settings.dead_letter_topic) {
         if (dead_letter_send(&s->dead, s->settings.cluster, s->settings.dead_letter_topic, m, err->cause, &why)) {
             *err = why;
@@ -144,7 +161,7 @@ damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret
         }
         if (s->settings.teller) {
             char text[FIRN_ERROR_TEXT_MAX + 512];
-            (void) snprintf(text, sizeof text, "the message at %s went to topic '%s': %s", s->spot, s->settings.dead_letter_topic, err->cause);
+            (void) snprintf(text, sizeof text, "the message at %s went to topic '%s': %s", tell_spot(s), s->settings.dead_letter_topic, err->cause);
             s->settings.teller->tell(s->settings.teller->state, true, text);
         }
         firn_error_reset(err);
@@ -374,7 +391,7 @@ begin_run(kafka_stream *s, stream_partition *p, const dbz_event *e, change_item 
     s->running = p;
     s->run++;
     p->run_offset = p->read_offset;
-    p->run_mark = p->mark;
+    p->run_mark = stream_mark(s, p);
     p->is_open = true;
     p->open_transaction = transaction_of(e);
     s->transaction = (change_transaction){.xid = (uint32_t) e->source.transaction_number,
@@ -420,7 +437,8 @@ read_head(kafka_stream *s, stream_partition *p, bool *ret_row, change_item *ret_
                                  .key = firn_slice_of(m->key, m->key ? m->key_len : 0),
                                  .value = firn_slice_of(m->payload, m->payload ? m->len : 0),
                                  .known_key_schema = last ? dbz_table_key_schema(last->rows) : (firn_slice){0},
-                                 .known_value_schema = last ? dbz_table_value_schema(last->rows) : (firn_slice){0}};
+                                 .known_value_schema = last ? dbz_table_value_schema(last->rows) : (firn_slice){0},
+                                 .memo = p->topic->memo};
     if (record_read(s->reader, &record, s->caller, &p->head, err)) return record_is_damaged(err->status) ? damage(s, p, NULL, ret_item, err) : err->status;
     if (!is_row(p->head.kind) || !is_of_us(s, &p->head)) {
         step(s, p);
@@ -510,7 +528,7 @@ hand_out_change(kafka_stream *s, change_item *ret_item)
         return;
     }
     assert(s->running && s->running->count);
-    say_spot(s, s->running, s->running->messages[s->running->first]->offset);
+    set_spot(s, s->running, s->running->messages[s->running->first]->offset);
     *ret_item = (change_item){.kind = ITEM_CHANGE, .position = s->ordinal, .change = s->pending};
     s->last_change = s->pending;
     s->pending_table = NULL;
@@ -700,9 +718,9 @@ stream_reselect(change_stream *stream, const reselect_request *request, bool kno
 }
 
 static const char *
-stream_spot(const change_stream *stream)
+stream_spot(change_stream *stream)
 {
-    return ((const kafka_stream *) stream)->spot;
+    return tell_spot((kafka_stream *) stream);
 }
 
 static void

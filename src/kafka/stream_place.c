@@ -19,7 +19,7 @@ offset_of(const kafka_stream *s, const stream_partition *p)
 static uint64_t
 mark_of(const kafka_stream *s, const stream_partition *p)
 {
-    return s->running == p ? p->run_mark : p->mark;
+    return s->running == p ? p->run_mark : stream_mark(s, p);
 }
 
 static const stream_table *

@@ -256,6 +256,7 @@ begin_partition(kafka_stream *s, rd_kafka_topic_partition_t *given, firn_error *
     if (topic->is_aside) p->read_offset = high; /* nobody needs what is there */
     p->target = high;
     p->eof = p->check_offset = -1;
+    if (s->held_of == p) s->held_of = NULL;
     p->mark = place ? place->mark : 0;
     given->offset = p->read_offset;
     /* The message before shows whether it is still the same topic. */

@@ -43,11 +43,15 @@ typedef struct kafka_stream {
     unsigned           pending_steps; /* messages that it is made of */
     change             pending, last_change;
     rd_kafka_message_t *held; /* whose bytes the last item points into */
+    stream_partition   *held_of; /* where it is the last one: `mark` is not made of it yet; NULL: none */
     firn_buffer        room;  /* tuples of the last change */
     firn_buffer        scratch;
     firn_error         damage; /* of the last ITEM_DAMAGED */
     char               damaged_table[256];
-    char               spot[384]; /* topic, partition and offset of the change at work */
+    const stream_topic *spot_topic; /* of the change at work; NULL: none yet */
+    int32_t            spot_partition;
+    int64_t            spot_offset;
+    char               spot[384]; /* these, as they are told */
 
     bool     is_settling; /* only what open transactions lack is read */
     uint64_t settling_us;
@@ -67,6 +71,10 @@ FIRN_MUST_USE firn_status stream_table_in(kafka_stream *s, stream_topic *topic, 
 /* Partitions that the group gives us: where each begins, whether that can be. */
 FIRN_MUST_USE firn_status stream_accept_assigned(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
 FIRN_MUST_USE firn_status stream_accept_revoked(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
+
+/* ---- kafka_stream.c ---- */
+/* Of the last message that was taken in the partition; made when somebody asks. */
+uint64_t stream_mark(const kafka_stream *s, const stream_partition *p);
 
 /* ---- stream_place.c ---- */
 FIRN_MUST_USE firn_status stream_place(change_stream *stream, const char *table, const char *durable, firn_arena *arena,

@@ -61,7 +61,10 @@ stream_topic_new(const char *name, const char *prefix, const char *schema)
 
     if (!topic) return NULL;
     topic->name = firn_alloc(size);
-    if (!topic->name) {
+    topic->memo = dbz_event_memo_new();
+    if (!topic->name || !topic->memo) {
+        firn_free(topic->name);
+        dbz_event_memo_free(topic->memo);
         firn_free(topic);
         return NULL;
     }
@@ -97,6 +100,7 @@ stream_topic_free(stream_topic *topic)
         topic->tables = next;
     }
     firn_free(topic->partitions);
+    dbz_event_memo_free(topic->memo);
     firn_free(topic->name);
     firn_free(topic);
 }

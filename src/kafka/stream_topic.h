@@ -8,6 +8,7 @@
 #ifndef FIRN_KAFKA_STREAM_TOPIC_H
 #define FIRN_KAFKA_STREAM_TOPIC_H
 
+#include "debezium/event_memo.h"
 #include "debezium/relation.h"
 #include "kafka/kafka_consumer.h"
 #include "kafka/kafka_place.h"
@@ -60,7 +61,7 @@ typedef struct stream_partition {
     size_t               first, count, capacity;
     /* What is read. */
     int64_t              read_offset;  /* all before was taken */
-    uint64_t             mark;         /* of the message before it; 0: not known */
+    uint64_t             mark;         /* of the message before it; 0: not known. Ask stream_mark */
     int64_t              check_offset; /* the message that is to have `check_mark`; -1: none */
     uint64_t             check_mark;
     int64_t              run_offset;   /* read_offset and mark when the run at work began */
@@ -81,6 +82,7 @@ struct stream_topic {
     dbz_role            role;
     bool                is_aside; /* never has rows of tables: heartbeats, messages, transactions */
     const char         *owner; /* the table's part of the name; NULL: shared */
+    dbz_event_memo     *memo;
     stream_partition  **partitions;
     unsigned            partition_count;
     topic_table        *tables;
