@@ -13,7 +13,10 @@
 #define CLUSTER_ID_SIZE 64
 #define PATTERN_SIZE_MAX 1024
 #define QUEUE_KBYTES_MIN 1024u
-#define EXTRA_COUNT 14
+#define EXTRA_COUNT 15
+#define QUEUE_MESSAGES 100000 /* each costs some 300 bytes beside its own */
+#define LEADER_COUNT_MAX 64u
+#define WAKE_MS 50
 
 struct kafka_consumer {
     kafka_consumer_settings settings;
@@ -32,6 +35,15 @@ struct kafka_consumer {
     const struct rd_kafka_metadata *topics; /* all, when it was opened */
     int               partition_total;
     uint64_t          silent_since_us; /* monotonic; 0: brokers answer. Atomic */
+
+    /* Of whoever reads: librdkafka stops fetching when its queue is full, and looks again a second later. */
+    uint64_t          queue_bytes, read_count, read_bytes;
+    bool              was_full;
+    struct {
+        int32_t     leader, partition;
+        const char *topic; /* in `topics` */
+    } leaders[LEADER_COUNT_MAX]; /* a partition of each */
+    unsigned          leader_count;
 };
 
 /* ---- the group's thread ---- */
@@ -116,10 +128,11 @@ printed(char *out, size_t size, uint64_t number)
 static firn_status
 make_client(kafka_consumer *c, firn_error *err)
 {
-    char     kbytes[24], fetch[24];
+    char     kbytes[24], fetch[24], messages[24];
     uint64_t queue_kbytes = c->settings.queue_bytes / 1024;
 
     if (queue_kbytes < QUEUE_KBYTES_MIN) queue_kbytes = QUEUE_KBYTES_MIN;
+    c->queue_bytes = queue_kbytes * 1024;
     const kafka_property extra[EXTRA_COUNT] = {
         {"group.id", c->settings.group_id, NULL},
         {"enable.auto.commit", "false", NULL},
@@ -131,6 +144,7 @@ make_client(kafka_consumer *c, firn_error *err)
         {"allow.auto.create.topics", "false", NULL},
         {"topic.metadata.refresh.interval.ms", "5000", NULL}, /* topics that are made later */
         {"queued.max.messages.kbytes", printed(kbytes, sizeof kbytes, queue_kbytes), NULL},
+        {"queued.min.messages", printed(messages, sizeof messages, QUEUE_MESSAGES), NULL},
         {"fetch.max.bytes", printed(fetch, sizeof fetch, queue_kbytes * 1024 / 2), NULL},
         {"fetch.wait.max.ms", "100", NULL},
         {"group.instance.id", c->settings.instance_id, NULL},
@@ -160,6 +174,53 @@ subscribe(kafka_consumer *c, firn_error *err)
     return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics") : FIRN_OK;
 }
 
+/* ---- a queue that was full ---- */
+
+static void
+know_leader(kafka_consumer *c, const char *topic, int32_t partition, int32_t leader)
+{
+    for (unsigned i = 0; i < c->leader_count; i++) {
+        if (c->leaders[i].leader == leader) return;
+    }
+    if (c->leader_count == LEADER_COUNT_MAX) return;
+    c->leaders[c->leader_count].leader = leader;
+    c->leaders[c->leader_count].partition = partition;
+    c->leaders[c->leader_count++].topic = topic;
+}
+
+static void
+know_leaders(kafka_consumer *c, const struct rd_kafka_metadata_topic *topic)
+{
+    for (int i = 0; i < topic->partition_cnt; i++) know_leader(c, topic->topic, topic->partitions[i].id, topic->partitions[i].leader);
+}
+
+/* Any question to a broker has its thread look at the queue again. */
+static void
+wake_brokers(kafka_consumer *c)
+{
+    for (unsigned i = 0; i < c->leader_count; i++) {
+        int64_t low, high;
+        (void) rd_kafka_query_watermark_offsets(c->client, c->leaders[i].topic, c->leaders[i].partition, &low, &high, WAKE_MS);
+    }
+}
+
+/* Before a read. */
+static void
+look_at_queue(kafka_consumer *c)
+{
+    uint64_t count = rd_kafka_queue_length(c->messages);
+    uint64_t bytes = c->read_count ? count * (c->read_bytes / c->read_count) : 0;
+
+    if (count >= QUEUE_MESSAGES / 10 * 9 || bytes >= c->queue_bytes / 10 * 9) {
+        c->was_full = true;
+    } else if (c->was_full && count <= QUEUE_MESSAGES / 2 && bytes <= c->queue_bytes / 2) {
+        c->was_full = false;
+        wake_brokers(c);
+    }
+}
+
+/* ---- topics ---- */
+
 static firn_status
 look_for_topics(kafka_consumer *c, firn_error *err)
 {
@@ -170,7 +231,9 @@ look_for_topics(kafka_consumer *c, firn_error *err)
     for (int i = 0; i < c->topics->topic_cnt; i++) {
         const char *name = c->topics->topics[i].topic;
         bool        is_ours = strncmp(name, c->settings.topic_prefix, size) == 0 && name[size] == '.' && name[size + 1];
-        if (is_ours) c->partition_total += c->topics->topics[i].partition_cnt;
+        if (!is_ours) continue;
+        c->partition_total += c->topics->topics[i].partition_cnt;
+        know_leaders(c, &c->topics->topics[i]);
     }
     return FIRN_OK;
 }
@@ -348,8 +411,11 @@ kafka_consumer_read(kafka_consumer *c, uint64_t timeout_ms, rd_kafka_message_t *
     task_lock_release(c->lock);
     *ret_count = 0;
     if (failure) return kafka_fail(err, c->settings.cluster, c->trouble, failure, "cannot go on reading the topics");
+    look_at_queue(c);
     ssize_t count = rd_kafka_consume_batch_queue(c->messages, (int) timeout_ms, ret_messages, most);
     if (count > 0) __atomic_store_n(&c->silent_since_us, 0, __ATOMIC_RELAXED);
     *ret_count = count > 0 ? (size_t) count : 0;
+    c->read_count += *ret_count;
+    for (size_t i = 0; i < *ret_count; i++) c->read_bytes += ret_messages[i]->len + ret_messages[i]->key_len;
     return FIRN_OK;
 }

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "kafka/stream_state.h"
 
-#define QUEUE_SHARE 2
+#define QUEUE_SHARE 8
 #define ROOM_BYTES_MAX ((size_t) 2 << 30)
 /* How long more of a transaction may take to come once its partition has no more. */
 #define GRACE_US ((uint64_t) 300000)
@@ -601,6 +601,20 @@ check_silence(kafka_stream *s, firn_error *err)
     return firn_fail(err, FIRN_E_KAFKA_UNAVAILABLE, "the brokers of Kafka cluster '%s' have not answered for 10 minutes", s->settings.cluster->name);
 }
 
+/* Whether what is to be settled is: the caller may cut now. No more is read before that, since all that comes would have to be kept. */
+static bool
+is_settled(kafka_stream *s)
+{
+    uint64_t now_us = firn_clock_monotonic_us();
+
+    if (!s->is_settling || s->running || s->pending_table) return false;
+    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) {
+        if (is_unsettled(p, now_us)) return false;
+    }
+    s->is_settling = false;
+    return true;
+}
+
 static firn_status
 stream_next(change_stream *stream, uint64_t timeout_ms, change_item *ret_item, firn_error *err)
 {
@@ -611,7 +625,7 @@ stream_next(change_stream *stream, uint64_t timeout_ms, change_item *ret_item, f
         if (LOAD(s->is_cancelled) || task_cancel_requested(s->caller)) return firn_fail(err, FIRN_E_CANCELLED, "stopped");
         FIRN_TRY(follow_group(s, ret_item, err));
         if (ret_item->kind == ITEM_NOTHING) FIRN_TRY(next_here(s, ret_item, err));
-        if (ret_item->kind != ITEM_NOTHING) return FIRN_OK;
+        if (ret_item->kind != ITEM_NOTHING || is_settled(s)) return FIRN_OK;
         bool got = false;
         FIRN_TRY(receive(s, timeout_ms, &got, err));
         if (got) continue;
