@@ -765,10 +765,8 @@ heed_guard(follow_loop *loop, firn_error *err)
 
 /* Between two items. *ret_ended: the job has come to its end. */
 static firn_status
-turn(follow_loop *loop, uint64_t *cancelled_us, bool *ret_ended, firn_error *err)
+turn(follow_loop *loop, uint64_t now_us, uint64_t *cancelled_us, bool *ret_ended, firn_error *err)
 {
-    uint64_t now_us = firn_clock_monotonic_us();
-
     tell(loop, now_us);
     if (task_cancel_requested(loop->ctx->cancel)) {
         if (!*cancelled_us) *cancelled_us = now_us;
@@ -827,8 +825,9 @@ follow_loop_run(follow_loop *loop, firn_error *err)
 
     for (;;) {
         change_item item = {.kind = ITEM_NOTHING};
+        uint64_t    now_us = firn_clock_monotonic_us();
 
-        if (turn(loop, &cancelled_us, &ended, err)) {
+        if (turn(loop, now_us, &cancelled_us, &ended, err)) {
             FIRN_TRY(begin_again(loop, err));
             ended = loop->caught_up = loop->wants_load = loop->wants_round = false; /* the end is met again when what is read again is in the lake */
             continue;
@@ -838,7 +837,7 @@ follow_loop_run(follow_loop *loop, firn_error *err)
             (void) task_cancel_wait(loop->ctx->cancel, WAIT_MS);
             continue;
         }
-        FIRN_TRY(change_stream_next(loop->stream, wait_ms(loop, firn_clock_monotonic_us()), &item, err));
+        FIRN_TRY(change_stream_next(loop->stream, wait_ms(loop, now_us), &item, err));
         if (item.kind == ITEM_END) return end(loop, err);
         if (take_item(loop, &item, err)) FIRN_TRY(begin_again(loop, err));
     }

@@ -18,13 +18,19 @@ typedef struct bytes_block {
     uint8_t             data[];
 } bytes_block;
 
+/* A place of the hash table; what the hash has more than the place's number keeps other keys' entries from being looked at. */
+typedef struct entry_slot {
+    uint32_t entry; /* index + 1; 0: free */
+    uint32_t tag;   /* the hash's upper half */
+} entry_slot;
+
 struct table_changes {
     unsigned    *key_columns;
     unsigned     key_column_count; /* 0: whole rows */
     bytes_block *blocks;           /* the newest first */
     row_entry  **entry_blocks;
     uint32_t     entry_count, entry_block_capacity;
-    uint32_t    *slots; /* entry index + 1; 0: free */
+    entry_slot  *slots;
     uint32_t     slot_count;
     size_t       memory_bytes;
     uint64_t     event_count;
@@ -139,14 +145,15 @@ grow_entry_blocks(table_changes *t, firn_error *err)
 static firn_status
 grow_slots(table_changes *t, firn_error *err)
 {
-    uint32_t  count = t->slot_count * 2;
-    uint32_t *slots = firn_calloc(count, sizeof *slots);
+    uint32_t    count = t->slot_count * 2;
+    entry_slot *slots = firn_calloc(count, sizeof *slots);
 
     if (!slots) return firn_fail_memory(err, "a table's changes");
     for (uint32_t i = 0; i < t->entry_count; i++) {
-        uint32_t at = (uint32_t) entry_at(t, i)->hash & (count - 1);
-        while (slots[at]) at = (at + 1) & (count - 1);
-        slots[at] = i + 1;
+        uint64_t hash = entry_at(t, i)->hash;
+        uint32_t at = (uint32_t) hash & (count - 1);
+        while (slots[at].entry) at = (at + 1) & (count - 1);
+        slots[at] = (entry_slot){i + 1, (uint32_t) (hash >> 32)};
     }
     firn_free(t->slots);
     t->slots = slots;
@@ -162,8 +169,9 @@ entry_of(table_changes *t, firn_slice key, row_entry **ret_entry, bool *ret_made
     uint32_t at = (uint32_t) hash & (t->slot_count - 1);
 
     *ret_made = false;
-    for (; t->slots[at]; at = (at + 1) & (t->slot_count - 1)) {
-        row_entry *entry = entry_at(t, t->slots[at] - 1);
+    for (; t->slots[at].entry; at = (at + 1) & (t->slot_count - 1)) {
+        if (t->slots[at].tag != (uint32_t) (hash >> 32)) continue;
+        row_entry *entry = entry_at(t, t->slots[at].entry - 1);
         if (entry->hash == hash && firn_slice_equal(firn_slice_of(entry->key, entry->key_size), key)) {
             *ret_entry = entry;
             return FIRN_OK;
@@ -172,13 +180,13 @@ entry_of(table_changes *t, firn_slice key, row_entry **ret_entry, bool *ret_made
     if (t->entry_count >= t->slot_count / 2) {
         FIRN_TRY(grow_slots(t, err));
         at = (uint32_t) hash & (t->slot_count - 1);
-        while (t->slots[at]) at = (at + 1) & (t->slot_count - 1);
+        while (t->slots[at].entry) at = (at + 1) & (t->slot_count - 1);
     }
     if (t->entry_count % ENTRY_BLOCK_COUNT == 0) FIRN_TRY(grow_entry_blocks(t, err));
     row_entry made = {.hash = hash, .key_size = (uint32_t) key.size};
     FIRN_TRY(keep_bytes(t, key, &made.key, err));
     *entry_at(t, t->entry_count) = made;
-    t->slots[at] = ++t->entry_count;
+    t->slots[at] = (entry_slot){++t->entry_count, (uint32_t) (hash >> 32)};
     *ret_entry = entry_at(t, t->entry_count - 1);
     *ret_made = true;
     return FIRN_OK;

@@ -36,17 +36,18 @@ fail_offset(const rd_kafka_message_t *message, firn_error *err)
 }
 
 static firn_status
-take_in(kafka_stream *s, rd_kafka_message_t *take_message, firn_error *err)
+take_in(kafka_stream *s, rd_kafka_message_t *take_message, uint64_t now_us, firn_error *err)
 {
     const char       *name = take_message->rkt ? rd_kafka_topic_name(take_message->rkt) : NULL;
-    stream_topic     *topic = name ? stream_find_topic(s, name) : NULL;
+    stream_topic     *topic = !name ? NULL : s->came_last && strcmp(s->came_last->name, name) == 0 ? s->came_last : stream_find_topic(s, name);
     stream_partition *p = topic ? stream_topic_partition(topic, take_message->partition) : NULL;
     rd_kafka_resp_err_t code = take_message->err;
 
+    s->came_last = topic;
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) (void) fail_offset(take_message, err);
     if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && p) p->eof = take_message->offset;
     if (p && code != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        p->heard_us = firn_clock_monotonic_us();
+        p->heard_us = now_us;
         p->awaits_next = false;
     }
     if (code || !p || !p->is_assigned) {
@@ -66,7 +67,8 @@ receive(kafka_stream *s, uint64_t timeout_ms, bool *ret_got, firn_error *err)
 
     FIRN_TRY(kafka_consumer_read(s->consumer, timeout_ms, messages, STREAM_BATCH, &count, err));
     *ret_got = count > 0;
-    for (; i < count && !err->status; i++) (void) !take_in(s, messages[i], err);
+    uint64_t now_us = firn_clock_monotonic_us();
+    for (; i < count && !err->status; i++) (void) !take_in(s, messages[i], now_us, err);
     for (; i < count; i++) rd_kafka_message_destroy(messages[i]);
     STORE(s->counts.is_connected, kafka_consumer_is_connected(s->consumer));
     return err->status;

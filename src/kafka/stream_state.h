@@ -21,6 +21,7 @@ typedef struct kafka_stream {
     record_reader        *reader;
     dead_letter          *dead;   /* NULL: not opened yet, or none */
     stream_topic         *topics;
+    stream_topic         *came_last; /* the last message's; NULL: none yet */
     stream_table         *tables;
     stream_partition     *assigned; /* list */
     stream_partition     *at;       /* the one read last */
