@@ -116,6 +116,9 @@ typedef struct change {
     /* INSERT: new. UPDATE: new, and old where the key changed or the identity is FULL (else the key is that of new).
      * DELETE: old. */
     change_tuple old, new;
+    /* Where its message lies, as the stream numbers it (ops->say_origin); 0: it does not. */
+    uint64_t origin;
+    uint32_t origin_part;
 } change;
 
 #endif

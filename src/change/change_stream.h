@@ -178,12 +178,18 @@ typedef struct change_stream_ops {
     void (*stop_table)(change_stream *stream, const char *table);
     /* Where the last change lies, for people; until the next call of next. */
     const char *(*spot)(change_stream *stream);
+    /* The same of an earlier one, by what its change says: "offset 7 of topic 't', partition 0". */
+    void (*say_origin)(const change_stream *stream, uint32_t part, uint64_t origin, char *out, size_t size);
+    /* The change that was handed out last cannot be applied: its message is kept elsewhere, and told of. *ret_rest: what of it is to be
+     * applied all the same, where it was made of several messages; without a relation: nothing. Only where stream->keeps_aside. */
+    firn_status (*set_aside)(change_stream *stream, const firn_error *why, change *ret_rest, firn_error *err);
     firn_status (*lags)(change_stream *stream, firn_arena *arena, change_lag **ret_lags, unsigned *ret_count, firn_error *err);
 } change_stream_ops;
 
 struct change_stream {
     const change_stream_ops *ops;
     change_identity          identity;
+    bool                     keeps_aside; /* messages that cannot be applied: the caller decodes each change as it takes it */
 };
 
 /* Waits at most timeout_ms (0: not at all) for the next item. After an error other than a time-out: free only. */

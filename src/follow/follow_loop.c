@@ -494,10 +494,25 @@ open_ahead(const follow_loop *loop, followed_table *table)
     if (is_free) index_opening_begin(table, loop->ctx);
 }
 
+/* A change that cannot be decoded goes to where the stream keeps such: *event is what is left of it, or NULL. */
+static firn_status
+set_bad_aside(follow_loop *loop, const followed_table *table, change *rest, const change **event, firn_error *err)
+{
+    firn_error why;
+    bool       reselects = loop->ctx->settings->reselect && table->shape->key_count && loop->stream->ops->reselect;
+
+    FIRN_TRY(table_shape_check(table->shape, *event, reselects, &why, err));
+    if (!why.status) return FIRN_OK;
+    FIRN_TRY(loop->stream->ops->set_aside(loop->stream, &why, rest, err));
+    *event = rest->relation ? rest : NULL;
+    return FIRN_OK;
+}
+
 static firn_status
 take_change(follow_loop *loop, const change *event, firn_error *err)
 {
     followed_table *table = find_table(loop, event->relation);
+    change          rest = {0};
 
     if (!table || table->is_stopped || loop->commit_position < table->position) {
         loop->skipped[!table ? SKIP_NOT_FOLLOWED : table->is_stopped ? SKIP_TABLE_STOPPED : SKIP_BEFORE_POSITION]++;
@@ -512,10 +527,13 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
         FIRN_TRY(apply_table(loop, table, 0, err));
         if (table->is_stopped) return FIRN_OK;
     }
+    if (loop->stream->keeps_aside) FIRN_TRY(set_bad_aside(loop, table, &rest, &event, err));
+    if (!event) return FIRN_OK;
     FIRN_TRY(make_changes(table, err));
     size_t bytes = table_changes_memory_bytes(table->changes);
     if (table_changes_add(table->changes, event, 0, err)) {
         loop->window_bytes = window_memory(loop);
+        followed_table_say_origin(loop->stream, event->origin_part, event->origin, err);
         return stop_or_fail(loop, table, 0, err->code == FIRN_E_FOLLOW_ROW, err);
     }
     loop->window_bytes += table_changes_memory_bytes(table->changes) - bytes;

@@ -279,3 +279,14 @@ followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn
     table->base = now;
     return FIRN_OK;
 }
+
+void
+followed_table_say_origin(const change_stream *stream, uint32_t part, uint64_t origin, firn_error *err)
+{
+    char spot[300], cause[FIRN_ERROR_TEXT_MAX];
+
+    if (!stream || !stream->ops->say_origin || !part) return;
+    stream->ops->say_origin(stream, part, origin, spot, sizeof spot);
+    memcpy(cause, err->cause, sizeof cause);
+    (void) snprintf(err->cause, sizeof err->cause, "%s: %.*s", spot, (int) (sizeof err->cause - sizeof spot - 4), cause);
+}

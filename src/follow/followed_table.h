@@ -64,6 +64,8 @@ FIRN_MUST_USE firn_status followed_table_position(const followed_table *table, c
                                                   firn_error *err);
 /* The position up to which this table's properties say that every followed table is complete; 0: nothing. */
 FIRN_MUST_USE firn_status followed_table_consistent(const followed_table *table, uint64_t *ret_position, firn_error *err);
+/* Says in front of an error's cause which message it is of, where the stream knows: `part` and `origin` of a change. */
+void followed_table_say_origin(const change_stream *stream, uint32_t part, uint64_t origin, firn_error *err);
 /* Forgets the window's changes. */
 void followed_table_end_window(followed_table *table);
 /* The same of a part of it that is staged now: the window goes on. */

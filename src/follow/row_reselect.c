@@ -254,6 +254,15 @@ row_key_text(const reselection *s, uint32_t row, char *out, size_t size)
 }
 
 static firn_status
+say_origin(const reselection *s, const row_damage *damage, firn_error *err)
+{
+    const row_entry *entry = table_changes_entry(s->work->table->changes, s->work->entries[damage->row]);
+
+    followed_table_say_origin(s->work->stream, entry->origin_part, entry->origin, err);
+    return err->status;
+}
+
+static firn_status
 fail_lost(const reselection *s, const row_damage *damage, firn_error *err)
 {
     char        key[200] = "", why[260];
@@ -267,13 +276,13 @@ fail_lost(const reselection *s, const row_damage *damage, firn_error *err)
         (void) firn_fail(err, FIRN_E_FOLLOW_ROW_GONE, "an update of '%s' leaves out column '%s' of row (%s), the lake does not have the row, and it could not be read again: %s",
                          s->work->table->name, column, key, why);
         firn_hint(err, "load the table again, with the source in reach");
-        return err->status;
+        return say_origin(s, damage, err);
     }
     (void) firn_fail(err, FIRN_E_VALUE_DAMAGED, "Debezium has lost what stands in column '%s' of '%s', row (%s): %s; it could not be read again from the source: %s",
                      column, s->work->table->name, key, damage->loss, why);
     firn_hint(err, "load the table again, with the source in reach; or in %s: tables.%s.types: {%s: null}",
               s->work->table->config->rules.config_file ? s->work->table->config->rules.config_file : "sources.yaml", s->work->table->name, column);
-    return err->status;
+    return say_origin(s, damage, err);
 }
 
 static firn_status

@@ -162,6 +162,16 @@ entry_key_tuple(const apply *a, const row_entry *entry, firn_buffer *scratch, ch
     return FIRN_OK;
 }
 
+/* Which message it was. */
+static firn_status
+fail_entry(const apply *a, uint32_t index, firn_error *err)
+{
+    const row_entry *entry = table_changes_entry(a->table->changes, index);
+
+    followed_table_say_origin(a->settings->stream, entry->origin_part, entry->origin, err);
+    return err->status;
+}
+
 static firn_status
 hash_keys(apply *a, firn_error *err)
 {
@@ -175,7 +185,7 @@ hash_keys(apply *a, firn_error *err)
         change_tuple tuple;
 
         FIRN_TRY(entry_key_tuple(a, table_changes_entry(a->table->changes, i), &scratch, &tuple, err));
-        FIRN_TRY(row_decoder_append(decoder, &tuple, err));
+        if (row_decoder_append(decoder, &tuple, err)) return fail_entry(a, i, err);
         if (i + 1 < a->entry_count && decoder->row_count < BATCH_ROWS && decoder->size_bytes < BATCH_BYTES) continue;
         FIRN_AUTO(batch_done) batch keys = {0};
         FIRN_TRY(row_decoder_take(decoder, &keys, err));
@@ -299,7 +309,7 @@ write_entry(apply *a, row_run *run, uint32_t index, firn_error *err)
     for (int32_t t = 0; t < times; t++) {
         if (row_decoder_append(a->shape->rows, &tuple, err)) {
             a->of_table = true;
-            return err->status;
+            return fail_entry(a, index, err);
         }
         run->entries[run->count++] = index;
         if (run->count == BATCH_ROWS || a->shape->rows->size_bytes >= BATCH_BYTES || (a->reselects && a->shape->rows->damage_count >= RESELECT_ROWS_MAX))

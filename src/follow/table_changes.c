@@ -277,6 +277,13 @@ set_row(table_changes *t, row_entry *entry, const change_tuple *tuple, const row
     return FIRN_OK;
 }
 
+static void
+set_origin(row_entry *entry, const change *event)
+{
+    entry->origin = event->origin;
+    entry->origin_part = event->origin_part;
+}
+
 static firn_status
 apply_insert(table_changes *t, const change *event, uint16_t shape, firn_error *err)
 {
@@ -288,6 +295,7 @@ apply_insert(table_changes *t, const change *event, uint16_t shape, firn_error *
     FIRN_TRY(take_key(t, event, &event->new, &t->key, err));
     FIRN_TRY(entry_of(t, firn_buffer_slice(&t->key), &entry, &made, err));
     if (made) entry->expects_none = true;
+    set_origin(entry, event);
     return set_row(t, entry, &event->new, &past, shape, err);
 }
 
@@ -301,6 +309,7 @@ apply_delete(table_changes *t, const change *event, firn_error *err)
     FIRN_TRY(entry_of(t, firn_buffer_slice(&t->key), &entry, &made, err));
     entry->row = NULL;
     entry->lake_key = NULL;
+    set_origin(entry, event);
     return FIRN_OK;
 }
 
@@ -339,7 +348,9 @@ apply_update(table_changes *t, const change *event, uint16_t shape, firn_error *
         past = (row_past){.row = event->old.bytes.data};
     }
     FIRN_TRY(set_row(t, to, &new, &past, shape, err));
+    set_origin(to, event);
     if (key_changed) {
+        set_origin(from, event);
         from->row = NULL;
         from->lake_key = NULL;
     }
@@ -349,7 +360,7 @@ apply_update(table_changes *t, const change *event, uint16_t shape, firn_error *
 /* ---- whole rows ---- */
 
 static firn_status
-count_row(table_changes *t, firn_slice row, int32_t by, uint16_t shape, firn_error *err)
+count_row(table_changes *t, const change *event, firn_slice row, int32_t by, uint16_t shape, firn_error *err)
 {
     row_entry *entry;
     bool       made;
@@ -359,6 +370,7 @@ count_row(table_changes *t, firn_slice row, int32_t by, uint16_t shape, firn_err
     entry->row_size = entry->key_size;
     entry->shape = shape;
     entry->count += by;
+    set_origin(entry, event);
     return FIRN_OK;
 }
 
@@ -376,8 +388,8 @@ apply_whole(table_changes *t, const change *event, uint16_t shape, firn_error *e
         row = firn_buffer_slice(&t->row);
         if (holes) return fail_key(event, "without all its values", err);
     }
-    if (event->op != CHANGE_INSERT) FIRN_TRY(count_row(t, event->old.bytes, -1, shape, err));
-    return event->op == CHANGE_DELETE ? FIRN_OK : count_row(t, row, 1, shape, err);
+    if (event->op != CHANGE_INSERT) FIRN_TRY(count_row(t, event, event->old.bytes, -1, shape, err));
+    return event->op == CHANGE_DELETE ? FIRN_OK : count_row(t, event, row, 1, shape, err);
 }
 
 /* ---- all ---- */

@@ -26,6 +26,8 @@ typedef struct row_entry {
     int32_t        count;    /* whole row only */
     bool           expects_none; /* the window's first change of this key was an insert: the lake has no such row */
     uint16_t       shape;        /* of the row: as given with the change */
+    uint32_t       origin_part;  /* of its last change, as change.origin */
+    uint64_t       origin;
 } row_entry;
 
 typedef struct table_changes table_changes;

@@ -7,6 +7,9 @@
 #include "batch/column_builder.h"
 
 #define NULL_COLUMN_BYTES_MAX ((size_t) 1 << 30)
+/* What is decoded to look at it, and thrown away. */
+#define CHECKED_ROWS_MAX 1024u
+#define CHECKED_BYTES_MAX ((size_t) 256 << 10)
 
 void
 table_shape_free(table_shape *shape)
@@ -14,6 +17,8 @@ table_shape_free(table_shape *shape)
     if (!shape) return;
     row_decoder_free(shape->rows);
     row_decoder_free(shape->keys);
+    row_decoder_free(shape->row_check);
+    row_decoder_free(shape->key_check);
     schema_evolution_done(&shape->evolution);
     if (shape->description) schema_unref(shape->description->schema);
     if (shape->key_description) schema_unref(shape->key_description->schema);
@@ -194,8 +199,47 @@ table_shape_new(change_stream *stream, change_relation *relation, const table_ru
         FIRN_TRY(make_key_schema(shape, target_schema(shape, lake), err));
         FIRN_TRY(open_key_decoder(shape, stream, table_metadata_schema(lake), rules, err));
     }
+    if (stream->keeps_aside) FIRN_TRY(stream->ops->open_decoder(stream, relation, shape->description, &shape->row_check, err));
+    if (stream->keeps_aside && shape->keys) FIRN_TRY(stream->ops->open_decoder(stream, relation, shape->key_description, &shape->key_check, err));
     *ret_shape = FIRN_STEAL(shape);
     return FIRN_OK;
+}
+
+/* ---- changes as they come ---- */
+
+/* Whether it is the value that is no good. */
+static bool
+is_of_row(const firn_error *why)
+{
+    return why->status != FIRN_NO_MEMORY && why->status != FIRN_CANCELLED && why->code != FIRN_E_BUG;
+}
+
+static firn_status
+check_tuple(row_decoder *decoder, const change_tuple *tuple, firn_error *ret_why, firn_error *err)
+{
+    FIRN_AUTO(batch_done) batch rows = {0};
+
+    if (!tuple->bytes.data || ret_why->status) return FIRN_OK;
+    if (row_decoder_append(decoder, tuple, err)) {
+        if (!is_of_row(err)) return err->status;
+        /* What cannot be read for want of a setting is every row's, and stops the table when the window is applied. */
+        if (err->code != FIRN_E_DEBEZIUM_FORM) *ret_why = *err;
+        firn_error_reset(err);
+    }
+    if (decoder->row_count < CHECKED_ROWS_MAX && decoder->size_bytes < CHECKED_BYTES_MAX) return FIRN_OK;
+    return row_decoder_take(decoder, &rows, err);
+}
+
+firn_status
+table_shape_check(const table_shape *shape, const change *event, bool collects_damage, firn_error *ret_why, firn_error *err)
+{
+    *ret_why = (firn_error){0};
+    if (!shape->row_check || event->op == CHANGE_TRUNCATE) return FIRN_OK;
+    shape->row_check->collects_damage = collects_damage;
+    if (shape->key_check) FIRN_TRY(check_tuple(shape->key_check, &event->old, ret_why, err));
+    else
+        FIRN_TRY(check_tuple(shape->row_check, &event->old, ret_why, err));
+    return check_tuple(shape->row_check, &event->new, ret_why, err);
 }
 
 /* ---- rows ---- */

@@ -18,6 +18,7 @@ typedef struct table_shape {
     source_description *description, *key_description;
     schema_evolution    evolution; /* from the lake's table as it was when the shape was made */
     row_decoder        *rows, *keys; /* keys NULL: all columns are the key */
+    row_decoder        *row_check, *key_check; /* the same once more, for changes as they come; NULL: they are not looked at then */
     unsigned            key_count;
     const unsigned     *key_columns;   /* in the relation */
     const int32_t      *key_field_ids; /* in the lake */
@@ -31,6 +32,10 @@ FIRN_MUST_USE firn_status table_shape_new(change_stream *stream, change_relation
 void                      table_shape_free(table_shape *shape);
 FIRN_DEFINE_FREEP(table_shape, table_shape_free)
 
+/* Whether the change can be decoded, where the stream keeps aside what cannot: *ret_why says why not. Else it is taken for good.
+ * `collects_damage` as in the decoder of rows. */
+FIRN_MUST_USE firn_status table_shape_check(const table_shape *shape, const change *event, bool collects_damage, firn_error *ret_why,
+                                            firn_error *err);
 /* A key as row_entry has it → a tuple of all columns, null but for the key. */
 FIRN_MUST_USE firn_status table_shape_key_tuple(const table_shape *shape, firn_slice key, firn_buffer *scratch,
                                                 change_tuple *ret_tuple, firn_error *err);

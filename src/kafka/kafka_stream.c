@@ -147,6 +147,20 @@ only_table(const stream_topic *topic)
     return topic->tables && !topic->tables->next ? topic->tables : NULL;
 }
 
+/* The message goes to the dead-letter topic, and somebody is told. */
+static firn_status
+keep_aside(kafka_stream *s, const rd_kafka_message_t *m, const char *reason, firn_error *err)
+{
+    char text[FIRN_ERROR_TEXT_MAX + 512];
+
+    FIRN_TRY(dead_letter_send(&s->dead, s->settings.cluster, s->settings.dead_letter_topic, m, reason, err));
+    s->dead_count++;
+    if (!s->settings.teller) return FIRN_OK;
+    (void) snprintf(text, sizeof text, "the message at %s went to topic '%s': %s", tell_spot(s), s->settings.dead_letter_topic, reason);
+    s->settings.teller->tell(s->settings.teller->state, true, text);
+    return FIRN_OK;
+}
+
 /* *ret_item is ITEM_DAMAGED for the table whose message it is. Without one the job cannot go on. */
 static firn_status
 damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret_item, firn_error *err)
@@ -157,17 +171,11 @@ damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret
     assert(m != NULL);
     set_spot(s, p, m->offset);
     if (s->settings.dead_letter_topic) {
-        if (dead_letter_send(&s->dead, s->settings.cluster, s->settings.dead_letter_topic, m, err->cause, &why)) {
+        if (keep_aside(s, m, err->cause, &why)) {
             *err = why;
             return err->status;
         }
-        if (s->settings.teller) {
-            char text[FIRN_ERROR_TEXT_MAX + 512];
-            (void) snprintf(text, sizeof text, "the message at %s went to topic '%s': %s", tell_spot(s), s->settings.dead_letter_topic, err->cause);
-            s->settings.teller->tell(s->settings.teller->state, true, text);
-        }
         firn_error_reset(err);
-        s->dead_count++;
         step(s, p);
         return FIRN_OK;
     }
@@ -319,24 +327,31 @@ make_change(kafka_stream *s, topic_table *t, const dbz_event *e, firn_error *err
 typedef enum next_row { NEXT_ROW_OTHER, NEXT_ROW_TWIN, NEXT_ROW_NOT_YET } next_row;
 
 /* Of an update that changed the key Debezium makes a delete, a tombstone and a create, all of one place in the log. */
-static next_row
-find_twin(kafka_stream *s, const stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps)
+static firn_status
+find_twin(kafka_stream *s, const stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
 {
+    *ret_next = NEXT_ROW_OTHER;
     for (size_t i = 1; i < p->count; i++) {
         const rd_kafka_message_t *m = p->messages[p->first + i];
         const dbz_record          record = {.role = p->topic->role, .key = firn_slice_of(m->key, m->key ? m->key_len : 0), .value = firn_slice_of(m->payload, m->payload ? m->len : 0)};
-        firn_error                ignored = {0};
 
         if (!m->payload) continue;
         *ret_steps = (unsigned) i + 1;
-        if (record_read(s->reader, &record, s->caller, ret_twin, &ignored)) return NEXT_ROW_OTHER;
-        return ret_twin->kind == DBZ_CREATE && ret_twin->order.is_known && dbz_order_compare(&ret_twin->order, &p->head.order) == 0 &&
+        if (record_read(s->reader, &record, s->caller, ret_twin, err)) {
+            /* One that is no event is told of when it is its turn; a registry that is away now says nothing of it. */
+            if (!record_is_damaged(err->status)) return err->status;
+            firn_error_reset(err);
+            return FIRN_OK;
+        }
+        *ret_next = ret_twin->kind == DBZ_CREATE && ret_twin->order.is_known && dbz_order_compare(&ret_twin->order, &p->head.order) == 0 &&
                        firn_slice_equal(ret_twin->source.table.text, p->head.source.table.text) &&
                        firn_slice_equal(ret_twin->source.schema.text, p->head.source.schema.text)
-                   ? NEXT_ROW_TWIN
-                   : NEXT_ROW_OTHER;
+                        ? NEXT_ROW_TWIN
+                        : NEXT_ROW_OTHER;
+        return FIRN_OK;
     }
-    return NEXT_ROW_NOT_YET;
+    *ret_next = NEXT_ROW_NOT_YET;
+    return FIRN_OK;
 }
 
 /* Values that such a create does not have (unchanged TOAST) are those of the row with the old key: both are one update then. The
@@ -363,16 +378,16 @@ join_twin(kafka_stream *s, stream_partition *p, topic_table *t, const dbz_event 
     return FIRN_OK;
 }
 
-/* Whether to wait for what follows a delete. */
-static bool
-awaits_twin(kafka_stream *s, stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps, next_row *ret_next)
+/* What follows a delete; p->awaits_next: to be waited for. */
+static firn_status
+await_twin(kafka_stream *s, stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
 {
     *ret_next = NEXT_ROW_OTHER;
     p->awaits_next = false;
-    if (p->head.kind != DBZ_DELETE || !p->head.key.data) return false;
-    *ret_next = find_twin(s, p, ret_twin, ret_steps);
+    if (p->head.kind != DBZ_DELETE || !p->head.key.data) return FIRN_OK;
+    FIRN_TRY(find_twin(s, p, ret_twin, ret_steps, ret_next, err));
     p->awaits_next = *ret_next == NEXT_ROW_NOT_YET && firn_clock_monotonic_us() - p->heard_us < GRACE_US;
-    return p->awaits_next;
+    return FIRN_OK;
 }
 
 /* ---- runs ---- */
@@ -461,7 +476,8 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
     unsigned     twin_steps = 0;
     next_row     next;
 
-    if (awaits_twin(s, p, &twin, &twin_steps, &next)) {
+    FIRN_TRY(await_twin(s, p, &twin, &twin_steps, &next, err));
+    if (p->awaits_next) {
         if (s->running) end_run(s, ret_item);
         return FIRN_OK;
     }
@@ -531,6 +547,9 @@ hand_out_change(kafka_stream *s, change_item *ret_item)
     }
     assert(s->running && s->running->count);
     set_spot(s, s->running, s->running->messages[s->running->first]->offset);
+    s->pending.origin_part = s->running->origin_part;
+    s->pending.origin = (uint64_t) s->running->messages[s->running->first + s->pending_steps - 1]->offset;
+    s->last_steps = s->pending_steps;
     *ret_item = (change_item){.kind = ITEM_CHANGE, .position = s->ordinal, .change = s->pending};
     s->last_change = s->pending;
     s->pending_table = NULL;
@@ -740,6 +759,39 @@ stream_spot(change_stream *stream)
 }
 
 static void
+stream_say_origin(const change_stream *stream, uint32_t part, uint64_t origin, char *out, size_t size)
+{
+    const kafka_stream *s = (const kafka_stream *) stream;
+
+    for (const stream_topic *t = s->topics; t; t = t->next) {
+        for (unsigned i = 0; i < t->partition_count; i++) {
+            if (!t->partitions[i] || t->partitions[i]->origin_part != part) continue;
+            (void) snprintf(out, size, "offset %" PRIu64 " of topic '%.200s', partition %u", origin, t->name, i);
+            return;
+        }
+    }
+    (void) snprintf(out, size, "offset %" PRIu64, origin);
+}
+
+/* Of a changed key's two messages the create is the one that has values: the delete stands. */
+static firn_status
+stream_set_aside(change_stream *stream, const firn_error *why, change *ret_rest, firn_error *err)
+{
+    kafka_stream *s = (kafka_stream *) stream;
+
+    *ret_rest = (change){0};
+    assert(s->held != NULL);
+    if (s->held_of) set_spot(s, s->held_of, s->held->offset);
+    FIRN_TRY(keep_aside(s, s->held, why->cause, err));
+    if (s->last_steps > 1) {
+        *ret_rest = s->last_change;
+        ret_rest->op = CHANGE_DELETE;
+        ret_rest->new = (change_tuple){0};
+    }
+    return FIRN_OK;
+}
+
+static void
 stream_stop_table(change_stream *stream, const char *name)
 {
     kafka_stream *s = (kafka_stream *) stream;
@@ -799,6 +851,8 @@ static const change_stream_ops kafka_ops = {
     .resume = stream_resume,
     .stop_table = stream_stop_table,
     .spot = stream_spot,
+    .say_origin = stream_say_origin,
+    .set_aside = stream_set_aside,
     .lags = stream_lags,
 };
 
@@ -830,6 +884,7 @@ kafka_stream_open(const kafka_stream_settings *settings, task_cancel *cancel, ch
 
     if (!s) return firn_fail_memory(err, "a stream of changes");
     s->base.ops = &kafka_ops;
+    s->base.keeps_aside = settings->dead_letter_topic != NULL;
     s->settings = *settings;
     s->caller = cancel;
     if (start(s, cancel, err)) {

@@ -9,7 +9,8 @@
  *               other connectors whose topics begin alike
  * Refused:      a topic that was made anew or rewound (KAFKA_REWOUND), lost its messages (KAFKA_OFFSET_LOST), another cluster
  *               (KAFKA_IDENTITY): the stream ends, and nothing was skipped
- * Damaged:      a message that is no event: kept aside in the dead-letter topic where there is one, else ITEM_DAMAGED stops its table
+ * Damaged:      a message that is no event: kept aside in the dead-letter topic where there is one, else ITEM_DAMAGED stops its table. Of one
+ *               whose values cannot be decoded the caller says so (set_aside) where there is one; else it stops the table itself
  * Groups:       when partitions come or go, ITEM_REASSIGN asks the caller to commit what it has, and to say where tables are now (resume)
  * Memory:       memory_bytes for messages that were received and not asked for
  */

@@ -271,6 +271,7 @@ begin_partition(kafka_stream *s, rd_kafka_topic_partition_t *given, firn_error *
         s->assigned = p;
     }
     p->is_assigned = true;
+    if (!p->origin_part) p->origin_part = ++s->part_count;
     for (topic_table *t = topic->tables; t; t = t->next) {
         table_place *of_table = topic_table_place(t, p->number);
         if (!of_table) return firn_fail_memory(err, "a stream of changes");

@@ -26,6 +26,7 @@ typedef struct kafka_stream {
     stream_partition     *assigned; /* list */
     stream_partition     *at;       /* the one read last */
     unsigned              table_number; /* of the last dbz_table */
+    uint32_t              part_count;   /* partitions that were given to us */
 
     /* Hand-over of partitions. */
     bool     was_assigned; /* once at least */
@@ -43,6 +44,7 @@ typedef struct kafka_stream {
     topic_table       *pending_table; /* NULL: no change waits */
     unsigned           pending_steps; /* messages that it is made of */
     change             pending, last_change;
+    unsigned           last_steps; /* as pending_steps */
     rd_kafka_message_t *held; /* whose bytes the last item points into */
     stream_partition   *held_of; /* where it is the last one: `mark` is not made of it yet; NULL: none */
     firn_buffer        room;  /* tuples of the last change */

@@ -51,6 +51,7 @@ typedef struct stream_topic stream_topic;
 typedef struct stream_partition {
     stream_topic        *topic;
     int32_t              number;
+    uint32_t             origin_part; /* its number among all that were given to us; from 1 */
     bool                 is_assigned;
     bool                 from_beginning; /* some table has no offset here: what was before `low` must not be missed */
     int64_t              low;            /* when it was assigned */
