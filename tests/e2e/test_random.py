@@ -2,11 +2,12 @@
 import os
 import random
 import signal
+import subprocess
 import time
 
 import pytest
 
-from test_follow import assert_all_equal, follow, followed  # noqa: F401 (a fixture)
+from test_follow import assert_all_equal, events_applied, follow, followed  # noqa: F401 (a fixture)
 from workload import NAMES, TABLES, Workload
 
 
@@ -47,3 +48,88 @@ def test_shapes_and_kills(project, followed, duck, version, seed):  # noqa: F811
     work.run(10)
     follow(project)
     assert_all_equal(project, duck)
+
+
+class SmallDisk:
+    """A disk of its own at a folder, which can be full but for some bytes."""
+    def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.ballast = folder, folder / ".ballast"
+        made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(folder)], capture_output=True, check=False)
+        if made.returncode:
+            pytest.skip(f"cannot mount: {made.stderr.decode()}")
+
+    def fill(self, left):
+        free = os.statvfs(self.folder)
+        size = free.f_bavail * free.f_frsize - left
+        with open(self.ballast, "wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            except OSError:
+                pass  # firn was faster: it is full
+
+    def empty(self):
+        self.ballast.unlink(missing_ok=True)
+
+    def done(self):
+        subprocess.run(["umount", "-l", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def small_disks(project):
+    disks = []
+    try:
+        for folder in (project.warehouse, project.folder / "checkpoints"):
+            disks.append(SmallDisk(folder))
+        yield disks
+    finally:
+        for process in getattr(project, "started", ()):
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for disk in disks:
+            disk.done()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+@pytest.mark.parametrize("version, seed", [(2, 4), (3, None)])
+def test_disks_that_fill_at_random_moments(project, small_disks, followed, duck, version, seed):  # noqa: F811
+    """The warehouse's or the state's disk is full for a while, beside kills and maintenance: a run that it ends says so with the
+    code of full disks and leaves nothing half; the next one goes on."""
+    if seed is None:
+        seed = int(os.environ.get("FIRN_TEST_SEED", 3))
+    print(f"FIRN_TEST_SEED={seed}")
+    c = followed(TABLES, tables={name: {"format_version": version} for name in NAMES}, follow_more={"maintain_interval": "300ms"})
+    work, r, met_full = Workload(c, seed), random.Random(seed), 0
+    project.started = []
+    for _ in range(int(os.environ.get("FIRN_TEST_ROUNDS", "4"))):
+        err = project.folder / "err"
+        process = project.start("follow", "--source", "n", "--load", stderr=open(err, "w", encoding="utf-8"))
+        project.started.append(process)
+        for _ in range(r.randint(1, 30)):
+            work.transaction()
+        disks = [disk for disk in small_disks if r.random() < 0.5] or [small_disks[0]]
+        for disk in disks:
+            disk.fill(r.choice((0, 0, 4096, 20000, 100000)))
+        for _ in range(r.randint(20, 80)):
+            work.transaction() if r.random() < 0.9 else work.transaction_with_shape()
+            time.sleep(r.uniform(0, 0.03))
+        if r.random() < 0.3:
+            process.kill()  # while it is full
+            process.wait()
+        elif small_disks[0] in disks and r.random() < 0.8:
+            # Nothing can be committed any more: the run has to end by itself.
+            c.execute("UPDATE keyed SET big = repeat(md5(id::text), 100)")
+            process.wait(timeout=120)
+        for disk in disks:
+            disk.empty()
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        code, text = process.wait(timeout=240), err.read_text(encoding="utf-8")
+        assert code in (0, -signal.SIGKILL) or (code == 74 and "FIRN-3002" in text) or (code == 1 and "FIRN-5031" in text), (code, text[-3000:])
+        met_full += code == 74
+        before = [events_applied(project, name) for name in NAMES]
+        follow(project, "--load")
+        assert_all_equal(project, duck)
+        assert all(a >= b for a, b in zip([events_applied(project, name) for name in NAMES], before))
+    print(f"{met_full} runs were ended by a full disk")
