@@ -211,6 +211,7 @@ connect_kafka(session *s, const load_settings *load, const source_teller *teller
                                           .schema = load->schema_name,
                                           .memory_bytes = settings_size(&s->values, OPTION_MEMORY) / QUEUE_SHARE,
                                           .modes = take_modes(&s->values),
+                                          .placeholder = settings_text(&s->values, OPTION_DEBEZIUM_PLACEHOLDER),
                                           .dead_letter_topic = settings_text(&s->values, OPTION_FOLLOW_DEAD_LETTER),
                                           .teller = &c->teller};
     if (settings_has(&s->values, OPTION_REGISTRY_URL)) {

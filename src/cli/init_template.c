@@ -46,7 +46,7 @@ static const char sources_text[] =
     "      #dead_letter_topic: dev.shop.firn-rejected   # Kafka: keeps what cannot be applied, instead of stopping the table\n"
     "      #reselect: true                  # Kafka: reads values that Debezium has lost again from the source, by key\n"
     "      #debezium: {decimals: precise}   # Kafka: modes of a connector that firn did not write: decimals, times, binary, "
-    "intervals, nulls, hstore\n"
+    "intervals, nulls, hstore, placeholder\n"
     "      #commit_interval: 10s\n"
     "      #schema_changes: apply        # apply | additive | stop\n"
     "      #maintain: auto               # auto | off: compaction and expiry beside the changes\n"

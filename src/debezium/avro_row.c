@@ -3,6 +3,7 @@
 #include "avro/avro_walk.h"
 #include "base/alloc.h"
 #include "debezium/event.h"
+#include "debezium/placeholder_uuid.h"
 
 #define NO_COLUMN UINT32_MAX
 
@@ -33,6 +34,7 @@ typedef struct row_place {
 struct avro_row {
     const avro_schema *record;
     firn_slice         unavailable;
+    char               unavailable_uuid[UUID_TEXT_SIZE]; /* in arrays of uuid */
     unsigned           column_count;
     avro_row_column   *columns;
     row_field         *fields;
@@ -139,6 +141,7 @@ avro_row_new(const avro_schema *record, bool is_flattened, const char *unavailab
     if (!(row->unavailable.data = (const uint8_t *) firn_arena_strdup(&row->arena, unavailable)))
         return firn_fail_memory(err, "an Avro schema");
     row->unavailable.size = strlen(unavailable);
+    placeholder_uuid(row->unavailable, row->unavailable_uuid);
     for (unsigned i = 0; i < record->field_count; i++) {
         if (is_flattened && is_added(record->fields[i].name)) continue;
         row->fields[i].column = row->column_count;
@@ -189,7 +192,14 @@ is_placeholder(const avro_row *row, firn_slice bytes)
     return firn_slice_equal(bytes, row->unavailable);
 }
 
-/* An array of the placeholder, or of the numbers of its bytes; a map of the placeholder. The bytes were walked. */
+/* An array's only text. */
+static bool
+is_placeholder_item(const avro_row *row, firn_slice bytes)
+{
+    return is_placeholder(row, bytes) || firn_slice_equal(bytes, firn_slice_text(row->unavailable_uuid));
+}
+
+/* An array of the placeholder, of its UUID, or of the numbers of its bytes; a map of the placeholder. The bytes were walked. */
 static bool
 is_placeholder_list(const avro_row *row, const avro_schema *type, firn_slice bytes)
 {
@@ -202,7 +212,7 @@ is_placeholder_list(const avro_row *row, const avro_schema *type, firn_slice byt
     for (size_t i = 0; i < count; i++) {
         const avro_schema *value = avro_enter(item, &in);
         if (!value) return false;
-        if (value->kind == AVRO_STRING || value->kind == AVRO_BYTES) return count == 1 && is_placeholder(row, avro_read_bytes(&in));
+        if (value->kind == AVRO_STRING || value->kind == AVRO_BYTES) return count == 1 && is_placeholder_item(row, avro_read_bytes(&in));
         if (value->kind != AVRO_INT && value->kind != AVRO_LONG) return false;
         if (count != row->unavailable.size || avro_read_long(&in) != (int8_t) row->unavailable.data[i]) return false;
     }
@@ -214,7 +224,7 @@ is_unavailable(const avro_row *row, const row_field *field, firn_slice bytes)
 {
     // most values are not as long as the placeholder, or another: one comparison each
     if (field->class == VALUE_BYTES) return FIRN_UNLIKELY(bytes.size == row->unavailable.size) && is_placeholder(row, bytes);
-    if (field->class != VALUE_WALKED || bytes.size <= row->unavailable.size) return false;
+    if (field->class != VALUE_WALKED || (bytes.size <= row->unavailable.size && bytes.size < UUID_TEXT_SIZE)) return false;
     return (field->type->kind == AVRO_ARRAY || field->type->kind == AVRO_MAP) && is_placeholder_list(row, field->type, bytes);
 }
 

@@ -224,6 +224,28 @@ test_forms_of_unavailable_values(void **state)
 }
 
 static void
+test_forms_of_another_placeholder(void **state)
+{
+    (void) state;
+    FIRN_AUTO(dbz_table_freep) dbz_table *table = NULL;
+    firn_error         err = {0};
+    dbz_table_settings settings = {.schema = "public", .name = "t", .id = 7, .unavailable = "__toasted__"};
+    if (dbz_table_new(&settings, &table, &err)) fail_msg("%s", err.cause);
+    const char *forms[] = {"\"__toasted__\"", "[\"__toasted__\"]", "[\"c04e9c05-54d7-3edc-996a-1ce7bc7fc20c\"]"};
+    for (size_t i = 0; i < FIRN_COUNT(forms); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "{\"op\":\"u\",\"after\":{\"k\":1,\"v\":%s}" SOURCE "}", forms[i]);
+        assert_string_equal(change_text(table, "{\"k\":1}", text), "update new(1,~)\n");
+    }
+    const char *values[] = {"\"__debezium_unavailable_value\"", "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"]"};
+    for (size_t i = 0; i < FIRN_COUNT(values); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "{\"op\":\"u\",\"after\":{\"k\":1,\"v\":%s}" SOURCE "}", values[i]);
+        assert_null(strchr(change_text(table, "{\"k\":1}", text), '~'));
+    }
+}
+
+static void
 test_flattened_rows(void **state)
 {
     (void) state;
@@ -261,6 +283,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_truncate_and_names),
         cmocka_unit_test(test_keys_have_one_spelling),
         cmocka_unit_test(test_forms_of_unavailable_values),
+        cmocka_unit_test(test_forms_of_another_placeholder),
         cmocka_unit_test(test_flattened_rows),
         cmocka_unit_test(test_shapes_that_do_not_fit),
     };

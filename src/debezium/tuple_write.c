@@ -3,11 +3,9 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "debezium/placeholder_uuid.h"
 
 #define PLACEHOLDER_DEFAULT "__debezium_unavailable_value"
-/* The version 3 UUID of the default placeholder's bytes, which Debezium puts into arrays of uuid. */
-#define PLACEHOLDER_UUID "b68a35a7-17ad-35b3-af2a-ae46edb4545a"
-#define PLACEHOLDER_SIZE_MAX 128
 
 /* ---- unavailable values ---- */
 
@@ -68,6 +66,7 @@ unavailable_forms_init(unavailable_forms *forms, const char *placeholder, firn_e
     static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const char       *p = placeholder ? placeholder : PLACEHOLDER_DEFAULT;
     forms_text        t = {.forms = forms};
+    char              uuid[UUID_TEXT_SIZE];
     *forms = (unavailable_forms){0};
     if (strlen(p) > PLACEHOLDER_SIZE_MAX || strpbrk(p, "\"\\"))
         return firn_fail(err, FIRN_E_CONFIG_VALUE, "the placeholder of unavailable values '%.40s' is too long, or has quotes", p);
@@ -86,7 +85,8 @@ unavailable_forms_init(unavailable_forms *forms, const char *placeholder, firn_e
     add(&t, "]"), end_form(&t);
     add(&t, "{\""), add(&t, p), add(&t, "\":\""), add(&t, p), add(&t, "\"}"), end_form(&t);
     add(&t, "\"{\\\""), add(&t, p), add(&t, "\\\":\\\""), add(&t, p), add(&t, "\\\"}\""), end_form(&t);
-    if (!placeholder || strcmp(p, PLACEHOLDER_DEFAULT) == 0) add(&t, "[\"" PLACEHOLDER_UUID "\"]"), end_form(&t);
+    placeholder_uuid(firn_slice_text(p), uuid);
+    add(&t, "[\""), add(&t, uuid), add(&t, "\"]"), end_form(&t);
     return FIRN_OK;
 }
 

@@ -48,6 +48,7 @@ typedef struct kafka_stream_settings {
     unsigned                  key_count;
     size_t                    memory_bytes;
     dbz_modes                 modes;
+    const char               *placeholder;       /* unavailable.value.placeholder; NULL: Debezium's default */
     const char               *dead_letter_topic; /* NULL: none */
     const registry_settings  *registry;          /* of Avro's schemas; NULL: none */
     const kafka_describer    *describer;         /* NULL: the source cannot be asked */

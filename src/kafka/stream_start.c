@@ -160,7 +160,7 @@ stream_table_in(kafka_stream *s, stream_topic *topic, stream_table *table, topic
 
     while (t && t->table != table) t = t->next;
     if (!t) {
-        dbz_table_settings settings = {.schema = table->schema, .name = table->name, .id = ++s->table_number, .key = table->key, .key_count = table->key_count};
+        dbz_table_settings settings = {.schema = table->schema, .name = table->name, .id = ++s->table_number, .key = table->key, .key_count = table->key_count, .unavailable = s->settings.placeholder};
 
         if (!(t = firn_calloc(1, sizeof *t))) return firn_fail_memory(err, "a stream of changes");
         t->table = table;

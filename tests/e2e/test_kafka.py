@@ -320,6 +320,24 @@ def test_bad_values_stop_their_table(chain):
     assert result.err.count("is not followed any more") >= 2
 
 
+def test_another_placeholder(chain, duck):
+    """Unchanged TOAST under another connector's placeholder, in all forms that it takes."""
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY, v int, big text, us uuid[], ts text[], ns int[], bytes bytea);"
+                   "ALTER TABLE t ALTER big SET STORAGE EXTERNAL, ALTER us SET STORAGE EXTERNAL, ALTER ts SET STORAGE EXTERNAL, ALTER ns SET STORAGE EXTERNAL,"
+                   "ALTER bytes SET STORAGE EXTERNAL;"
+                   "INSERT INTO t SELECT g, 1, repeat('x', 9000), array_agg(gen_random_uuid()), array_agg(repeat('t', 9)), array_agg(i), decode(repeat('ab', 9000), 'hex')"
+                   " FROM generate_series(1, 3) g, generate_series(1, 2000) i GROUP BY g", follow={"debezium": {"placeholder": "__toasted__"}}).connection
+    chain.register()
+    name = f"firn_{chain.name}"
+    config = chain.connect.request("GET", f"/connectors/{name}/config")
+    chain.connect.request("PUT", f"/connectors/{name}/config", {**config, "unavailable.value.placeholder": "__toasted__"})
+    chain.connect.wait_running(name)
+    c.execute("UPDATE t SET v = 2")
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck, ["t"])
+
+
 def test_tables_that_nobody_loaded(chain, duck):
     """Made of their events: the key is the events' key; without one the first column, with a warning."""
     c = chain.make("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(10,2)); CREATE TABLE later (a int, b int, v text, PRIMARY KEY (a, b))").connection
