@@ -2,13 +2,16 @@
 
 #include <string.h>
 
+#include "cli/connect_kafka.h"
 #include "cli/connect_worker.h"
 #include "cli/connector_build.h"
 #include "cli/connector_plan.h"
 #include "cli/connector_register.h"
+#include "kafka/kafka_look.h"
 
 #define FINDINGS_MAX 12
 #define NAMES_BYTES_MAX 300
+#define BROKERS_WAIT_MS 5000
 
 typedef struct connect_check {
     session            *s;
@@ -18,6 +21,8 @@ typedef struct connect_check {
     kafka_connect       connect;
     connector_settings  wanted;
     const char         *url;
+    kafka_cluster       cluster;
+    kafka_look          brokers; /* cluster_id "": not reached */
 } connect_check;
 
 static firn_status
@@ -46,12 +51,34 @@ registering(connect_check *c)
 
 /* ---- the cluster's entry ---- */
 
-static bool
-comes_from_kafka(const session *s)
+/* Whether firn itself can read there. */
+static firn_status
+check_brokers(connect_check *c, firn_error *err)
 {
-    const char *from = settings_text(&s->values, OPTION_FOLLOW_FROM);
+    const char *prefix = settings_text(&c->s->values, OPTION_KAFKA_TOPIC_PREFIX);
+    firn_error  found = {0};
 
-    return from ? strcmp(from, "kafka") == 0 : settings_has(&s->values, OPTION_FOLLOW_KAFKA_CLUSTER);
+    if (!prefix) prefix = c->settings->source_name;
+    if (connect_kafka_cluster(c->s, &c->cluster, &found) != FIRN_OK ||
+        kafka_look_at(&c->cluster, prefix, BROKERS_WAIT_MS, c->s->cancel, &c->brokers, &found) != FIRN_OK) {
+        c->brokers.cluster_id[0] = 0;
+        return add_error(c, "kafka", &found, err);
+    }
+    const char *text = firn_arena_printf(&c->s->arena, "cluster %s by %s: %u broker%s, %u topics '%s.*' with %u partitions", c->brokers.cluster_id,
+                                         c->cluster.bootstrap_servers, c->brokers.broker_count, c->brokers.broker_count == 1 ? "" : "s",
+                                         c->brokers.topic_count, prefix, c->brokers.partition_count);
+    return add(c, FINDING_OK, "kafka", text, NULL, err);
+}
+
+/* What the connector writes has to be where firn reads. */
+static firn_status
+check_same_cluster(connect_check *c, const connect_worker *worker, firn_error *err)
+{
+    if (!c->brokers.cluster_id[0] || !*worker->cluster_id || strcmp(c->brokers.cluster_id, worker->cluster_id) == 0) return FIRN_OK;
+    return add(c, FINDING_ERROR, "kafka",
+               firn_arena_printf(&c->s->arena, "Kafka Connect at %s writes to the cluster %s, and '%s' is the cluster %s: its events would never come", c->url,
+                                 worker->cluster_id, c->cluster.name, c->brokers.cluster_id),
+               "in kafka_clusters.yaml: bootstrap_servers and connect: of one entry belong to the same cluster", err);
 }
 
 static firn_status
@@ -153,6 +180,7 @@ check_worker(connect_check *c, firn_error *err)
     FIRN_TRY(add(c, FINDING_OK, "kafka connect",
                  firn_arena_printf(&c->s->arena, "Kafka Connect %s at %s, Debezium %s, for the Kafka cluster %s", worker.version, c->url, version,
                                    worker.cluster_id), NULL, err));
+    FIRN_TRY(check_same_cluster(c, &worker, err));
     if (kafka_connect_config(&c->connect, c->wanted.slot_name, &existing, &found) != FIRN_OK) return add_error(c, "connector", &found, err);
     if (!existing)
         return add(c, FINDING_WARNING, "connector", firn_arena_printf(&c->s->arena, "'%s' is not registered", c->wanted.slot_name),
@@ -168,9 +196,10 @@ check_connect(session *s, const load_settings *settings, source *src, source_fin
     bool          is_open = false;
 
     *ret_findings = (source_findings){0};
-    if (!comes_from_kafka(s)) return FIRN_OK;
+    if (!connect_is_kafka(s)) return FIRN_OK;
     ret_findings->findings = firn_arena_array(&s->arena, FINDINGS_MAX, sizeof *ret_findings->findings);
     if (!ret_findings->findings) return firn_fail_memory(err, "the findings");
+    FIRN_TRY(check_brokers(&c, err));
     FIRN_TRY(open_worker(&c, &is_open, &login, err));
     if (!is_open) return FIRN_OK;
     firn_status status = connector_build(s, settings, src, &c.wanted, err);

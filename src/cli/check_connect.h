@@ -1,6 +1,6 @@
 /*
- * What `firn check` says of the way through Kafka Connect, where the source's changes come from Kafka: the worker, its plugin,
- * the connector and its settings, and whether it reads the slot. Nothing is changed.
+ * What `firn check` says of the way through Kafka Connect, where the source's changes come from Kafka: the brokers, the worker, its plugin,
+ * whether both are of one cluster, the connector and its settings, and whether it reads the slot. Nothing is changed.
  */
 #ifndef FIRN_CLI_CHECK_CONNECT_H
 #define FIRN_CLI_CHECK_CONNECT_H

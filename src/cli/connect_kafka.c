@@ -78,8 +78,8 @@ take_properties(session *s, kafka_cluster *cluster, firn_error *err)
     return FIRN_OK;
 }
 
-static firn_status
-take_cluster(session *s, kafka_cluster *cluster, firn_error *err)
+firn_status
+connect_kafka_cluster(session *s, kafka_cluster *cluster, firn_error *err)
 {
     const settings  *v = &s->values;
     const yaml_node *entry;
@@ -205,7 +205,7 @@ connect_kafka(session *s, const load_settings *load, const source_teller *teller
     const char *prefix = settings_text(&s->values, OPTION_KAFKA_TOPIC_PREFIX), *type = settings_text(&s->values, OPTION_DATABASE_TYPE);
 
     *c = (kafka_connection){.cancel = s->cancel, .teller = *teller, .describer = {.describe = describe, .state = c}};
-    FIRN_TRY(take_cluster(s, &c->cluster, err));
+    FIRN_TRY(connect_kafka_cluster(s, &c->cluster, err));
     c->settings = (kafka_stream_settings){.cluster = &c->cluster,
                                           .topic_prefix = prefix ? prefix : load->source_name,
                                           .schema = load->schema_name,

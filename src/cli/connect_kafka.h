@@ -24,6 +24,9 @@ typedef struct kafka_connection {
     source_teller         teller;
 } kafka_connection;
 
+/* The entry of kafka_clusters.yaml that the source names, with its secrets; texts live in the session's arena. */
+FIRN_MUST_USE firn_status connect_kafka_cluster(session *s, kafka_cluster *ret_cluster, firn_error *err);
+
 void kafka_connection_done(kafka_connection *connection);
 /* Of the source that session_open_source has opened, and the entry of kafka_clusters.yaml that it names. Texts live in the session's
  * arena; the connection must stay where it is. */

@@ -365,3 +365,29 @@ def test_what_others_see(chain):
     chain.follow()
     group = chain.broker.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--describe", "--group", f"firn-{chain.name}")
     assert any(f"dev.{chain.name}.public.t" in line and " 100 " in line for line in group.splitlines()), group
+
+
+def test_check_looks_at_the_cluster(chain):
+    """Brokers answer, and are those that Connect writes to."""
+    chain.make("CREATE TABLE t (id int PRIMARY KEY)")
+    chain.register()
+    url = f"http://127.0.0.1:{chain.connect.port}"
+
+    def findings():
+        result = chain.project.run("check", "--source", chain.name, "--format", "json")
+        return [found for found in json.loads(result.out)["findings"] if found["subject"] in ("kafka", "kafka connect", "connector")]
+
+    for kafka in (True, False):
+        chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{chain.broker.port if kafka else 1}", connect={"url": url})
+        chain.project.sources[chain.name]["follow"]["kafka_cluster"] = "primary"
+        chain.project.write_config()
+        found = findings()
+        assert [f["level"] for f in found if f["subject"] == "kafka"] == ["ok" if kafka else "error"], found
+        assert [f["level"] for f in found if f["subject"] == "connector"] == ["ok"], found
+    other = Broker()
+    try:
+        chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{other.port}", connect={"url": url})
+        found = [f for f in findings() if f["subject"] == "kafka"]
+        assert [f["level"] for f in found] == ["ok", "error"] and "would never come" in found[1]["text"], found
+    finally:
+        other.stop()
