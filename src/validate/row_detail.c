@@ -257,7 +257,10 @@ compare_values(const detail *d, unsigned index, row_difference *out, firn_error 
     if (!values) return firn_fail_memory(err, "values that differ");
     for (unsigned i = 0; i < d->pair->column_count; i++) {
         if (source->hashes[i] == lake->hashes[i]) continue;
-        values[out->value_count++] = (value_difference){d->pair->lake_schema->fields[i].name, source->values[i], lake->values[i]};
+        // The result outlives the pair's schemas.
+        const char *name = firn_arena_strdup(d->arena, d->pair->lake_schema->fields[i].name);
+        if (!name) return firn_fail_memory(err, "values that differ");
+        values[out->value_count++] = (value_difference){name, source->values[i], lake->values[i]};
     }
     out->values = values;
     return FIRN_OK;
