@@ -17,7 +17,7 @@
  *            `item.block` (change_block_ref) and `item.change.relation` (change_relation_ref) respectively
  * DAMAGED:   something came of a table that cannot be read: nothing more of it comes
  * REASSIGN:  between transactions: others are about to take over, or have had, a part of what this stream reads. The caller makes durable what it has,
- *            then says where its tables are now (ops->resume)
+ *            then says where its tables are now (ops->resume). So it is before the first part is read, too
  * Ordinals:  positions of a stream with ops->place are numbers of its own, from CHANGE_ORDINAL_FIRST on; what a table keeps is the text
  *            that ops->place makes. Where each table begins is the stream's matter then: what a table has does not come
  * Keepalives are answered by the stream itself, however long the caller does something else.
@@ -121,7 +121,7 @@ typedef struct change_stream_counts {
     int64_t  server_time_us; /* the server's clock at its last word; 0: none yet */
     bool     is_connected;   /* false while a lost connection is being made again */
     uint64_t set_aside;      /* messages that could not be read and are kept elsewhere */
-    bool     has_reached_end; /* ordinals: what the source had when the stream was opened was handed out */
+    bool     has_reached_end; /* ordinals: of the parts that it reads, what the source had when they were begun was handed out */
 } change_stream_counts;
 
 /* A table of those that the stream was opened for, as the source has it now. */
@@ -168,12 +168,17 @@ typedef struct change_stream_ops {
     /* A table's position as of the last COMMIT that was handed out. `durable`: what it has now; parts that are somebody else's stay. */
     firn_status (*place)(change_stream *stream, const char *table, const char *durable, firn_arena *arena,
                          const char **ret_text, firn_error *err);
+    /* Whether both texts of a table's position say the same of the parts that this stream reads now; either may be NULL. */
+    bool (*same_place)(const change_stream *stream, const char *a, const char *b);
     /* How much was passed over for this table that `durable` does not say. */
     uint64_t (*passed)(change_stream *stream, const char *table, const char *durable);
     /* Whether no transaction of the source would be cut in two by ending a window now. Until then next hands out only what the open ones lack. */
     bool (*may_cut)(change_stream *stream);
     /* Behind ITEM_REASSIGN: where the tables are now. */
     firn_status (*resume)(change_stream *stream, const change_table_start tables[], unsigned count, firn_error *err);
+    /* Whether what others read has come to where it ended when this was asked first. `tables`: as the lake has them now. May ask the source. */
+    firn_status (*others_reached)(change_stream *stream, const change_table_start tables[], unsigned count, bool *ret_reached,
+                                  firn_error *err);
     /* Nothing more of this table is wanted. */
     void (*stop_table)(change_stream *stream, const char *table);
     /* Where the last change lies, for people; until the next call of next. */

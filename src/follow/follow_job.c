@@ -12,6 +12,9 @@
 #include "state/table_resync.h"
 
 #define TABLES_MAX 100000u
+/* How often one after the other the tables are looked at anew because others have moved them. */
+#define FENCED_MAX 20u
+#define FENCED_WAIT_MS 250u
 
 void
 follow_result_done(follow_result *result)
@@ -165,26 +168,49 @@ find_start(follow_loop *loop, firn_error *err)
     return FIRN_OK;
 }
 
+static firn_status
+adopt(followed_table *table, follow_loop *loop, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    table_property properties[] = {{PROPERTY_POSITION, NULL},
+                                   {PROPERTY_FOLLOWED_LOAD, table_metadata_property(table->base, PROPERTY_LOAD_POSITION)},
+                                   {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
+
+    if (table->stream) return followed_table_set_place(table, loop->ctx, properties, FIRN_COUNT(properties), err);
+    FIRN_TRY(followed_table_position(table, loop->stream, table->position, table->base, &arena, &properties[0].value, err));
+    return followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err);
+}
+
+/* Another process of those that share the source was faster: what it has made of the table counts. */
+static firn_status
+look_again(followed_table *table, follow_loop *loop, firn_error *err)
+{
+    table_metadata *now = NULL;
+
+    FIRN_TRY(loop->ctx->lake->ops->load(loop->ctx->lake, &table->ident, &now, err));
+    table_metadata_unref(table->base);
+    table->base = now;
+    return followed_table_look(table, loop->feed->by_ordinals, err);
+}
+
 /* Tables that were loaded and not followed yet are taken over, before anything of them can be passed over. */
 static firn_status
 adopt_tables(follow_loop *loop, firn_error *err)
 {
     for (unsigned i = 0; i < loop->table_count; i++) {
         followed_table *table = &loop->tables[i];
-        const char     *load = table_metadata_property(table->base, PROPERTY_LOAD_POSITION);
-        const char     *position = NULL;
-        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
 
-        if (table->is_adopted) continue;
-        FIRN_TRY(followed_table_position(table, loop->stream, table->position, table->base, &arena, &position, err));
-        table_property  properties[] = {{PROPERTY_FOLLOWED_LOAD, load},
-                                        {PROPERTY_POSITION, position},
-                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
-
-        FIRN_TRY(followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err));
-        firn_crash_point("reload.after-adopt");
-        table->is_adopted = true;
-        loop->status_is_old = true;
+        while (!table->is_adopted) {
+            if (adopt(table, loop, err)) {
+                if (err->code != FIRN_E_FOLLOW_FENCED || !loop->feed->by_ordinals) return err->status;
+                firn_error_reset(err);
+                FIRN_TRY(look_again(table, loop, err));
+                continue;
+            }
+            firn_crash_point("reload.after-adopt");
+            table->is_adopted = true;
+            loop->status_is_old = true;
+        }
     }
     return FIRN_OK;
 }
@@ -306,6 +332,28 @@ fail_stopped(const follow_result *result, firn_error *err)
     return err->status;
 }
 
+/* Of several that share a source, one that was fenced has lost nothing: its window is somebody else's, or is read again by the next round. */
+static firn_status
+heed_fence(follow_context *ctx, const follow_feed *feed, firn_error *err)
+{
+    if (!feed->by_ordinals || err->code != FIRN_E_FOLLOW_FENCED) return err->status;
+    if (!task_cancel_requested(ctx->cancel)) {
+        if (ctx->fenced_count++ >= FENCED_MAX) {
+            firn_error why = *err;
+
+            firn_error_reset(err);
+            (void) firn_fail(err, FIRN_E_FOLLOW_CONTESTED, "%s, %u times one after the other", why.cause, FENCED_MAX);
+            firn_state(err, "nothing is lost: each commit has its rows and its position");
+            return err->status;
+        }
+        follow_tell(ctx, FOLLOW_EVENT_NOTE, NULL, "the tables are looked at anew, since others have moved what was read here", NULL);
+        follow_tell(ctx, FOLLOW_EVENT_NOTE, NULL, err->cause, NULL);
+        (void) task_cancel_wait(ctx->cancel, FENCED_WAIT_MS * ctx->fenced_count);
+    }
+    firn_error_reset(err);
+    return FIRN_OK;
+}
+
 static firn_status
 run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, bool *ret_wants_load, bool *ret_wants_round,
                 follow_result *result, firn_error *err)
@@ -321,14 +369,17 @@ run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, 
         firn_error_reset(err);
         status = FIRN_OK;
     }
+    if (loop.commit_count > result->commit_count) ctx->fenced_count = 0;
+    bool was_fenced = status && !heed_fence(ctx, feed, err);
+    status = err->status;
     if (!status) follow_loop_keep_status(&loop);
     follow_progress_stream(ctx->settings->progress, &(stream_progress){.consistent = loop.consistent});
     follow_loop_done(&loop);
     if (fill_result(&loop, result, status ? &ignored : err)) return err->status;
     if (status) return status;
     *ret_wants_load = loop.wants_load;
-    *ret_wants_round = loop.wants_round;
-    if (loop.wants_load || loop.wants_round) return FIRN_OK;
+    *ret_wants_round = loop.wants_round || was_fenced;
+    if (loop.wants_load || *ret_wants_round) return FIRN_OK;
     return result->stopped_count ? fail_stopped(result, err) : FIRN_OK;
 }
 

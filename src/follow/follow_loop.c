@@ -25,6 +25,9 @@
 #define STATUS_US ((uint64_t) 30000000)
 #define PUBLISH_US ((uint64_t) 100000)
 #define LAGS_US ((uint64_t) 1000000)
+/* How often the group is told of what is durable, and others' positions are looked at. */
+#define GROUP_US ((uint64_t) 1000000)
+#define OTHERS_US ((uint64_t) 1000000)
 /* Messages that were passed over for a table, before its position says so without a change of its own. */
 #define PASSED_MIN 10000u
 
@@ -46,6 +49,7 @@ close_stream(follow_loop *loop)
         follow_progress_pending(loop->ctx->settings->progress, loop->tables[i].number, 0);
         table_shape_free(loop->tables[i].shape);
         loop->tables[i].shape = NULL;
+        loop->tables[i].stream = NULL;
     }
     change_stream_free(loop->stream);
     loop->stream = NULL;
@@ -103,7 +107,10 @@ follow_loop_open(follow_loop *loop, firn_error *err)
     loop->window_end = loop->start_position;
     if (!loop->stream_cancel) loop->stream_cancel = task_cancel_new();
     if (!loop->stream_cancel) return firn_fail_memory(err, "a stream of changes");
-    return open_surely(loop, &start, err);
+    FIRN_TRY(open_surely(loop, &start, err));
+    for (unsigned i = 0; i < loop->table_count; i++)
+        if (change_stream_has_places(loop->stream)) loop->tables[i].stream = loop->stream;
+    return FIRN_OK;
 }
 
 void
@@ -361,13 +368,11 @@ window_is_due(const follow_loop *loop, uint64_t now_us)
 static firn_status
 note_places(followed_table *table, const follow_loop *loop, firn_error *err)
 {
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     const char    *durable = table_metadata_property(table->base, PROPERTY_POSITION);
     table_property property = {PROPERTY_POSITION, NULL};
 
     if (table->is_stopped || has_changes(table) || loop->stream->ops->passed(loop->stream, table->name, durable) < PASSED_MIN) return FIRN_OK;
-    FIRN_TRY(followed_table_position(table, loop->stream, loop->window_end, table->base, &arena, &property.value, err));
-    return followed_table_set(table, loop->ctx, &property, 1, err);
+    return followed_table_set_place(table, loop->ctx, &property, 1, err);
 }
 
 static firn_status
@@ -397,6 +402,15 @@ note_idle(follow_loop *loop, firn_error *err)
     }
     loop->noted_us = firn_clock_monotonic_us();
     return FIRN_OK;
+}
+
+/* With nothing pending, all that was read is durable, or nobody's: what others who share the source can wait for. */
+static void
+tell_group(follow_loop *loop, uint64_t now_us)
+{
+    if (!loop->feed->by_ordinals || loop->window_began_us || loop->in_transaction || now_us - loop->told_us < GROUP_US) return;
+    loop->told_us = now_us;
+    loop->stream->ops->acknowledge(loop->stream, loop->window_end);
 }
 
 static bool
@@ -561,6 +575,18 @@ end_transaction(follow_loop *loop, uint64_t end_position)
     for (unsigned i = 0; i < loop->table_count; i++) loop->tables[i].changed_in_transaction = false;
 }
 
+/* Whether the lake has it, of this source. */
+static bool
+is_made(const follow_loop *loop, const char *name)
+{
+    const follow_settings *s = loop->ctx->settings;
+    table_ident ident = {.namespace_levels = s->namespace_levels, .level_count = s->namespace_level_count, .name = name};
+    FIRN_AUTO(table_metadata_unrefp) table_metadata *now = NULL;
+    firn_error ignored = {0};
+
+    return loop->ctx->lake->ops->load(loop->ctx->lake, &ident, &now, &ignored) == FIRN_OK && table_is_loaded_from(now, s->schema_name, name);
+}
+
 /* A table that nobody has loaded: told to whoever loads; where events are all there is of it, it is made of them. */
 static firn_status
 meet(follow_loop *loop, change_relation *relation, firn_error *err)
@@ -572,7 +598,11 @@ meet(follow_loop *loop, change_relation *relation, firn_error *err)
         if (s->loader) s->loader->met(s->loader->state, relation->name);
         return FIRN_OK;
     }
-    FIRN_TRY(table_create(loop->ctx, loop->stream, relation, err));
+    if (table_create(loop->ctx, loop->stream, relation, err)) {
+        /* Of processes that share a source, another one may have met it first. */
+        if (err->code != FIRN_E_CATALOG_EXISTS || !is_made(loop, relation->name)) return err->status;
+        firn_error_reset(err);
+    }
     loop->wants_round = true; /* which begins with the first of its events */
     return FIRN_OK;
 }
@@ -589,6 +619,28 @@ take_damage(follow_loop *loop, const change_damage *damaged, firn_error *err)
     return FIRN_OK;
 }
 
+/* *ret_start is where the table is now; its name NULL: it is stopped. What we read of it must be where we left it. */
+static firn_status
+look_anew(follow_loop *loop, followed_table *table, change_table_start *ret_start, firn_error *err)
+{
+    table_metadata *now = NULL;
+
+    *ret_start = (change_table_start){0};
+    FIRN_TRY(loop->ctx->lake->ops->load(loop->ctx->lake, &table->ident, &now, err));
+    firn_status status = table->is_stopped ? FIRN_OK : followed_table_check_fence(table, now, err);
+    if (status) {
+        table_metadata_unref(now);
+        return status;
+    }
+    table_metadata_unref(table->base);
+    table->base = now;
+    /* One that was stopped, and that somebody has loaded again. */
+    if (table->is_stopped) loop->wants_round = loop->wants_round || !table_follow_is_stopped(table_follow_state_of(now));
+    else
+        *ret_start = followed_table_start(table);
+    return FIRN_OK;
+}
+
 /* The group hands partitions over: what we have is committed, then all tables are looked at anew, since others may have moved them. */
 static firn_status
 reassign(follow_loop *loop, firn_error *err)
@@ -600,14 +652,8 @@ reassign(follow_loop *loop, firn_error *err)
     if (!starts) return firn_fail_memory(err, "the tables");
     FIRN_TRY(commit_window(loop, err));
     for (unsigned i = 0; i < loop->table_count; i++) {
-        followed_table *table = &loop->tables[i];
-        table_metadata *now = NULL;
-
-        if (table->is_stopped) continue;
-        FIRN_TRY(loop->ctx->lake->ops->load(loop->ctx->lake, &table->ident, &now, err));
-        table_metadata_unref(table->base);
-        table->base = now;
-        starts[count++] = followed_table_start(table);
+        FIRN_TRY(look_anew(loop, &loop->tables[i], &starts[count], err));
+        count += starts[count].name != NULL;
     }
     return loop->stream->ops->resume(loop->stream, starts, count, err);
 }
@@ -729,17 +775,52 @@ wait_ms(const follow_loop *loop, uint64_t now_us)
     return (interval_us - waited_us) / 1000 < WAIT_MS ? (interval_us - waited_us) / 1000 : WAIT_MS;
 }
 
-static bool
-is_caught_up(const follow_loop *loop)
+/* Partitions that others read, or that still belong to somebody who died: looked after in the lake, now and then. */
+static firn_status
+look_at_others(follow_loop *loop, bool *ret_reached, firn_error *err)
 {
-    if (loop->feed->by_ordinals) {
-        change_stream_counts counts = {0};
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    change_table_start *starts = firn_arena_array(&arena, loop->table_count + 1, sizeof *starts);
+    table_metadata    **now = firn_arena_array(&arena, loop->table_count + 1, sizeof(table_metadata *));
+    unsigned            count = 0, loaded = 0;
+    firn_status         status = FIRN_OK;
 
-        if (!loop->target || loop->in_transaction) return false;
-        loop->stream->ops->counts(loop->stream, &counts);
-        return counts.has_reached_end && may_cut(loop);
+    if (!starts || !now) return firn_fail_memory(err, "the tables");
+    for (unsigned i = 0; i < loop->table_count && !status; i++) {
+        const followed_table *table = &loop->tables[i];
+
+        if (table->is_stopped) continue;
+        if ((status = loop->ctx->lake->ops->load(loop->ctx->lake, &table->ident, &now[loaded], err))) break;
+        if (!table_follow_is_stopped(table_follow_state_of(now[loaded])))
+            starts[count++] = (change_table_start){.name = table->name, .position = table_metadata_property(now[loaded], PROPERTY_POSITION)};
+        loaded++;
     }
-    return loop->target && !loop->in_transaction && loop->window_end >= loop->target;
+    if (!status) status = loop->stream->ops->others_reached(loop->stream, starts, count, ret_reached, err);
+    while (loaded) table_metadata_unref(now[--loaded]);
+    return status;
+}
+
+/* Our own part is at its end: the others'. */
+static firn_status
+is_everywhere_caught_up(follow_loop *loop, uint64_t now_us, bool *ret_reached, firn_error *err)
+{
+    change_stream_counts counts = {0};
+
+    loop->stream->ops->counts(loop->stream, &counts);
+    if (!counts.has_reached_end || !may_cut(loop) || (loop->others_us && now_us - loop->others_us < OTHERS_US)) return FIRN_OK;
+    FIRN_TRY(look_at_others(loop, ret_reached, err));
+    loop->others_us = firn_clock_monotonic_us();
+    return FIRN_OK;
+}
+
+static firn_status
+is_caught_up(follow_loop *loop, uint64_t now_us, bool *ret_caught_up, firn_error *err)
+{
+    *ret_caught_up = false;
+    if (!loop->target || loop->in_transaction) return FIRN_OK;
+    if (loop->feed->by_ordinals) return is_everywhere_caught_up(loop, now_us, ret_caught_up, err);
+    *ret_caught_up = loop->window_end >= loop->target;
+    return FIRN_OK;
 }
 
 /* What is whole is committed, and the source told of it. */
@@ -806,10 +887,12 @@ turn(follow_loop *loop, uint64_t now_us, uint64_t *cancelled_us, bool *ret_ended
         *ret_ended = true;
         return end(loop, err);
     }
-    if (is_caught_up(loop)) {
-        loop->caught_up = *ret_ended = true;
+    FIRN_TRY(is_caught_up(loop, now_us, ret_ended, err));
+    if (*ret_ended) {
+        loop->caught_up = true;
         return end(loop, err);
     }
+    tell_group(loop, now_us);
     if (!loop->feed->by_ordinals) position_cut_look(&loop->cut, loop->window_end, now_us);
     if (loop->cut.position && loop->window_end >= loop->cut.position) FIRN_TRY(make_cut(loop, err));
     if (window_is_due(loop, now_us)) return may_cut(loop) ? commit_window(loop, err) : FIRN_OK;

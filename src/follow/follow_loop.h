@@ -36,7 +36,7 @@ typedef struct follow_loop {
     /* What others are told of us. */
     bool     status_is_old;   /* something happened that _cdc_status does not say */
     uint64_t looked_us; /* when the source was last asked for its tables; monotonic, 0: not yet */
-    uint64_t status_us, published_us, lags_us; /* the last time; monotonic */
+    uint64_t status_us, published_us, lags_us, told_us, others_us; /* the last time; monotonic, 0: not yet */
     uint64_t set_aside; /* by streams before this one */
 
     uint64_t target; /* until_caught_up, until_position: 0 not */
@@ -50,7 +50,8 @@ typedef struct follow_loop {
 
 /* Opens the stream. */
 FIRN_MUST_USE firn_status follow_loop_open(follow_loop *loop, firn_error *err);
-/* FIRN_OK: cancelled, caught up, or a load is wanted; whole transactions are committed. */
+/* FIRN_OK: cancelled, caught up, or a load is wanted; whole transactions are committed. FIRN_FAILED (FOLLOW_FENCED), of a stream of
+ * ordinals: somebody else has moved what we read, or a table; nothing of the window was committed there, and the tables are to be looked at anew. */
 FIRN_MUST_USE firn_status follow_loop_run(follow_loop *loop, firn_error *err);
 void                      follow_loop_done(follow_loop *loop);
 /* Writes the tables' rows of _cdc_status, where something happened since. A failure is a warning. */

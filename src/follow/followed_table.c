@@ -23,7 +23,7 @@ followed_table_end_window(followed_table *table)
     table->oldest_event_us = 0;
     table->changed_in_transaction = false;
     table->is_staged = false;
-    table->staged_on = 0;
+    table->staged_on = table->staged_head = 0;
     table->staged_event_count = 0;
 }
 
@@ -122,6 +122,17 @@ same_property(const table_metadata *a, const table_metadata *b, const char *key)
     return x == y || (x && y && strcmp(x, y) == 0);
 }
 
+/* Of a table that several share, somebody else may have stopped it, too. */
+static bool
+same_place(const followed_table *table, const table_metadata *now)
+{
+    const change_stream *stream = table->stream;
+
+    if (!stream) return same_property(table->base, now, PROPERTY_POSITION);
+    return same_property(table->base, now, PROPERTY_FOLLOW_STATE) &&
+           stream->ops->same_place(stream, table_metadata_property(table->base, PROPERTY_POSITION), table_metadata_property(now, PROPERTY_POSITION));
+}
+
 firn_status
 followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err)
 {
@@ -130,7 +141,7 @@ followed_table_check_fence(const followed_table *table, const table_metadata *no
     if (uuid && ours && strcmp(uuid, ours) != 0) {
         (void) firn_fail(err, FIRN_E_FOLLOW_FENCED, "table '%s' in the lake was dropped and made anew while it was followed",
                          table->name);
-    } else if (!same_property(table->base, now, PROPERTY_POSITION) || !same_property(table->base, now, PROPERTY_LOAD_POSITION) ||
+    } else if (!same_place(table, now) || !same_property(table->base, now, PROPERTY_LOAD_POSITION) ||
                !same_property(table->base, now, PROPERTY_FOLLOWED_LOAD)) {
         const char *position = table_metadata_property(now, PROPERTY_POSITION);
 
@@ -151,17 +162,30 @@ typedef struct property_change {
     const table_property *properties;
     unsigned              count;
     table_schema         *schema;
+    const char          **place; /* the value that is made for each base; NULL: none is */
+    firn_arena            arena; /* of that */
 } property_change;
+
+/* Another process that shares the table has changed its shape meanwhile: ours was planned for the one before. */
+static firn_status
+check_shape(const property_change *p, const table_metadata *base, firn_error *err)
+{
+    if (!p->schema || !p->table->stream) return FIRN_OK;
+    if (table_metadata_schema(base)->schema_id == table_metadata_schema(p->table->base)->schema_id) return FIRN_OK;
+    return firn_fail(err, FIRN_E_FOLLOW_FENCED, "somebody else has changed the columns of table '%s'", p->table->name);
+}
 
 static firn_status
 decide_properties(void *state, const table_metadata *base, table_change *ret_change, firn_error *err)
 {
-    const property_change *p = state;
-    firn_uuid              id = ret_change->commit_id;
+    property_change *p = state;
+    firn_uuid        id = ret_change->commit_id;
 
     if (!base)
         return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", p->table->name);
     FIRN_TRY(followed_table_check_fence(p->table, base, err));
+    FIRN_TRY(check_shape(p, base, err));
+    if (p->place) FIRN_TRY(followed_table_position(p->table, p->table->stream, 0, base, &p->arena, p->place, err));
     *ret_change = (table_change){.commit_id = id,
                                  .schema = p->schema,
                                  .properties = p->properties,
@@ -170,11 +194,13 @@ decide_properties(void *state, const table_metadata *base, table_change *ret_cha
 }
 
 static firn_status
-commit_properties(const property_change *p, followed_table *table, const follow_context *ctx, firn_error *err)
+commit_properties(property_change *p, followed_table *table, const follow_context *ctx, firn_error *err)
 {
     table_metadata *now = NULL;
+    firn_status     status = catalog_commit_decided(ctx->lake, &table->ident, decide_properties, p, NULL, &now, err);
 
-    FIRN_TRY(catalog_commit_decided(ctx->lake, &table->ident, decide_properties, (void *) (uintptr_t) p, NULL, &now, err));
+    firn_arena_done(&p->arena);
+    if (status) return status;
     table_metadata_unref(table->base);
     table->base = now;
     return FIRN_OK;
@@ -194,6 +220,14 @@ followed_table_set(followed_table *table, const follow_context *ctx, const table
                    firn_error *err)
 {
     return followed_table_set_schema(table, ctx, NULL, properties, count, err);
+}
+
+firn_status
+followed_table_set_place(followed_table *table, const follow_context *ctx, table_property properties[], unsigned count, firn_error *err)
+{
+    property_change p = {.table = table, .properties = properties, .count = count, .place = &properties[0].value};
+
+    return commit_properties(&p, table, ctx, err);
 }
 
 /* ---- an unfinished window ---- */

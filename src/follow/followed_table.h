@@ -35,6 +35,7 @@ typedef struct followed_table {
     uint64_t                   lost_at;       /* everything of it lies before: the source has it no more (source_look.h); 0: it has */
     uint32_t                   lost_relation; /* that has its name now; 0: none */
     table_shape               *shape; /* NULL: no change of it was seen yet */
+    change_stream             *stream; /* of ordinals: the parts that it reads are what the fence looks at. Borrowed; NULL: none is open */
 
     /* The window at work. */
     table_changes *changes; /* NULL: none */
@@ -45,6 +46,7 @@ typedef struct followed_table {
     bool           changed_in_transaction; /* by the one that is being read */
     bool           is_staged;  /* its first parts are on STAGE_BRANCH */
     int64_t        staged_on;  /* main's snapshot where that began; 0: none */
+    int64_t        staged_head; /* the branch's last snapshot, which is ours */
     uint64_t       staged_event_count;
 
     uint64_t change_count, row_count, delete_count, commit_count; /* of this run */
@@ -79,6 +81,7 @@ typedef struct follow_context {
     task_cancel           *cancel; /* of work that may be left undone: rebuilding an index */
     pending_files         *pending;
     const char            *identity; /* of the stream */
+    unsigned               fenced_count; /* rounds of a stream of ordinals that somebody else has ended, one after the other */
 } follow_context;
 
 void follow_tell(const follow_context *ctx, follow_event_kind kind, const char *table, const char *message,
@@ -87,14 +90,18 @@ void follow_tell(const follow_context *ctx, follow_event_kind kind, const char *
 /* Metadata-only commit of properties; the fence is checked. On success table->base is the table as it is now. */
 FIRN_MUST_USE firn_status followed_table_set(followed_table *table, const follow_context *ctx,
                                              const table_property properties[], unsigned count, firn_error *err);
-/* The same with a new schema; NULL: as it is. */
+/* The same, PROPERTY_POSITION first, of a stream of ordinals: its value is made for the table as it is then, so that what others have moved stays. */
+FIRN_MUST_USE firn_status followed_table_set_place(followed_table *table, const follow_context *ctx, table_property properties[],
+                                                   unsigned count, firn_error *err);
+/* With a new schema; NULL: as it is. */
 FIRN_MUST_USE firn_status followed_table_set_schema(followed_table *table, const follow_context *ctx, table_schema *schema,
                                                     const table_property properties[], unsigned count, firn_error *err);
 /* For PROPERTY_SHAPE_BEFORE; NULL: no memory. */
 const char *followed_table_shape_text(const followed_table *table, firn_arena *arena);
 /* Removes what an unfinished window left on STAGE_BRANCH, where there is any, and puts back the shape that it changed. */
 FIRN_MUST_USE firn_status followed_table_drop_stage(followed_table *table, const follow_context *ctx, firn_error *err);
-/* FIRN_FAILED (FOLLOW_FENCED): somebody else has moved firn.position, or the table is another one. */
+/* FIRN_FAILED (FOLLOW_FENCED): somebody else has moved firn.position, or the table is another one. Of a position in parts, those count that
+ * the stream reads now: processes that share a table's topic each move their own. */
 FIRN_MUST_USE firn_status followed_table_check_fence(const followed_table *table, const table_metadata *now, firn_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 #include "follow/row_deletes.h"
 
 #include "base/map.h"
-#include "scan/scan_plan.h"
+#include "scan/scan_reader.h"
 
 typedef struct deletion {
     const delete_writer_settings *settings;
@@ -67,6 +67,39 @@ static void
 free_sets(roaring64 **sets, size_t count)
 {
     for (size_t i = 0; i < count; i++) roaring64_free(sets[i]);
+}
+
+/* The rows places[from..to) of one file. */
+static firn_status
+look_in_file(const scan_settings *scan, const scan_task *task, const uint64_t places[], size_t count, bool ret_deleted[], firn_error *err)
+{
+    roaring64 *deleted = NULL;
+
+    if (task) FIRN_TRY(scan_task_deleted(scan, task, &deleted, err));
+    for (size_t i = 0; i < count; i++) ret_deleted[i] = !task || (deleted && roaring64_contains(deleted, key_place_row(places[i])));
+    roaring64_free(deleted);
+    return FIRN_OK;
+}
+
+firn_status
+row_deletes_look(storage *files, const table_metadata *table, const table_index *index, const uint64_t places[], size_t count,
+                 bool ret_deleted[], firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    FIRN_AUTO(scan_plan_freep) scan_plan *plan = NULL;
+    FIRN_AUTO(firn_map_freep) firn_map   *by_path = firn_map_new();
+    scan_settings scan = {.files = files, .table = table, .snap = table_metadata_current_snapshot(table), .columns = table_metadata_schema(table)};
+
+    if (!by_path) return firn_fail_memory(err, "deleted rows");
+    FIRN_TRY(scan_plan_open(&scan, &plan, err));
+    FIRN_TRY(map_tasks(plan, &arena, by_path, err));
+    for (size_t from = 0, to; from < count; from = to) {
+        const char *path = table_index_path(index, places[from]);
+
+        for (to = from + 1; to < count && key_place_file(places[to]) == key_place_file(places[from]);) to++;
+        FIRN_TRY(look_in_file(&scan, path ? firn_map_get(by_path, firn_slice_text(path)) : NULL, places + from, to - from, ret_deleted + from, err));
+    }
+    return FIRN_OK;
 }
 
 firn_status

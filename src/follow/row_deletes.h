@@ -12,4 +12,8 @@
 FIRN_MUST_USE firn_status row_deletes_write(const delete_writer_settings *settings, const table_index *index,
                                             const uint64_t gone[], size_t gone_count, delete_files *ret_files, firn_error *err);
 
+/* Which of these rows (ascending) the table does not have any more. */
+FIRN_MUST_USE firn_status row_deletes_look(storage *files, const table_metadata *table, const table_index *index,
+                                           const uint64_t places[], size_t count, bool ret_deleted[], firn_error *err);
+
 #endif

@@ -23,6 +23,7 @@
 #define KEY_SCRATCH_MAX ((size_t) 1 << 30)
 #define FILE_SIZE_TARGET ((uint64_t) 512 << 20)
 #define ROW_GROUP_BYTES ((size_t) 16 << 20)
+#define SHARED_COMMIT_ROUNDS 10u
 
 /* A whole row of which fewer are wanted. */
 typedef struct row_removal {
@@ -110,11 +111,15 @@ grow(void *slot, size_t item_size, size_t count, size_t *capacity, firn_error *e
 
 /* The table at what the window's parts so far have made of it; checked that nobody else has changed main meanwhile. */
 static firn_status
-view_stage(const followed_table *table, table_metadata *now, table_metadata **ret_view, firn_error *err)
+view_stage(const apply *a, table_metadata *now, table_metadata **ret_view, firn_error *err)
 {
-    const snapshot *current = table_metadata_current_snapshot(now);
+    const followed_table *table = a->table;
+    const snapshot       *current = table_metadata_current_snapshot(now);
+    const snapshot       *head = table_metadata_ref_snapshot(now, STAGE_BRANCH);
 
-    if (table->is_staged && (current ? current->snapshot_id : 0) != table->staged_on)
+    /* Processes that share a table have one branch: what another has put there, or has dropped of ours, is not to be gone on from. */
+    bool is_ours = table->is_staged ? head && head->snapshot_id == table->staged_head : !a->settings->is_part || !head;
+    if (!is_ours || (table->is_staged && (current ? current->snapshot_id : 0) != table->staged_on))
         return firn_fail(err, FIRN_E_FOLLOW_UNDERCUT, "another writer has changed table '%s' while a large window was applied to it",
                          table->name);
     *ret_view = table->is_staged ? table_metadata_at_branch(now, STAGE_BRANCH) : table_metadata_ref(now);
@@ -131,7 +136,7 @@ look(apply *a, firn_error *err)
 
     FIRN_TRY(a->ctx->lake->ops->load(a->ctx->lake, &table->ident, &now, err));
     FIRN_TRY(followed_table_check_fence(table, now, err));
-    FIRN_TRY(view_stage(table, now, &view, err));
+    FIRN_TRY(view_stage(a, now, &view, err));
     table_metadata *before = table->base;
     table->base = FIRN_STEAL(view);
     table_metadata_unref(before);
@@ -413,9 +418,66 @@ find_copies(apply *a, uint64_t *ret_missing, firn_error *err)
     return FIRN_OK;
 }
 
+typedef struct doubled_row {
+    uint64_t place;
+    uint32_t entry;
+} doubled_row;
+
+static int
+compare_doubled(const void *x, const void *y)
+{
+    const doubled_row *a = x, *b = y;
+
+    return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/* An index that has caught up with commits that it did not make (another process's; our own, killed before it was told) still has the keys of
+ * rows that those deleted (index_rebuild.h): such rows are not there. `ret_count`: the others. */
+static firn_status
+drop_stale(apply *a, const table_metadata *base, doubled_row doubled[], size_t count, uint64_t *ret_count, firn_error *err)
+{
+    uint64_t *places = firn_arena_array(&a->arena, count + 1, sizeof *places);
+    bool     *deleted = firn_arena_array(&a->arena, count + 1, sizeof *deleted);
+
+    *ret_count = 0;
+    if (!count) return FIRN_OK;
+    if (!places || !deleted) return firn_fail_memory(err, "a window's rows");
+    qsort(doubled, count, sizeof *doubled, compare_doubled);
+    for (size_t i = 0; i < count; i++) places[i] = doubled[i].place;
+    FIRN_TRY(row_deletes_look(a->ctx->lake->files, base, a->table->index, places, count, deleted, err));
+    for (size_t i = 0; i < count; i++) {
+        if (deleted[i]) a->places[doubled[i].entry] = KEY_PLACE_NONE;
+        *ret_count += !deleted[i];
+    }
+    return FIRN_OK;
+}
+
+/* The places of the entries' keys. */
+static firn_status
+find_keys(apply *a, const table_metadata *base, uint64_t *ret_missing, uint64_t *ret_doubled, firn_error *err)
+{
+    FIRN_AUTO(firn_freep) doubled_row *doubled = NULL;
+    size_t count = 0, capacity = 0;
+
+    table_index_find(a->table->index, a->hashes, a->entry_count, a->places);
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        const row_entry *entry = table_changes_entry(a->table->changes, i);
+
+        *ret_missing += a->places[i] == KEY_PLACE_NONE && !entry->expects_none;
+        if (a->places[i] == KEY_PLACE_NONE || !entry->expects_none) continue;
+        FIRN_TRY(grow(&doubled, sizeof *doubled, count, &capacity, err));
+        doubled[count++] = (doubled_row){a->places[i], i};
+    }
+    FIRN_TRY(drop_stale(a, base, doubled, count, ret_doubled, err));
+    for (uint32_t i = 0; i < a->entry_count; i++) {
+        if (a->places[i] != KEY_PLACE_NONE) FIRN_TRY(add_gone(a, a->places[i], err));
+    }
+    return FIRN_OK;
+}
+
 /* Where the rows lie that go, as the index has them; told where that is not what the source's changes say. */
 static firn_status
-find_old_rows(apply *a, firn_error *err)
+find_old_rows(apply *a, const table_metadata *base, firn_error *err)
 {
     uint64_t missing = 0, doubled = 0;
     char     message[FIRN_ERROR_TEXT_MAX];
@@ -429,14 +491,7 @@ find_old_rows(apply *a, firn_error *err)
         FIRN_TRY(make_removals(a, err));
         FIRN_TRY(find_copies(a, &missing, err));
     } else {
-        table_index_find(a->table->index, a->hashes, a->entry_count, a->places);
-        for (uint32_t i = 0; i < a->entry_count; i++) {
-            const row_entry *entry = table_changes_entry(a->table->changes, i);
-
-            missing += a->places[i] == KEY_PLACE_NONE && !entry->expects_none;
-            doubled += a->places[i] != KEY_PLACE_NONE && entry->expects_none;
-            if (a->places[i] != KEY_PLACE_NONE) FIRN_TRY(add_gone(a, a->places[i], err));
-        }
+        FIRN_TRY(find_keys(a, base, &missing, &doubled, err));
     }
     if (a->gone_count) qsort(a->gone, a->gone_count, sizeof *a->gone, compare_places);
     /* Rows that were left out before, and are deleted or come back now. */
@@ -563,7 +618,7 @@ decide_on(apply *a, const table_metadata *base, table_change *ret_change, firn_e
     delete_files_done(&a->deletes);
     FIRN_TRY(table_index_catch_up(a->table->index, base, err));
     if (a->generation != table_index_generation(a->table->index)) FIRN_TRY(hash_keys(a, err));
-    FIRN_TRY(find_old_rows(a, err));
+    FIRN_TRY(find_old_rows(a, base, err));
     if (a->gone_count) FIRN_TRY(write_deletes(a, base, err));
     current = table_metadata_current_snapshot(base);
     *ret_change = (table_change){.commit_id = a->commit_id,
@@ -598,7 +653,7 @@ decide(void *state, const table_metadata *base, table_change *ret_change, firn_e
         return firn_fail(err, FIRN_E_CATALOG_TABLE_NOT_FOUND, "table '%s' is not in the lake any more", a->table->name);
     FIRN_TRY(followed_table_check_fence(a->table, base, err));
     /* Referenced, not changed. */
-    FIRN_TRY(view_stage(a->table, (table_metadata *) (uintptr_t) base, &view, err));
+    FIRN_TRY(view_stage(a, (table_metadata *) (uintptr_t) base, &view, err));
     return decide_on(a, view, ret_change, err);
 }
 
@@ -745,9 +800,23 @@ commit_part(apply *a, table_metadata *take_now, firn_error *err)
     table->delete_count += a->gone_count;
     table_metadata *view = table_metadata_at_branch(now, STAGE_BRANCH);
     if (!view) return firn_fail_memory(err, "a table's metadata");
+    table->staged_head = table_metadata_current_snapshot(view) ? table_metadata_current_snapshot(view)->snapshot_id : 0;
     table_metadata_unref(table->base);
     table->base = view;
     return FIRN_OK;
+}
+
+/* Processes that share a table commit to it all the time: they wait for each other for longer than other writers do. */
+static firn_status
+commit_decided(apply *a, table_metadata **ret_now, firn_error *err)
+{
+    unsigned more = a->table->stream ? SHARED_COMMIT_ROUNDS : 0;
+
+    for (;;) {
+        firn_status status = catalog_commit_decided(a->ctx->lake, &a->table->ident, decide, a, NULL, ret_now, err);
+        if (status != FIRN_CONFLICT || !more--) return status;
+        firn_error_reset(err);
+    }
 }
 
 static firn_status
@@ -757,7 +826,7 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     table_metadata *now = NULL;
     firn_error      ignored = {0};
 
-    FIRN_TRY(catalog_commit_decided(a->ctx->lake, &table->ident, decide, a, NULL, &now, err));
+    FIRN_TRY(commit_decided(a, &now, err));
     table->left_out_count += a->left_out_count - a->excused_count;
     firn_crash_point(a->settings->is_part ? "stage.after-response" : "commit.after-response");
     if (a->ctx->pending) (void) !pending_files_end(a->ctx->pending, a->commit_text, &ignored);

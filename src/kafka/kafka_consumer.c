@@ -9,6 +9,8 @@
 
 #define POLL_MS 100
 #define ASK_MS 10000
+/* Not answered while partitions are being handed out. */
+#define TOLD_MS 1000
 #define REACH_MS_DEFAULT 15000
 #define CLUSTER_ID_SIZE 64
 #define PATTERN_SIZE_MAX 1024
@@ -221,17 +223,22 @@ look_at_queue(kafka_consumer *c)
 
 /* ---- topics ---- */
 
+static bool
+has_prefix(const kafka_consumer *c, const char *topic)
+{
+    size_t size = strlen(c->settings.topic_prefix);
+
+    return strncmp(topic, c->settings.topic_prefix, size) == 0 && topic[size] == '.' && topic[size + 1];
+}
+
 static firn_status
 look_for_topics(kafka_consumer *c, firn_error *err)
 {
-    size_t              size = strlen(c->settings.topic_prefix);
     rd_kafka_resp_err_t code = rd_kafka_metadata(c->client, 1, NULL, &c->topics, ASK_MS);
 
     if (code) return kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics");
     for (int i = 0; i < c->topics->topic_cnt; i++) {
-        const char *name = c->topics->topics[i].topic;
-        bool        is_ours = strncmp(name, c->settings.topic_prefix, size) == 0 && name[size] == '.' && name[size + 1];
-        if (!is_ours) continue;
+        if (!has_prefix(c, c->topics->topics[i].topic)) continue;
         c->partition_total += c->topics->topics[i].partition_cnt;
         know_leaders(c, &c->topics->topics[i]);
     }
@@ -251,6 +258,17 @@ int
 kafka_consumer_partition_total(const kafka_consumer *c)
 {
     return c->partition_total;
+}
+
+const char *
+kafka_consumer_topic(const kafka_consumer *c, int index, int *ret_partition_count)
+{
+    for (int i = 0; i < c->topics->topic_cnt; i++) {
+        if (!has_prefix(c, c->topics->topics[i].topic) || index-- > 0) continue;
+        *ret_partition_count = c->topics->topics[i].partition_cnt;
+        return c->topics->topics[i].topic;
+    }
+    return NULL;
 }
 
 static firn_status
@@ -378,6 +396,14 @@ kafka_consumer_high(kafka_consumer *c, const char *topic, int32_t partition)
     int64_t low = -1, high = -1;
 
     return rd_kafka_get_watermark_offsets(c->client, topic, partition, &low, &high) || high < 0 ? -1 : high;
+}
+
+firn_status
+kafka_consumer_told(kafka_consumer *c, rd_kafka_topic_partition_list_t *offsets, firn_error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_committed(c->client, offsets, TOLD_MS);
+
+    return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the group's offsets") : FIRN_OK;
 }
 
 void

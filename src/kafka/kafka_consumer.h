@@ -35,6 +35,8 @@ const char *kafka_consumer_cluster_id(const kafka_consumer *consumer);
 int         kafka_consumer_partitions(const kafka_consumer *consumer, const char *topic);
 /* Partitions of all topics with the prefix when it was opened. 0: the group hands out nothing, not even that. */
 int         kafka_consumer_partition_total(const kafka_consumer *consumer);
+/* The topics with the prefix that there were then, by number; NULL: no more. */
+const char *kafka_consumer_topic(const kafka_consumer *consumer, int index, int *ret_partition_count);
 rd_kafka_t *kafka_consumer_client(kafka_consumer *consumer);
 
 typedef enum group_change_kind { GROUP_UNCHANGED, GROUP_ASSIGNS, GROUP_REVOKES } group_change_kind;
@@ -63,6 +65,8 @@ FIRN_MUST_USE firn_status kafka_consumer_read(kafka_consumer *consumer, uint64_t
 /* Whether brokers answer, as far as is known; for how long they have not. */
 bool     kafka_consumer_is_connected(kafka_consumer *consumer);
 uint64_t kafka_consumer_silent_us(kafka_consumer *consumer, uint64_t now_us);
+/* What the group was told, by whom ever; an offset below 0: nothing. */
+FIRN_MUST_USE firn_status kafka_consumer_told(kafka_consumer *consumer, rd_kafka_topic_partition_list_t *offsets, firn_error *err);
 /* Tells the group, without waiting. */
 void kafka_consumer_mirror(kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *offsets);
 

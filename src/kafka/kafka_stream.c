@@ -15,8 +15,6 @@
 #define GRACE_US ((uint64_t) 300000)
 /* How long a window waits for that at most. */
 #define SETTLE_US ((uint64_t) 5000000)
-/* Partitions that were not handed out to us by then are somebody else's. */
-#define SHARED_US ((uint64_t) 15000000)
 /* Brokers that are away for so long end the job. */
 #define SILENCE_US ((uint64_t) 600000000)
 
@@ -596,8 +594,7 @@ follow_group(kafka_stream *s, change_item *ret_item, firn_error *err)
     group_change change = kafka_consumer_change(s->consumer);
 
     if (change.kind == GROUP_UNCHANGED) return FIRN_OK;
-    bool is_first = change.kind == GROUP_ASSIGNS && !s->was_assigned;
-    if (!is_first && change.partitions->cnt > 0) {
+    if (change.partitions->cnt > 0) {
         if (s->running && !s->pending_table) {
             end_run(s, ret_item);
             return FIRN_OK;
@@ -672,26 +669,6 @@ stream_may_cut(change_stream *stream)
     return true;
 }
 
-/* A member that comes back gets at once what it had; topics that are new since then are handed out a moment later. */
-static bool
-has_all_parts(const kafka_stream *s)
-{
-    int count = 0;
-
-    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) count++;
-    return count >= kafka_consumer_partition_total(s->consumer) || firn_clock_monotonic_us() - s->opened_us >= SHARED_US;
-}
-
-static bool
-has_reached_end(const kafka_stream *s)
-{
-    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) {
-        /* The end may lie behind markers of transactions, which nobody sees. */
-        if (p->read_offset < p->target && (p->count || p->eof < p->target)) return false;
-    }
-    return has_all_parts(s) && (s->was_assigned || !kafka_consumer_partition_total(s->consumer)) && !s->running && !s->pending_table;
-}
-
 static void
 stream_counts(change_stream *stream, change_stream_counts *ret_counts)
 {
@@ -706,7 +683,7 @@ stream_counts(change_stream *stream, change_stream_counts *ret_counts)
     ret_counts->server_position = s->ordinal + behind;
     ret_counts->server_time_us = s->counts.is_connected ? firn_clock_now_us() : 0;
     ret_counts->set_aside = s->dead_count;
-    ret_counts->has_reached_end = has_reached_end(s);
+    ret_counts->has_reached_end = stream_has_reached_end(s);
 }
 
 static firn_status
@@ -846,9 +823,11 @@ static const change_stream_ops kafka_ops = {
     .cancel = stream_cancel,
     .free = stream_free,
     .place = stream_place,
+    .same_place = stream_same_place,
     .passed = stream_passed,
     .may_cut = stream_may_cut,
     .resume = stream_resume,
+    .others_reached = stream_others_reached,
     .stop_table = stream_stop_table,
     .spot = stream_spot,
     .say_origin = stream_say_origin,
@@ -869,12 +848,12 @@ start(kafka_stream *s, task_cancel *cancel, firn_error *err)
     firn_buffer_init(&s->scratch, ROOM_BYTES_MAX);
     s->ordinal = CHANGE_ORDINAL_FIRST;
     s->counts.is_connected = true;
-    s->opened_us = firn_clock_monotonic_us();
     FIRN_TRY(record_reader_new(s->settings.registry, &s->reader, err));
     FIRN_TRY(kafka_consumer_open(&consumer, cancel, &s->consumer, err));
     (void) snprintf(s->base.identity.system, sizeof s->base.identity.system, "%s", kafka_consumer_cluster_id(s->consumer));
     (void) snprintf(s->base.identity.text, sizeof s->base.identity.text, "kafka:%s", kafka_consumer_cluster_id(s->consumer));
-    return stream_take_tables(s, s->settings.tables, s->settings.table_count, err);
+    FIRN_TRY(stream_take_tables(s, s->settings.tables, s->settings.table_count, err));
+    return stream_check_topics(s, err);
 }
 
 firn_status

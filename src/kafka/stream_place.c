@@ -145,15 +145,53 @@ stream_passed(change_stream *stream, const char *name, const char *durable)
     return passed;
 }
 
-/* The group is told what is durable, for other programs to see; nothing is ever read from there. */
+static bool
+same_in(const stream_partition *p, const kafka_places *a, const kafka_places *b)
+{
+    const kafka_place *x = kafka_places_find(a, p->topic->name, p->number), *y = kafka_places_find(b, p->topic->name, p->number);
+
+    return x == y || (x && y && x->next_offset == y->next_offset && x->mark == y->mark);
+}
+
+bool
+stream_same_place(const change_stream *stream, const char *a, const char *b)
+{
+    const kafka_stream *s = (const kafka_stream *) stream;
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    firn_error   ignored = {0};
+    kafka_places x, y;
+    uint64_t     number;
+    bool         is_kafka = a && b && !change_position_parse(a, &number) && !change_position_parse(b, &number);
+
+    if (a == b || (a && b && strcmp(a, b) == 0)) return true;
+    if (!is_kafka || read_durable(a, "", &arena, &x, &ignored) || read_durable(b, "", &arena, &y, &ignored)) return false;
+    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) {
+        if (!same_in(p, &x, &y)) return false;
+    }
+    return true;
+}
+
+/* All before it was taken: behind the last message there may be nothing but what nobody sees. */
+static int64_t
+end_of(const kafka_stream *s, const stream_partition *p)
+{
+    int64_t offset = offset_of(s, p);
+
+    return s->running != p && !p->count && p->eof > offset ? p->eof : offset;
+}
+
+/* The group is told what is durable, for others to see. Nobody goes on from there. */
 void
 stream_acknowledge(change_stream *stream, uint64_t position)
 {
     kafka_stream *s = (kafka_stream *) stream;
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(8);
 
-    for (const stream_partition *p = s->assigned; p; p = p->next_assigned)
-        rd_kafka_topic_partition_list_add(offsets, p->topic->name, p->number)->offset = offset_of(s, p);
+    for (stream_partition *p = s->assigned; p; p = p->next_assigned) {
+        if (end_of(s, p) == p->told_offset) continue;
+        p->told_offset = end_of(s, p);
+        rd_kafka_topic_partition_list_add(offsets, p->topic->name, p->number)->offset = p->told_offset;
+    }
     if (offsets->cnt) kafka_consumer_mirror(s->consumer, offsets);
     rd_kafka_topic_partition_list_destroy(offsets);
     s->counts.acknowledged_position = position;

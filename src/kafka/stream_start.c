@@ -7,6 +7,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
+#define LEADER_ATTEMPTS 10u
+#define LEADER_WAIT_MS 200u
+
 /* ---- tables ---- */
 
 stream_table *
@@ -115,14 +118,20 @@ take_table(kafka_stream *s, const change_table_start *start, firn_error *err)
     FIRN_TRY(load_point_parse(is_direct ? start->position : load, is_direct ? NULL : start->load_snapshot, is_direct || start->load_is_exact,
                               start->name, &table->arena, &table->load, err));
     if (start->schema) FIRN_TRY(make_lake_relation(table, start->schema, err));
-    FIRN_TRY(check_cluster(s, table, err));
-    return check_topics(s, table, err);
+    return check_cluster(s, table, err);
 }
 
 firn_status
 stream_take_tables(kafka_stream *s, const change_table_start tables[], unsigned count, firn_error *err)
 {
     for (unsigned i = 0; i < count; i++) FIRN_TRY(take_table(s, &tables[i], err));
+    return FIRN_OK;
+}
+
+firn_status
+stream_check_topics(const kafka_stream *s, firn_error *err)
+{
+    for (const stream_table *t = s->tables; t; t = t->next) FIRN_TRY(check_topics(s, t, err));
     return FIRN_OK;
 }
 
@@ -193,12 +202,12 @@ fail_lost(const stream_partition *p, const stream_table *table, int64_t wanted, 
 }
 
 static firn_status
-fail_rewound(const stream_partition *p, const stream_table *table, int64_t wanted, firn_error *err)
+fail_rewound(const stream_partition *p, const stream_table *table, int64_t high, int64_t wanted, firn_error *err)
 {
     (void) firn_fail(err, FIRN_E_KAFKA_REWOUND,
                      "topic '%s', partition %d, ends at offset %" PRId64 ", and table '%s' has read it up to %" PRId64
                      ": it was deleted and made anew, or has lost its end",
-                     p->topic->name, (int) p->number, p->target, table->name, wanted);
+                     p->topic->name, (int) p->number, high, table->name, wanted);
     firn_hint(err, "compare with firn validate, and load the table again");
     firn_state(err, "nothing was skipped: no table has got any further");
     return err->status;
@@ -218,16 +227,28 @@ find_begin(const kafka_stream *s, stream_partition *p, int64_t high, int64_t *re
             continue;
         }
         if (known->next_offset < p->low) return fail_lost(p, t, known->next_offset, err);
-        if (known->next_offset > high) {
-            p->target = high;
-            return fail_rewound(p, t, known->next_offset, err);
-        }
+        if (known->next_offset > high) return fail_rewound(p, t, high, known->next_offset, err);
         if (known->next_offset >= least) continue;
         least = known->next_offset;
         *ret_place = known;
     }
     *ret_offset = p->from_beginning || least == INT64_MAX ? p->low : least;
     if (*ret_offset != least) *ret_place = NULL;
+    return FIRN_OK;
+}
+
+/* A topic that was made a moment ago may not have a leader yet. */
+static firn_status
+find_ends(kafka_stream *s, stream_partition *p, int64_t *ret_high, firn_error *err)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        if (!kafka_consumer_watermarks(s->consumer, p->topic->name, p->number, &p->low, ret_high, err)) return FIRN_OK;
+        if (err->code != FIRN_E_KAFKA_TOPIC) return err->status;
+        firn_error_reset(err);
+        if (attempt == LEADER_ATTEMPTS || task_cancel_wait(s->caller, LEADER_WAIT_MS)) break;
+    }
+    /* The group has handed out a topic that goes just now: what comes in its place is handed out again. */
+    p->low = *ret_high = 0;
     return FIRN_OK;
 }
 
@@ -242,20 +263,15 @@ begin_partition(kafka_stream *s, rd_kafka_topic_partition_t *given, firn_error *
     if (!p) return firn_fail_memory(err, "a stream of changes");
     stream_partition_clear(p);
     p->from_beginning = false;
-    if (kafka_consumer_watermarks(s->consumer, given->topic, given->partition, &p->low, &high, err)) {
-        /* The group has handed out a topic that goes just now: what comes in its place is handed out again. */
-        if (err->code != FIRN_E_KAFKA_TOPIC) return err->status;
-        firn_error_reset(err);
-        p->low = high = 0;
-    }
+    FIRN_TRY(find_ends(s, p, &high, err));
     FIRN_TRY(find_begin(s, p, high, &p->read_offset, &place, err));
     if (s->settings.cluster->from_latest && p->from_beginning) {
         p->from_beginning = false;
         p->read_offset = high;
     }
     if (topic->is_aside) p->read_offset = high; /* nobody needs what is there */
-    p->target = high;
-    p->eof = p->check_offset = -1;
+    if (p->target <= 0) p->target = high;
+    p->eof = p->check_offset = p->told_offset = -1;
     if (s->held_of == p) s->held_of = NULL;
     p->mark = place ? place->mark : 0;
     given->offset = p->read_offset;
@@ -264,7 +280,7 @@ begin_partition(kafka_stream *s, rd_kafka_topic_partition_t *given, firn_error *
         p->check_offset = given->offset = p->read_offset - 1;
         p->check_mark = place->mark;
     }
-    p->is_open = false;
+    p->is_open = p->awaits_next = false;
     p->heard_us = firn_clock_monotonic_us();
     if (!p->is_assigned) {
         p->next_assigned = s->assigned;

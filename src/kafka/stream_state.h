@@ -29,10 +29,10 @@ typedef struct kafka_stream {
     uint32_t              part_count;   /* partitions that were given to us */
 
     /* Hand-over of partitions. */
-    bool     was_assigned; /* once at least */
-    uint64_t opened_us;    /* monotonic */
+    bool was_assigned; /* once at least */
     bool asked_caller; /* ITEM_REASSIGN was handed out */
-    bool resumed;
+    bool knows_ends;   /* of the partitions that are others' */
+    unsigned ends_asked;
 
     /* The run at work, and what is to be handed out next. */
     uint64_t           ordinal; /* of the run at work, or the next one */
@@ -65,6 +65,8 @@ typedef struct kafka_stream {
 
 /* ---- stream_start.c ---- */
 FIRN_MUST_USE firn_status stream_take_tables(kafka_stream *s, const change_table_start tables[], unsigned count, firn_error *err);
+/* The topics that they were read from are there, as they were when the stream was opened. */
+FIRN_MUST_USE firn_status stream_check_topics(const kafka_stream *s, firn_error *err);
 /* Made where it is not known; NULL: no memory. */
 stream_table *stream_find_table(kafka_stream *s, const char *schema, const char *name);
 stream_topic *stream_find_topic(kafka_stream *s, const char *name);
@@ -82,8 +84,14 @@ uint64_t stream_mark(const kafka_stream *s, const stream_partition *p);
 /* ---- stream_place.c ---- */
 FIRN_MUST_USE firn_status stream_place(change_stream *stream, const char *table, const char *durable, firn_arena *arena,
                                        const char **ret_text, firn_error *err);
+bool     stream_same_place(const change_stream *stream, const char *a, const char *b);
 uint64_t stream_passed(change_stream *stream, const char *table, const char *durable);
 void     stream_acknowledge(change_stream *stream, uint64_t position);
+
+/* ---- stream_end.c ---- */
+bool                      stream_has_reached_end(const kafka_stream *s);
+FIRN_MUST_USE firn_status stream_others_reached(change_stream *stream, const change_table_start tables[], unsigned count,
+                                                bool *ret_reached, firn_error *err);
 
 /* ---- kafka_describe.c ---- */
 FIRN_MUST_USE firn_status stream_describe(change_stream *stream, change_relation *relation, const table_schema *lake,

@@ -129,7 +129,7 @@ stream_topic_partition(stream_topic *topic, int32_t number)
     if (!made) return NULL;
     made->topic = topic;
     made->number = number;
-    made->eof = made->check_offset = made->target = -1;
+    made->eof = made->check_offset = made->target = made->told_offset = -1;
     return topic->partitions[index] = made;
 }
 

@@ -55,7 +55,8 @@ typedef struct stream_partition {
     bool                 is_assigned;
     bool                 from_beginning; /* some table has no offset here: what was before `low` must not be missed */
     int64_t              low;            /* when it was assigned */
-    int64_t              target;         /* its end when it was assigned first */
+    int64_t              target;         /* its end when it was assigned first, or asked for as somebody else's; -1: not yet */
+    int64_t              told_offset;    /* the group was told; -1: nothing by us */
     int64_t              eof;            /* the end that was met last; -1: none */
     /* Messages that wait. */
     rd_kafka_message_t **messages;

@@ -157,7 +157,7 @@ def test_the_whole_chain_while_writers_run(chain, duck):
     result = chain.follow()
     print(result, [line for line in chain.broker.tool("org.apache.kafka.tools.GetOffsetShell").split() if chain.name in line])
     chain.assert_equal(duck)
-    assert not re.search(r"[1-9][0-9]* changed or deleted rows were not in the lake", result.err)
+    assert "were not in the lake" not in result.err
     position = json.loads(chain.property("keyed", "firn.position"))
     assert position["kafka"] and f"dev.{chain.name}.public.keyed" in position["topics"]
     writer.close()
