@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/sort_u64.h"
 #include "batch/array.h"
 #include "batch/batch_take.h"
 #include "catalog/commit.h"
@@ -353,14 +354,6 @@ write_rows(apply *a, firn_error *err)
 /* ---- old rows ---- */
 
 static int
-compare_places(const void *x, const void *y)
-{
-    uint64_t a = *(const uint64_t *) x, b = *(const uint64_t *) y;
-
-    return a < b ? -1 : a > b;
-}
-
-static int
 compare_removals(const void *x, const void *y)
 {
     const row_removal *a = x, *b = y;
@@ -400,6 +393,16 @@ add_gone(apply *a, uint64_t place, firn_error *err)
 {
     FIRN_TRY(grow(&a->gone, sizeof *a->gone, a->gone_count, &a->gone_capacity, err));
     a->gone[a->gone_count++] = place;
+    return FIRN_OK;
+}
+
+static firn_status
+sort_gone(apply *a, firn_error *err)
+{
+    FIRN_AUTO(firn_freep) uint64_t *scratch = firn_alloc((a->gone_count + 1) * sizeof *scratch);
+
+    if (!scratch) return firn_fail_memory(err, "a window's rows");
+    sort_u64(a->gone, scratch, a->gone_count);
     return FIRN_OK;
 }
 
@@ -493,7 +496,7 @@ find_old_rows(apply *a, const table_metadata *base, firn_error *err)
     } else {
         FIRN_TRY(find_keys(a, base, &missing, &doubled, err));
     }
-    if (a->gone_count) qsort(a->gone, a->gone_count, sizeof *a->gone, compare_places);
+    FIRN_TRY(sort_gone(a, err));
     /* Rows that were left out before, and are deleted or come back now. */
     a->excused_count = missing < a->table->left_out_count ? missing : a->table->left_out_count;
     missing -= a->excused_count;
