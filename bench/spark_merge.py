@@ -1,6 +1,6 @@
 """The usual PySpark job: a topic of Debezium's events → Structured Streaming → the latest of each key → MERGE INTO an Iceberg table, merge-on-read.
 
-    spark_merge.py BROKER TOPIC WAREHOUSE MESSAGES_A_BATCH SECONDS JARS     SECONDS 0: to the end
+    spark_merge.py BROKER TOPIC WAREHOUSE MESSAGES_A_BATCH SECONDS JARS     SECONDS 0: to the end; else so long, and five batches at least
 
 The table is bench.changes of bench/follow-kafka. Prints what was done, and in which time after the session's start.
 """
@@ -50,11 +50,14 @@ def main():
                   .option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", batch).load())
         began = time.monotonic()
         query = source.writeStream.foreachBatch(merge).option("checkpointLocation", f"{scratch}/state").trigger(availableNow=True).start()
-        while query.isActive and (seconds == "0" or time.monotonic() - began < float(seconds)):
+        while query.isActive and (seconds == "0" or time.monotonic() - began < float(seconds) or len(query.recentProgress) < 5):
             query.awaitTermination(0.5)
-        progress, is_all, wall = query.recentProgress, not query.isActive, time.monotonic() - began
+        is_all, wall = not query.isActive, time.monotonic() - began
         if is_all and query.exception():
             sys.exit(str(query.exception())[:3000])
+        progress = query.recentProgress
+        if not is_all:  # the batch at work does not count
+            wall = sum(step["durationMs"]["triggerExecution"] for step in progress) / 1000
         query.stop()
         print(json.dumps({"all": is_all, "batches": len(progress), "records": sum(step["numInputRows"] for step in progress), "wall_s": wall}))
         spark.stop()
