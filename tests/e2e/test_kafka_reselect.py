@@ -1,11 +1,17 @@
 """Values that Debezium loses, read again from the source: in the end the lake equals the source, column by column."""
+import json
 import re
+import threading
+import time
+import urllib.request
 
 import pytest
 
 import expected
+from conftest import connect
 from expected import Kind, Settings
 from judges import assert_equal, read_pyiceberg
+from servers.process import free_port
 from test_kafka import Chain, kafka_connect  # noqa: F401 (fixture)
 
 # Unbounded numerics are texts, so that NaN and infinities can be told; infinite dates follow the policy.
@@ -139,3 +145,42 @@ def test_tables_without_a_key(chain):
     chain.wait()
     chain.follow()
     assert read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", "keyless").to_pylist() == [{"id": 1, "c": None}]
+
+
+def test_commits_that_wait_for_a_standby(chain, duck):
+    """With synchronous replication, changes come before the source's own sessions see them: rows are not read again before that."""
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY, c timetz); INSERT INTO t VALUES (1, '01:00+01'), (2, '02:00+01')", follow={"reselect": True}).connection
+    chain.register()
+    writer = connect(chain.project.server, chain.database)
+    writer.execute("RESET search_path; SET synchronous_commit = on")
+    c.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    c.execute("SELECT pg_reload_conf()")
+    time.sleep(0.5)
+    waiting = threading.Thread(target=writer.execute, args=("UPDATE t SET c = '12:34:56-03' WHERE id = 1; INSERT INTO t VALUES (3, '03:00+09')",))
+    waiting.start()
+    try:
+        chain.wait()
+        port = free_port()
+        process = chain.project.start("follow", "--source", chain.name, "--http", f"127.0.0.1:{port}")
+        time.sleep(4)
+        assert waiting.is_alive() and process.poll() is None
+        assert c.execute("SELECT count(*) FROM t WHERE c = '12:34:56-03' OR id = 3").fetchone()[0] in (0, "0")
+        assert "public.t" not in chain.property("t", "firn.position")
+    finally:
+        c.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        c.execute("SELECT pg_reload_conf()")
+        waiting.join()
+    try:
+        for _ in range(100):
+            if "public.t" in chain.property("t", "firn.position"):
+                break
+            time.sleep(0.1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert f'firn_reselected_rows_total{{source="{chain.name}"}} 2' in answer.read().decode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status") as answer:
+            assert json.load(answer)["reselected_rows"] == 2
+    finally:
+        process.terminate()
+        print(process.communicate()[1])
+    writer.close()
+    same(chain, duck, "t")
