@@ -1,6 +1,8 @@
 """Values that Debezium loses, read again from the source: in the end the lake equals the source, column by column."""
 import json
+import pathlib
 import re
+import subprocess
 import threading
 import time
 import urllib.request
@@ -10,7 +12,9 @@ import pytest
 import expected
 from conftest import connect
 from expected import Kind, Settings
+from firn import LOADER, LOADER_PASSWORD
 from judges import assert_equal, read_pyiceberg
+from servers.postgres import PostgresServer
 from servers.process import free_port
 from test_kafka import Chain, kafka_connect  # noqa: F401 (fixture)
 
@@ -184,3 +188,27 @@ def test_commits_that_wait_for_a_standby(chain, duck):
         print(process.communicate()[1])
     writer.close()
     same(chain, duck, "t")
+
+
+def test_a_standby_is_not_asked(chain):
+    """It may be behind the events, and nothing would mend what it says."""
+    table = "CREATE TABLE t (id int PRIMARY KEY, c timetz)"
+    c = chain.make(table, follow={"reselect": True}, tables={"t": {"types": {"c": "null"}}}).connection
+    chain.register()
+    c.execute("INSERT INTO t VALUES (1, '10:00+05')")
+    chain.wait()
+    with PostgresServer(shared_buffers="32MB") as standby:
+        standby.sql(f"CREATE ROLE {LOADER} LOGIN PASSWORD '{LOADER_PASSWORD}'")
+        standby.sql(f"CREATE DATABASE {chain.database}")
+        standby.sql(f"{table}; INSERT INTO t VALUES (1, '11:11+11'); GRANT SELECT ON t TO {LOADER}", chain.database)
+        standby.sql("CHECKPOINT")
+        standby.stop()
+        mark = pathlib.Path(standby.data) / "standby.signal"
+        mark.touch()
+        subprocess.run(["chown", "--reference", standby.data, mark], check=True)
+        standby.start()
+        chain.project.sources[chain.name]["database_connection"]["port"] = standby.port
+        chain.project.write_config()
+        result = chain.follow()
+    assert "is a standby" in result.err and "1 values became null by policy" in result.err, result.err
+    assert read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", "t").to_pylist() == [{"id": 1, "c": None}]
