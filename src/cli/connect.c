@@ -139,6 +139,7 @@ connect_postgres_settings(session *s, postgres_settings *ret_settings, firn_erro
     p.sslrootcert = settings_text(v, OPTION_SSLROOTCERT);
     p.sslcert = settings_text(v, OPTION_SSLCERT);
     p.sslkey = settings_text(v, OPTION_SSLKEY);
+    p.silence_ms_max = (unsigned) settings_duration_ms(v, OPTION_SILENCE_TIMEOUT);
     source_slot_name(name, slot);
     source_publication_name(name, publication);
     p.slot_name = firn_arena_strdup(&s->arena, slot);

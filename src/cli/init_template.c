@@ -24,6 +24,7 @@ static const char sources_text[] =
     "      #sslrootcert: /etc/ssl/certs/ca-certificates.crt\n"
     "      #sslcert: /etc/firn/client.crt\n"
     "      #sslkey: /etc/firn/client.key\n"
+    "      #silence_timeout: 60s\n"
     "    # the connector's topics start with this; by default the source's name\n"
     "    #kafka_topic_prefix: dev.shop\n"
     "    bulk_load:\n"

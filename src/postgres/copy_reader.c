@@ -27,7 +27,7 @@ reader_free(batch_reader *base)
     copy_reader *r = (copy_reader *) base;
     if (r->reading || (r->connection && r->connection->broken)) {
         /* The server may still work on it: say so, and do not use the connection again. */
-        if (r->reading && !r->stream.ended) postgres_connection_stop_query(r->connection);
+        if (r->reading && !r->stream.ended && !r->stream.silence.is_lost) postgres_connection_stop_query(r->connection);
         r->connection->broken = true;
     }
     copy_stream_done(&r->stream);
@@ -105,7 +105,7 @@ wants_block_ranges(const copy_reader *r)
 }
 
 static firn_status
-prepare(copy_reader *r, const source_split *split, size_t batch_rows, size_t batch_bytes, firn_error *err)
+prepare(copy_reader *r, const postgres_settings *server, const source_split *split, size_t batch_rows, size_t batch_bytes, firn_error *err)
 {
     r->table = split->description->detail;
     r->base.schema = schema_ref(r->table->layout.schema);
@@ -117,6 +117,7 @@ prepare(copy_reader *r, const source_split *split, size_t batch_rows, size_t bat
     FIRN_TRY(copy_decoder_new(&r->table->layout, batch_rows, batch_bytes, &r->decoder, err));
     /* A TRUNCATE that waits for the load's lock makes later readers of the table wait for itself: without a
      * limit, for ever. Without TID range scans, each split might scan the whole table. */
+    FIRN_TRY(copy_silence_watch(&r->stream.silence, server, r->connection, err));
     return postgres_execute(r->connection,
                             wants_block_ranges(r) ? "SET lock_timeout = '30s'; SET enable_seqscan = off"
                                                   : "SET lock_timeout = '30s'; SET enable_seqscan = on",
@@ -124,8 +125,8 @@ prepare(copy_reader *r, const source_split *split, size_t batch_rows, size_t bat
 }
 
 firn_status
-copy_reader_new(postgres_connection *take_connection, connection_return home, const source_split *split,
-                size_t batch_rows, size_t batch_bytes, split_outcome *ret_outcome, batch_reader **ret_reader,
+copy_reader_new(postgres_connection *take_connection, connection_return home, const postgres_settings *server,
+                const source_split *split, size_t batch_rows, size_t batch_bytes, split_outcome *ret_outcome, batch_reader **ret_reader,
                 firn_error *err)
 {
     copy_reader *r = firn_calloc(1, sizeof *r);
@@ -138,7 +139,7 @@ copy_reader_new(postgres_connection *take_connection, connection_return home, co
     r->home = home;
     r->outcome = ret_outcome;
     firn_arena_init(&r->arena, STATEMENT_SIZE_MAX);
-    if (prepare(r, split, batch_rows, batch_bytes, err)) {
+    if (prepare(r, server, split, batch_rows, batch_bytes, err)) {
         reader_free(&r->base);
         return err->status;
     }

@@ -14,9 +14,9 @@ typedef struct connection_return {
     void *state;
 } connection_return;
 
-/* Takes the connection in every case. Borrows `split` with its description until the reader is freed. */
+/* Takes the connection in every case. Borrows `split` with its description, and the settings, until the reader is freed. */
 FIRN_MUST_USE firn_status copy_reader_new(postgres_connection *take_connection, connection_return home,
-                                          const source_split *split, size_t batch_rows, size_t batch_bytes,
+                                          const postgres_settings *server, const source_split *split, size_t batch_rows, size_t batch_bytes,
                                           split_outcome *ret_outcome, batch_reader **ret_reader, firn_error *err);
 
 #endif

@@ -65,7 +65,7 @@ make_room(copy_stream *s, size_t wanted, firn_error *err)
 static firn_status
 wait_for_bytes(copy_stream *s, firn_error *err)
 {
-    return postgres_wait(s->connection, false, s->wakes_late ? STREAM_WAKE_MS : 0, err);
+    return copy_silence_wait(&s->silence, s->connection, s->wakes_late ? STREAM_WAKE_MS : 0, s->what, err);
 }
 
 /* libpq expects to be woken for each byte: only while the socket is ours. */
@@ -86,6 +86,7 @@ fill(copy_stream *s, size_t wanted, firn_error *err)
         uint8_t *free_at = s->buffer + (s->end - s->buffer);
         switch (postgres_socket_receive(&s->socket, free_at, s->capacity - (size_t) (s->end - s->buffer), &moved)) {
         case SOCKET_MOVED:
+            copy_silence_end(&s->silence);
             s->end += moved;
             s->byte_count += moved;
             s->statement_bytes += moved;
@@ -139,12 +140,13 @@ receive_through_libpq(copy_stream *s, firn_slice *ret_message, firn_error *err)
     for (;;) {
         int size = PQgetCopyData(pg, &s->libpq_row, 1);
         if (size > 0) {
+            copy_silence_end(&s->silence);
             s->byte_count += (uint64_t) size;
             *ret_message = firn_slice_of(s->libpq_row, (size_t) size);
             return FIRN_OK;
         }
         if (size < 0) break;
-        FIRN_TRY(postgres_wait(s->connection, false, 0, err));
+        FIRN_TRY(copy_silence_wait(&s->silence, s->connection, 0, s->what, err));
         if (!PQconsumeInput(pg)) return postgres_socket_fail_lost(s->connection, s->what, err);
     }
     for (PGresult *result; (result = PQgetResult(pg)); PQclear(result)) {
@@ -218,7 +220,9 @@ start_through_libpq(copy_stream *s, const char *sql, firn_error *err)
     FIRN_AUTO(postgres_result_freep) PGresult *result = NULL;
     if (!PQsendQuery(s->connection->pg, sql)) return postgres_socket_fail_lost(s->connection, s->what, err);
     while (PQisBusy(s->connection->pg)) {
-        FIRN_TRY(postgres_wait(s->connection, PQflush(s->connection->pg) > 0, 0, err));
+        if (PQflush(s->connection->pg) > 0) FIRN_TRY(postgres_wait(s->connection, true, 0, err));
+        else
+            FIRN_TRY(copy_silence_wait(&s->silence, s->connection, 0, s->what, err));
         if (!PQconsumeInput(s->connection->pg)) return postgres_socket_fail_lost(s->connection, s->what, err);
     }
     result = PQgetResult(s->connection->pg);
@@ -245,6 +249,7 @@ copy_stream_start(copy_stream *s, const char *sql, firn_error *err)
     s->through_libpq = !postgres_socket_take(s->connection, &s->socket);
     s->ended = false;
     s->statement_bytes = 0;
+    copy_silence_end(&s->silence);
     s->at = s->end = s->buffer;
     if (s->through_libpq) return start_through_libpq(s, sql, err);
 

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
+#include "postgres/copy_silence.h"
 #include "postgres/postgres_socket.h"
 
 typedef struct copy_stream {
@@ -23,6 +24,7 @@ typedef struct copy_stream {
     bool                 through_libpq;
     bool                 ended;
     bool                 wakes_late; /* poll reports the socket only from many bytes on */
+    copy_silence         silence;
     const char          *what;     /* "reading 'shop.orders'"; borrowed */
     const uint8_t       *at, *end; /* received, not handed out */
     uint8_t             *buffer;

@@ -24,6 +24,7 @@ struct postgres_connection {
     int          server_version; /* 150018 */
     unsigned     answer_ms_max;  /* a wait without a limit of its own fails after this: FIRN_UNAVAILABLE; 0: never */
     bool         broken;         /* the protocol state is unknown: only free */
+    char         backend_pid[16], backend_server[40]; /* who serves it; "" until somebody asks (copy_silence.h) */
 };
 
 /* With `replication`, a connection that understands CREATE_REPLICATION_SLOT and IDENTIFY_SYSTEM. */

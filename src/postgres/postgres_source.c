@@ -241,7 +241,7 @@ source_open_split(source *src, const source_split *split, size_t batch_rows, siz
 
     FIRN_TRY(take_connection(s, &c, err));
     connection_return home = {.give_back = give_back, .state = s};
-    return copy_reader_new(c, home, split, batch_rows, batch_bytes, ret_outcome, ret_reader, err);
+    return copy_reader_new(c, home, &s->settings, split, batch_rows, batch_bytes, ret_outcome, ret_reader, err);
 }
 
 static firn_status

@@ -32,6 +32,7 @@ typedef struct postgres_settings {
     bool        create_slot;                    /* prepare and freeze make them, where they are not there */
     unsigned    connect_timeout_s;              /* 0: 15 */
     unsigned    answer_timeout_ms;              /* of questions that are answered at once; 0: as long as it takes */
+    unsigned    silence_ms_max;                 /* a COPY that is silent for so long is looked after; 0: 60 s */
     const char *application_name;               /* NULL: "firn" */
 } postgres_settings;
 
