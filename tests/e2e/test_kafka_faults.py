@@ -258,6 +258,7 @@ def _change_parted(connection, r):
         pass
 
 
+@pytest.mark.xfail(strict=False, reason="docs/KAFKA.md, Several processes: one process in this version; now and then rows are too many or too few")
 def test_one_table_in_several_partitions(chain, followers, duck, spark_new, seed):
     """Its partitions are read by different processes, which commit to the same table."""
     for name in ("narrow", "pair"):
