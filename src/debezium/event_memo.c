@@ -104,12 +104,22 @@ take_member(value_scope scope, const jtoken *name, const jtoken *value, dbz_sour
     }
 }
 
+/* Of members that say the same, the last one counts, which is no longer known once they are told apart. */
+static bool
+says_again(const dbz_event_memo *memo, value_scope scope, const jtoken *name)
+{
+    if (scope == SCOPE_SOURCE && DBZ_IS(name, "gtid")) return true; /* as txId */
+    for (unsigned i = 0; i < memo->count; i++)
+        if (memo->values[i].scope == scope && firn_slice_equal(memo->values[i].name.text, name->text)) return true;
+    return false;
+}
+
 static bool
 learn_value(dbz_event_memo *memo, jscan *s, value_scope scope, const jtoken *name)
 {
     jtoken     value;
     value_kind kind = VALUE_LETTER;
-    if (!jscan_value(s, &value)) return false;
+    if (!jscan_value(s, &value) || says_again(memo, scope, name)) return false;
     bool is_op = scope == SCOPE_TOP && DBZ_IS(name, "op");
     if (is_op && (value.kind != JTOKEN_STRING || value.has_escape || value.text.size != 1)) return false;
     if (is_op || differs(scope, name, &value, &kind)) return note(memo, scope, kind, name, &value);
