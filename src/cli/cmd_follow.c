@@ -158,7 +158,7 @@ follow(session *s, const load_settings *load, const follow_settings *settings, f
 
         FIRN_TRY(follow_upkeep_start(s, settings->progress, &upkeep, err));
         /* Who reads the slot then is the connector. */
-        if (!connection->is_kafka) FIRN_TRY(slot_watch_start(s, settings->progress, told, &watch, err));
+        if (!connection->is_kafka) FIRN_TRY(slot_watch_start(s, settings->progress, told, NULL, &watch, err));
         if (watch) guarded.guard = slot_watch_guard(watch);
         firn_status status = follow_run(&guarded, &feed, lake, &events, s->cancel, result, err);
         if (result->caught_up && !task_cancel_requested(s->cancel)) follow_upkeep_finish(upkeep, s->cancel);
@@ -175,6 +175,40 @@ follow(session *s, const load_settings *load, const follow_settings *settings, f
         FIRN_TRY(follow_resync_run(s, load, lake, err));
         follow_result_done(result);
     }
+}
+
+static void
+pass_on(void *state)
+{
+    task_cancel_request(state);
+}
+
+/* The load before following, ended by a signal or by what watches the slot: nobody reads that meanwhile, and it only grows. */
+static firn_status
+load_first(session *s, const load_settings *load, const feed_connection *connection, follow_load *loader, catalog *lake,
+           follow_progress *progress, notifier *told, firn_error *ret_failed, firn_error *err)
+{
+    FIRN_AUTO(task_cancel_freep) task_cancel *ends = NULL;
+    FIRN_AUTO(slot_watch_freep) slot_watch   *watch = NULL; /* ends before what it requests */
+    task_cancel *signalled = s->cancel;
+
+    if (connection->is_kafka) return follow_load_first(loader, ret_failed, err);
+    if (!(ends = task_cancel_new())) return firn_fail_memory(err, "the load");
+    FIRN_TRY(slot_watch_start(s, progress, told, ends, &watch, err));
+    task_waker waker = {.wake = pass_on, .state = ends};
+    task_cancel_attach(signalled, &waker);
+    s->cancel = ends;
+    firn_status status = follow_load_first(loader, ret_failed, err);
+    s->cancel = signalled;
+    task_cancel_detach(signalled, &waker);
+    if (status != FIRN_CANCELLED || task_cancel_requested(signalled)) return status;
+    firn_error_reset(err);
+    if (!slot_watch_guard(watch)->check(slot_watch_guard(watch)->state, err)) return FIRN_OK;
+    if (slot_watch_drops(watch)) {
+        FIRN_TRY(drop_slot(s, load, lake, err));
+        notify_of_loss(told, err);
+    }
+    return err->status;
 }
 
 static firn_status
@@ -199,7 +233,8 @@ run(session *s, const yaml_node *entry, notifier *told, follow_result *result, f
     settings.progress = progress;
     FIRN_TRY(session_catch_signals(s, err));
     FIRN_TRY(follow_load_new(s, &load, lake.lake, &loader, err));
-    if (settings_flag(&s->values, OPTION_LOAD_FIRST)) FIRN_TRY(follow_load_first(loader, &failed_load, err));
+    if (settings_flag(&s->values, OPTION_LOAD_FIRST))
+        FIRN_TRY(load_first(s, &load, &connection, loader, lake.lake, progress, told, &failed_load, err));
     FIRN_TRY(follow_load_watch(loader, err));
     settings.loader = follow_load_ops(loader);
     FIRN_TRY(open_page(s, &settings, lake.lake, &page, err));

@@ -20,6 +20,7 @@ struct slot_watch {
     const char       *source;
     follow_progress  *progress;
     notifier         *told;
+    task_cancel      *ends;
     follow_guard      guard;
     limit_action      action;
     uint64_t          look_ms;
@@ -106,6 +107,7 @@ take_look(slot_watch *w, const replication_lag *slot)
     if (!verdict.acts || w->action == LIMIT_WARNS || __atomic_load_n(&w->acts, __ATOMIC_RELAXED)) return;
     text_format_bytes((uint64_t) slot->retained_bytes, w->held);
     __atomic_store_n(&w->acts, true, __ATOMIC_RELEASE);
+    if (w->ends) task_cancel_request(w->ends);
 }
 
 static firn_status
@@ -172,7 +174,7 @@ action_of(const char *text)
 }
 
 firn_status
-slot_watch_start(session *s, follow_progress *progress, notifier *told, slot_watch **ret_watch, firn_error *err)
+slot_watch_start(session *s, follow_progress *progress, notifier *told, task_cancel *ends, slot_watch **ret_watch, firn_error *err)
 {
     FIRN_AUTO(slot_watch_freep) slot_watch *w = firn_calloc(1, sizeof *w);
 
@@ -180,6 +182,7 @@ slot_watch_start(session *s, follow_progress *progress, notifier *told, slot_wat
     *w = (slot_watch){.source = settings_text(&s->values, OPTION_SOURCE),
                       .progress = progress,
                       .told = told,
+                      .ends = ends,
                       .guard = {.check = check, .state = w},
                       .action = action_of(settings_text(&s->values, OPTION_FOLLOW_SLOT_ACTION)),
                       .look_ms = 10 * settings_duration_ms(&s->values, OPTION_FOLLOW_COMMIT_INTERVAL),

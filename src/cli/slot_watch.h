@@ -17,9 +17,10 @@
 
 typedef struct slot_watch slot_watch;
 
-/* `told` NULL: nobody is. The session is read here only; progress and notifier are borrowed. */
-FIRN_MUST_USE firn_status slot_watch_start(session *s, follow_progress *progress, notifier *told, slot_watch **ret_watch,
-                                           firn_error *err);
+/* `told` NULL: nobody is. `ends` (NULL: none) is requested when the watch acts, beside the guard: for a load, which has none. The
+ * session is read here only; progress, notifier and cancel are borrowed. */
+FIRN_MUST_USE firn_status slot_watch_start(session *s, follow_progress *progress, notifier *told, task_cancel *ends,
+                                           slot_watch **ret_watch, firn_error *err);
 /* For the job's settings; lives as long as the watch. */
 const follow_guard *slot_watch_guard(const slot_watch *watch);
 /* Whether the slot is to be dropped when its limit has ended the job. */

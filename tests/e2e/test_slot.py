@@ -223,3 +223,27 @@ def test_what_a_role_needs(shop, held, duck):  # noqa: F811
     assert_shop_equal(shop, duck)
     shop.server.sql("SELECT pg_drop_replication_slot('firn_shop')")
     shop.connection.execute("DROP OWNED BY firn_little; DROP ROLE firn_little")
+
+
+@pytest.mark.parametrize("action", ("warn", "stop", "drop"))
+def test_a_limit_while_tables_are_loaded(shop, webhook, duck, action):  # noqa: F811
+    """Nobody reads the slot while `--load` loads: its limit holds there, too. Arrays of several dimensions are read as their text, here slowly."""
+    shop.configure(slot_retention_limit="8M", slot_retention_action=action, notify={"webhook": {"url": webhook.url}})
+    c = shop.connection
+    c.execute("CREATE TYPE pair AS (a int, b int); CREATE FUNCTION slowly(pair[]) RETURNS text LANGUAGE plpgsql AS "
+              "$$ BEGIN PERFORM pg_catalog.pg_sleep(3); RETURN 'slow'; END $$; CREATE CAST (pair[] AS text) WITH FUNCTION slowly(pair[]);"
+              "CREATE TABLE slow (id int PRIMARY KEY, p pair[][]); INSERT INTO slow SELECT g, '{}' FROM generate_series(1, 7) g;"
+              "UPDATE a SET n = n + 1")
+    write_log(shop, 12)
+    process, lines = start(shop, "--load", "--until-caught-up")
+    code, text = process.wait(timeout=180), "".join(lines)
+    assert any(e["event"] == "slot_retention" for e in events_of(webhook)), text
+    if action == "warn":
+        assert code == 0, text
+        return assert_shop_equal(shop, duck)
+    assert code == 1 and "FIRN-5043" in text and slot_exists(shop) == (action == "stop"), text
+    shop.configure(slot_retention_limit="0")
+    follow(shop, "--load", *(["--resync"] if action == "drop" else []))
+    assert_shop_equal(shop, duck)
+    rows = shop.lake.static_table("bronze.shop", "slow").scan().to_arrow().to_pylist()
+    assert sorted(row["id"] for row in rows) == list(range(1, 8))
