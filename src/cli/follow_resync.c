@@ -35,7 +35,8 @@ bool
 follow_resync_helps(const firn_error *err)
 {
     return err->code == FIRN_E_POSTGRES_SLOT_LOST || err->code == FIRN_E_POSTGRES_IDENTITY ||
-           err->code == FIRN_E_POSTGRES_POSITION || err->code == FIRN_E_FOLLOW_RESYNC_UNFINISHED;
+           err->code == FIRN_E_POSTGRES_POSITION || err->code == FIRN_E_FOLLOW_RESYNC_UNFINISHED ||
+           err->code == FIRN_E_FOLLOW_FROM_KAFKA;
 }
 
 static table_ident
@@ -116,12 +117,21 @@ check_system(resync *r, firn_error *err)
 
 /* ---- the slot ---- */
 
+static firn_status
+look_whether_free(source *src, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer kept = {0};
+
+    firn_buffer_init(&kept, FIRN_ERROR_TEXT_MAX);
+    return src->ops->list_kept(src, &kept, err);
+}
+
 /* Who read it a moment ago, ourselves too, may still be there. */
 static firn_status
-drop_slot(resync *r, firn_error *err)
+when_free(resync *r, firn_status (*step)(source *src, firn_error *err), firn_error *err)
 {
     for (unsigned attempt = 0;; attempt++) {
-        firn_status status = r->src->ops->drop_kept(r->src, err);
+        firn_status status = step(r->src, err);
 
         if (status != FIRN_CONFLICT || attempt == IN_USE_ATTEMPTS) return status;
         if (task_cancel_wait(r->session->cancel, IN_USE_WAIT_MS)) return status;
@@ -132,13 +142,18 @@ drop_slot(resync *r, firn_error *err)
 static firn_status
 mark_and_drop(resync *r, firn_error *err)
 {
+    /* A connector that goes on reading it: not found out behind the marks. */
+    if (when_free(r, look_whether_free, err)) {
+        firn_state(err, "nothing was changed");
+        return firn_while(err, "looking at the replication slot");
+    }
     for (unsigned i = 0; i < r->ours.count; i++) {
         table_ident ident = ident_of(r, r->ours.names[i]);
 
         FIRN_TRY(table_resync_mark(r->lake, &ident, r->session->cancel, err));
         firn_crash_point("resync.after-mark");
     }
-    if (drop_slot(r, err)) return firn_while(err, "dropping the replication slot");
+    if (when_free(r, r->src->ops->drop_kept, err)) return firn_while(err, "dropping the replication slot");
     firn_crash_point("resync.after-drop");
     return FIRN_OK;
 }

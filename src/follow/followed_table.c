@@ -51,12 +51,24 @@ follow_tell(const follow_context *ctx, follow_event_kind kind, const char *table
 /* ---- what the lake says ---- */
 
 static firn_status
+fail_kafka(const followed_table *table, firn_error *err)
+{
+    if (table->is_stopped) return FIRN_OK; /* nobody goes on from there */
+    (void) firn_fail(err, FIRN_E_FOLLOW_FROM_KAFKA, "table '%s' was followed from Kafka: its position is one of offsets, and none of the replication slot",
+                     table->name);
+    firn_hint(err, "remove the connector from Kafka Connect, then firn follow --resync once: it makes a new slot and brings the tables to it");
+    firn_state(err, "nothing was changed");
+    return err->status;
+}
+
+static firn_status
 read_position(const followed_table *table, const char *key, uint64_t *ret_position, firn_error *err)
 {
     const char *text = table_metadata_property(table->base, key);
 
     *ret_position = 0;
     if (!text || change_position_parse(text, ret_position)) return FIRN_OK;
+    if (*text == '{') return fail_kafka(table, err);
     return firn_fail(err, FIRN_E_FOLLOW_POSITION, "the property %s of table '%s' in the lake is '%s', which is no position", key,
                      table->name, text);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "change/change_stream.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 
@@ -100,6 +101,7 @@ kafka_places_format(const kafka_places *places, firn_buffer *out, firn_error *er
     jwrite_begin(&w, out, false, err);
     jwrite_object(&w);
     jwrite_member_text(&w, "kafka", places->cluster_id);
+    if (places->since) jwrite_member_text(&w, "since", places->since);
     jwrite_key(&w, "topics");
     jwrite_object(&w);
     for (unsigned i = 0; i < places->count; i++) {
@@ -177,19 +179,23 @@ kafka_places_parse(const char *text, const char *name, firn_arena *arena, kafka_
 {
     FIRN_AUTO(jdoc_freep) jdoc *doc = NULL;
     firn_error    ignored = {0};
-    const jvalue *topics, *cluster;
+    const jvalue *topics, *cluster, *since;
     size_t        count = 0;
+    uint64_t      number;
 
     *ret_places = (kafka_places){0};
     if (jdoc_parse(firn_slice_text(text), "firn.position", &doc, &ignored)) return fail_text(text, name, err);
     cluster = jget(jdoc_root(doc), "kafka");
     topics = jget(jdoc_root(doc), "topics");
+    since = jget(jdoc_root(doc), "since");
+    if (since && (!jtext(since) || !change_position_parse(jtext(since), &number))) return fail_text(text, name, err);
     if (!jtext(cluster) || jkind_of(topics) != JOBJECT) return fail_text(text, name, err);
     for (size_t i = 0; i < jcount(topics); i++) count += jcount(jvalue_at(topics, i));
     if (count > KAFKA_PLACES_MAX) return fail_text(text, name, err);
     ret_places->cluster_id = firn_arena_strdup(arena, jtext(cluster));
     ret_places->places = firn_arena_array(arena, count + 1, sizeof *ret_places->places);
-    if (!ret_places->cluster_id || !ret_places->places) return firn_fail_memory(err, "a table's position");
+    if (since) ret_places->since = firn_arena_strdup(arena, jtext(since));
+    if (!ret_places->cluster_id || !ret_places->places || (since && !ret_places->since)) return firn_fail_memory(err, "a table's position");
     for (size_t i = 0; i < jcount(topics); i++) {
         const char *topic = firn_arena_strdup(arena, jkey_at(topics, i));
 

@@ -6,6 +6,7 @@
  *          {"kafka":"CLUSTER","topics":{"dev.shop.public.orders":{"0":[1234,"8f0c…",[23088,23104],2,"91ab…",1764360000000000]}}}
  *          next offset; mark of the message before it; order (two or four numbers) and number of the events with the highest order so far, a hash of
  *          the first of them, and the time of their commit. The last four are missing where no event was taken yet.
+ *          "since":"0/1A2B": the position of the stream of the slot itself from which the table came to Kafka; missing where none
  * Mark:    hash of the message's time, key and value: librdkafka 2.0 does not tell a topic's id, and offsets alone look the same
  *          in a topic that was made anew, or whose tail an unclean election has replaced
  * Limits:  KAFKA_PLACES_MAX entries
@@ -33,6 +34,7 @@ typedef struct kafka_place {
 
 typedef struct kafka_places {
     const char  *cluster_id; /* NULL: the text is none of Kafka's */
+    const char  *since;      /* NULL: none */
     kafka_place *places;     /* by topic, then partition */
     unsigned     count;
 } kafka_places;

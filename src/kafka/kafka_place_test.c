@@ -15,7 +15,7 @@ what_is_written_reads_back(void **state FIRN_UNUSED)
         {.topic = "b", .partition = 2, .next_offset = 0},
         {.topic = "a\"\\.ü", .partition = 0, .next_offset = 7, .mark = 1, .has_order = true, .order = {true, INT64_MAX, 3, 0, 7}, .order_count = UINT32_MAX, .order_hash = 9},
     };
-    kafka_places written = {.cluster_id = "c-1", .places = places, .count = 3}, read;
+    kafka_places written = {.cluster_id = "c-1", .since = "0/1A2B", .places = places, .count = 3}, read;
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     firn_error err = {0};
@@ -26,6 +26,7 @@ what_is_written_reads_back(void **state FIRN_UNUSED)
     assert_int_equal(firn_buffer_add_byte(&text, 0, &err), FIRN_OK);
     assert_int_equal(kafka_places_parse((const char *) text.data, "t", &arena, &read, &err), FIRN_OK);
     assert_string_equal(read.cluster_id, "c-1");
+    assert_string_equal(read.since, "0/1A2B");
     assert_int_equal(read.count, 3);
     const kafka_place *first = kafka_places_find(&read, "a\"\\.ü", 0), *last = kafka_places_find(&read, "b", 10);
     assert_non_null(first);
@@ -39,7 +40,7 @@ static void
 what_is_no_place_is_refused(void **state FIRN_UNUSED)
 {
     static const char *const texts[] = {
-        "", "0/1A", "{}", "[]", "{\"kafka\":1,\"topics\":{}}", "{\"kafka\":\"c\",\"topics\":[]}",
+        "", "0/1A", "{}", "[]", "{\"kafka\":1,\"topics\":{}}", "{\"kafka\":\"c\",\"topics\":[]}", "{\"kafka\":\"c\",\"since\":1,\"topics\":{}}", "{\"kafka\":\"c\",\"since\":\"x\",\"topics\":{}}",
         "{\"kafka\":\"c\",\"topics\":{\"t\":[]}}", "{\"kafka\":\"c\",\"topics\":{\"t\":{\"x\":[1,\"0000000000000000\"]}}}",
         "{\"kafka\":\"c\",\"topics\":{\"t\":{\"-1\":[1,\"0000000000000000\"]}}}",
         "{\"kafka\":\"c\",\"topics\":{\"t\":{\"0\":[-1,\"0000000000000000\"]}}}",

@@ -99,7 +99,8 @@ judge_postgres(const load_point *point, const dbz_source *source)
     if (!behind) return LOAD_UNCLEAR;
     if (behind >= point->position && (point->is_exact || behind - point->position > INEXACT_BYTES)) return LOAD_LACKS;
     if (!point->has_snapshot || !source->transaction_number) return behind >= point->position ? LOAD_LACKS : LOAD_UNCLEAR;
-    return is_seen(point, source->transaction_number) ? LOAD_HAS : LOAD_LACKS;
+    if (is_seen(point, source->transaction_number)) return LOAD_HAS;
+    return point->was_followed ? LOAD_UNCLEAR : LOAD_LACKS;
 }
 
 load_verdict

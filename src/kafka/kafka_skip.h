@@ -4,6 +4,8 @@
  * Load:       PostgreSQL tells of a change its own LSN and the end of the last commit before it (sequence[0]), not its commit's LSN.
  *             Either of them at or behind the load's position: it came after the load. Else the transaction was running
  *             then, and is in the load just when the load's snapshot sees it (firn.load-snapshot, pg_current_snapshot()).
+ *             Followed from the slot itself since the load: the position is later than the snapshot, and of a transaction that
+ *             the snapshot does not see and that began before the position nothing is known
  *             Oracle: a commit SCN up to the load's is in it
  * Duplicates: Debezium delivers at least once: it goes back to its last noted offset and sends again what lies behind. Order
  *             then goes back, too. Several events may have one order; where a repeat begins just there, it begins with the
@@ -21,6 +23,7 @@ typedef struct load_point {
     uint64_t        position; /* LSN or SCN */
     bool            is_exact; /* a transaction that committed at or behind it is not in the load */
     bool            has_snapshot;
+    bool            was_followed; /* the position is where the slot itself was followed to, later than the snapshot */
     uint64_t        xmin, xmax; /* seen: all below xmin, none from xmax on, between them those that are not in `running` */
     const uint64_t *running;    /* ascending */
     unsigned        running_count;

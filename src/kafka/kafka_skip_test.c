@@ -26,6 +26,26 @@ judge(const char *position, const char *snapshot, bool is_exact, dbz_event event
     return load_point_judge(&point, &event);
 }
 
+/* The snapshot is that of the load, the position later: followed from the slot itself in between. */
+static void
+a_later_position_knows_what_came_behind_it_and_what_the_load_saw(void **state FIRN_UNUSED)
+{
+    const struct {
+        dbz_event    event;
+        load_verdict verdict;
+    } cases[] = {{change_at(0x800, 0x900, 99), LOAD_HAS}, {change_at(0x800, 0x900, 105), LOAD_UNCLEAR}, {change_at(0, 0x900, 111), LOAD_UNCLEAR}, {change_at(0x1000, 0x900, 111), LOAD_LACKS}, {change_at(0, 0x1000, 111), LOAD_LACKS}};
+
+    for (size_t i = 0; i < FIRN_COUNT(cases); i++) {
+        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+        load_point point;
+        firn_error err = {0};
+
+        assert_int_equal(load_point_parse("0/1000", "100:110:105", true, "t", &arena, &point, &err), FIRN_OK);
+        point.was_followed = true;
+        assert_int_equal(load_point_judge(&point, &cases[i].event), cases[i].verdict);
+    }
+}
+
 static void
 a_load_has_what_it_saw(void **state FIRN_UNUSED)
 {
@@ -155,6 +175,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_has_what_it_saw),
+        cmocka_unit_test(a_later_position_knows_what_came_behind_it_and_what_the_load_saw),
         cmocka_unit_test(transaction_numbers_come_without_their_epoch),
         cmocka_unit_test(oracle_goes_by_the_commit),
         cmocka_unit_test(what_is_no_point_is_refused),

@@ -271,8 +271,8 @@ check_beginning(const kafka_stream *s, const stream_partition *p, const topic_ta
 static firn_status
 fail_unclear(const topic_table *t, firn_error *err)
 {
-    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it cannot be told whether the load of '%s' has it already, and the table has no key to merge by", t->table->name);
-    firn_hint(err, "load the table again: this version of firn notes which transactions a load has seen");
+    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it cannot be told whether table '%s' has it already, and it has no key to merge by", t->table->name);
+    firn_hint(err, "load the table again: a load notes which transactions it has seen");
     return err->status;
 }
 

@@ -80,7 +80,7 @@ static firn_status
 gather(const kafka_stream *s, const stream_table *table, const kafka_places *durable, firn_arena *arena, kafka_places *ret_places,
        firn_error *err)
 {
-    kafka_places places = {.cluster_id = kafka_consumer_cluster_id(s->consumer)};
+    kafka_places places = {.cluster_id = kafka_consumer_cluster_id(s->consumer), .since = durable->since};
 
     places.places = firn_arena_array(arena, durable->count + count_ours(s, table) + 1u, sizeof *places.places);
     if (!places.places) return firn_fail_memory(err, "a table's position");
@@ -103,7 +103,11 @@ read_durable(const char *durable, const char *table, firn_arena *arena, kafka_pl
     uint64_t number;
 
     *ret_places = (kafka_places){0};
-    if (!durable || change_position_parse(durable, &number)) return FIRN_OK;
+    if (!durable) return FIRN_OK;
+    if (change_position_parse(durable, &number)) {
+        ret_places->since = firn_arena_strdup(arena, durable);
+        return ret_places->since ? FIRN_OK : firn_fail_memory(err, "a table's position");
+    }
     return kafka_places_parse(durable, table, arena, ret_places, err);
 }
 

@@ -105,18 +105,21 @@ take_table(kafka_stream *s, const change_table_start *start, firn_error *err)
 {
     stream_table *table = stream_find_table(s, s->settings.schema, start->name);
     uint64_t      number;
-    const char   *load = start->load_position;
 
     if (!table) return firn_fail_memory(err, "a stream of changes");
     firn_arena_done(&table->arena);
     table->is_followed = true;
     table->is_keyed = start->is_keyed;
     table->places = (kafka_places){0};
-    /* A position of the direct stream: what it contains is as good as loaded. */
-    bool is_direct = start->position && change_position_parse(start->position, &number);
-    if (start->position && !is_direct) FIRN_TRY(kafka_places_parse(start->position, start->name, &table->arena, &table->places, err));
-    FIRN_TRY(load_point_parse(is_direct ? start->position : load, is_direct ? NULL : start->load_snapshot, is_direct || start->load_is_exact,
-                              start->name, &table->arena, &table->load, err));
+    /* A position of the direct stream, now or when the table came to Kafka: what it contains is as good as loaded. */
+    const char *direct = start->position && change_position_parse(start->position, &number) ? start->position : NULL;
+    if (start->position && !direct) {
+        FIRN_TRY(kafka_places_parse(start->position, start->name, &table->arena, &table->places, err));
+        direct = table->places.since;
+    }
+    FIRN_TRY(load_point_parse(direct ? direct : start->load_position, start->load_snapshot, direct || start->load_is_exact, start->name,
+                              &table->arena, &table->load, err));
+    table->load.was_followed = direct != NULL;
     if (start->schema) FIRN_TRY(make_lake_relation(table, start->schema, err));
     return check_cluster(s, table, err);
 }

@@ -64,6 +64,7 @@ table_resync_fill(const table_metadata *base, const resync_point *point, resync_
                                        {PROPERTY_SOURCE_IDENTITY, point->identity},
                                        {PROPERTY_FOLLOWED_LOAD, table_metadata_property(base, PROPERTY_LOAD_POSITION)},
                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING},
+                                       {PROPERTY_LOAD_SNAPSHOT, point->visible},
                                        {PROPERTY_POSITION_EXACT, "true"}},
                         .removed = {PROPERTY_RESYNC, PROPERTY_SOURCE_RELATION}};
     change->properties = end->properties;

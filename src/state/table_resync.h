@@ -20,12 +20,12 @@ bool table_resync_is_unfinished(const table_metadata *table);
 FIRN_MUST_USE firn_status table_resync_mark(catalog *lake, const table_ident *ident, task_cancel *cancel, firn_error *err);
 
 typedef struct resync_point {
-    const char *position, *identity; /* as in source_point; borrowed */
+    const char *position, *identity, *visible; /* as in source_point; borrowed */
 } resync_point;
 
 /* What a change has of the end; it must live as long as the change. */
 typedef struct resync_end {
-    table_property properties[5];
+    table_property properties[6];
     const char    *removed[2];
 } resync_end;
 void table_resync_fill(const table_metadata *base, const resync_point *point, resync_end *end, table_change *change);

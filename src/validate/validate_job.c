@@ -283,7 +283,7 @@ take_slot(job *j, firn_error *err)
         firn_hint(err, "the warnings before say why; `firn check` prints the SQL that helps");
         return err->status;
     }
-    j->ctx.resync = (resync_point){.position = point->position, .identity = point->identity};
+    j->ctx.resync = (resync_point){.position = point->position, .identity = point->identity, .visible = point->visible};
     return lock_tables(j, err);
 }
 
