@@ -3,9 +3,6 @@ import random
 import threading
 import time
 
-import pytest
-import yaml
-
 from conftest import connect
 from test_kafka import chain, kafka_connect  # noqa: F401
 from workload import NAMES, TABLES, Workload
@@ -22,10 +19,8 @@ class WithoutTruncate:
 
 
 def way(chain, name):
-    path = chain.project.folder / "config" / "sources.yaml"
-    document = yaml.safe_load(path.read_text())
-    document["sources" if "sources" in document else next(iter(document))][chain.name]["follow"]["from"] = name
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    chain.project.sources[chain.name]["follow"]["from"] = name
+    chain.project.write_config()
 
 
 def remove_connector(chain):
@@ -57,7 +52,7 @@ def test_there_and_back(chain, duck):  # noqa: F811
     c.execute("UPDATE keyed SET name = 'between' WHERE id = -7; DELETE FROM keyed WHERE id = -8; INSERT INTO plain VALUES ('between', 1)")
     way(chain, "postgres")
     refused = chain.follow(code=1)
-    assert "FIRN-5044" in refused.err and "--resync" in refused.err
+    assert "FIRN-5045" in refused.err and "--resync" in refused.err
     resynced = chain.follow("--resync")
     assert "resync: 3 tables, 0 stopped" in resynced.err
     chain.assert_equal(duck)
@@ -153,7 +148,7 @@ def test_a_connector_that_still_reads(chain):  # noqa: F811
     chain.wait()
     chain.follow()
     way(chain, "postgres")
-    refused = chain.follow("--resync", code=1)
+    refused = chain.follow("--resync", code=75)
     assert "FIRN-2007" in refused.err and "nothing was changed" in refused.err
     assert chain.property("t", "firn.resync") is None
     way(chain, "kafka")
