@@ -6,8 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "kafka/whole_topics.h"
 
 #define POLL_MS 100
+#define GROWTH_US (UINT64_C(30) * 1000000)
 #define ASK_MS 10000
 /* Not answered while partitions are being handed out. */
 #define TOLD_MS 1000
@@ -50,6 +52,60 @@ struct kafka_consumer {
 
 /* ---- the group's thread ---- */
 
+static rd_kafka_topic_partition_list_t *
+assignment(rd_kafka_t *client)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+
+    return rd_kafka_assignment(client, &list) ? rd_kafka_topic_partition_list_new(0) : list;
+}
+
+/* What the group's `partitions` are for us (whole_topics.h). NULL: brokers do not answer, or no memory. */
+static rd_kafka_topic_partition_list_t *
+ours(rd_kafka_t *client, bool assigns, const rd_kafka_topic_partition_list_t *partitions)
+{
+    const struct rd_kafka_metadata  *topics = NULL;
+    rd_kafka_topic_partition_list_t *current = assignment(client), *list = NULL;
+
+    if (current && !assigns) list = whole_topics_revoked(partitions, current);
+    if (current && assigns && !rd_kafka_metadata(client, 1, NULL, &topics, ASK_MS)) list = whole_topics_assigned(partitions, current, topics);
+    if (topics) rd_kafka_metadata_destroy(topics);
+    if (current) rd_kafka_topic_partition_list_destroy(current);
+    return list;
+}
+
+/* Takes `list`. */
+static void
+set_change(kafka_consumer *c, bool assigns, bool is_lost, rd_kafka_topic_partition_list_t *list)
+{
+    task_lock_hold(c->lock);
+    if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
+    c->changed = list;
+    c->change = assigns ? GROUP_ASSIGNS : GROUP_REVOKES;
+    c->is_lost = is_lost;
+    task_lock_release(c->lock);
+    rd_kafka_queue_yield(c->messages);
+}
+
+static void
+leave(rd_kafka_t *client, bool assigns)
+{
+    rd_kafka_topic_partition_list_t *list = assigns ? rd_kafka_topic_partition_list_new(0) : assignment(client);
+    rd_kafka_error_t *failed = !list ? NULL : assigns ? rd_kafka_incremental_assign(client, list) : rd_kafka_incremental_unassign(client, list);
+
+    if (failed) rd_kafka_error_destroy(failed);
+    if (list) rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void
+fail_group(kafka_consumer *c, rd_kafka_resp_err_t code)
+{
+    task_lock_hold(c->lock);
+    if (!c->failure) c->failure = code;
+    task_lock_release(c->lock);
+    rd_kafka_queue_yield(c->messages);
+}
+
 /* In the thread that polls; in free's when the group is left. */
 static void
 on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *state)
@@ -57,21 +113,31 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partit
     kafka_consumer *c = state;
     bool            assigns = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
-    task_lock_hold(c->lock);
-    bool closing = c->is_closing;
-    if (!closing) {
-        if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
-        c->changed = rd_kafka_topic_partition_list_copy(partitions);
-        c->change = assigns ? GROUP_ASSIGNS : GROUP_REVOKES;
-        c->is_lost = rd_kafka_assignment_lost(client) != 0;
-    }
-    task_lock_release(c->lock);
-    if (!closing) {
-        rd_kafka_queue_yield(c->messages);
+    if (c->is_closing) {
+        leave(client, assigns);
         return;
     }
-    rd_kafka_error_t *failed = assigns ? rd_kafka_incremental_assign(client, partitions) : rd_kafka_incremental_unassign(client, partitions);
-    if (failed) rd_kafka_error_destroy(failed);
+    rd_kafka_topic_partition_list_t *list = ours(client, assigns, partitions);
+    if (list) set_change(c, assigns, rd_kafka_assignment_lost(client) != 0, list);
+    else
+        fail_group(c, RD_KAFKA_RESP_ERR__TIMED_OUT);
+}
+
+/* The group gives a topic's new partitions to anybody; whoever reads the topic looks for them itself. */
+static void
+look_for_growth(kafka_consumer *c)
+{
+    rd_kafka_topic_partition_list_t *current, *list;
+
+    task_lock_hold(c->lock);
+    bool is_changing = c->change != GROUP_UNCHANGED;
+    task_lock_release(c->lock);
+    if (is_changing || !(current = assignment(c->client))) return;
+    list = current->cnt > 0 ? ours(c->client, true, current) : NULL;
+    rd_kafka_topic_partition_list_destroy(current);
+    if (list && list->cnt > 0) set_change(c, true, false, list);
+    else if (list)
+        rd_kafka_topic_partition_list_destroy(list);
 }
 
 static bool
@@ -96,21 +162,22 @@ note_failure(kafka_consumer *c, rd_kafka_resp_err_t code)
 
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TRANSPORT)
         (void) __atomic_compare_exchange_n(&c->silent_since_us, &none, firn_clock_monotonic_us(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    if (!is_final(code)) return;
-    task_lock_hold(c->lock);
-    if (!c->failure) c->failure = code;
-    task_lock_release(c->lock);
-    rd_kafka_queue_yield(c->messages);
+    if (is_final(code)) fail_group(c, code);
 }
 
 static firn_status
 answer_group(void *state, firn_error *err FIRN_UNUSED)
 {
     kafka_consumer *c = state;
+    uint64_t        growth_us = firn_clock_monotonic_us() + GROWTH_US;
 
     while (!task_cancel_requested(c->finished)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(c->client, POLL_MS);
 
+        if (firn_clock_monotonic_us() >= growth_us) {
+            look_for_growth(c);
+            growth_us = firn_clock_monotonic_us() + GROWTH_US;
+        }
         if (!message) continue;
         if (message->err) note_failure(c, message->err);
         rd_kafka_message_destroy(message);
@@ -363,15 +430,18 @@ firn_status
 kafka_consumer_accept(kafka_consumer *c, const rd_kafka_topic_partition_list_t *offsets, firn_error *err)
 {
     rd_kafka_error_t *failed = NULL;
+    rd_kafka_topic_partition_list_t *revoked = NULL;
 
+    /* The group may have gone on to another change meanwhile: that one waits. */
     task_lock_hold(c->lock);
-    rd_kafka_topic_partition_list_t *changed = FIRN_STEAL(c->changed);
-    group_change_kind                kind = c->change;
-    c->change = GROUP_UNCHANGED;
+    if (c->change == (offsets ? GROUP_ASSIGNS : GROUP_REVOKES)) {
+        revoked = FIRN_STEAL(c->changed);
+        c->change = GROUP_UNCHANGED;
+    }
     task_lock_release(c->lock);
-    if (kind == GROUP_ASSIGNS && !redirect(c, offsets, err)) failed = rd_kafka_incremental_assign(c->client, offsets);
-    if (kind == GROUP_REVOKES) failed = rd_kafka_incremental_unassign(c->client, changed);
-    if (changed) rd_kafka_topic_partition_list_destroy(changed);
+    if (offsets && !redirect(c, offsets, err)) failed = rd_kafka_incremental_assign(c->client, offsets);
+    if (!offsets && revoked) failed = rd_kafka_incremental_unassign(c->client, revoked);
+    if (revoked) rd_kafka_topic_partition_list_destroy(revoked);
     if (!failed) return err->status;
     rd_kafka_resp_err_t code = rd_kafka_error_code(failed);
     rd_kafka_error_destroy(failed);
@@ -438,9 +508,10 @@ kafka_consumer_read(kafka_consumer *c, uint64_t timeout_ms, rd_kafka_message_t *
     *ret_count = 0;
     if (failure) return kafka_fail(err, c->settings.cluster, c->trouble, failure, "cannot go on reading the topics");
     look_at_queue(c);
-    ssize_t count = rd_kafka_consume_batch_queue(c->messages, (int) timeout_ms, ret_messages, most);
-    if (count > 0) __atomic_store_n(&c->silent_since_us, 0, __ATOMIC_RELAXED);
-    *ret_count = count > 0 ? (size_t) count : 0;
+    /* Not rd_kafka_consume_batch_queue: until 2.1.0 a pause within a batch, as every hand-over brings, drops messages that the position is
+     * behind already (librdkafka's pull request 4208): they never come. */
+    while (*ret_count < most && (ret_messages[*ret_count] = rd_kafka_consume_queue(c->messages, *ret_count ? 0 : (int) timeout_ms)) != NULL) ++*ret_count;
+    if (*ret_count) __atomic_store_n(&c->silent_since_us, 0, __ATOMIC_RELAXED);
     c->read_count += *ret_count;
     for (size_t i = 0; i < *ret_count; i++) c->read_bytes += ret_messages[i]->len + ret_messages[i]->key_len;
     return FIRN_OK;

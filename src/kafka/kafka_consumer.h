@@ -1,7 +1,7 @@
 /*
  * A member of a consumer group that reads every topic whose name begins with a prefix, also those that are made later.
  *
- * Group:     partitions are handed out by the group (cooperative-sticky: what stays is not interrupted). A hand-over waits
+ * Group:     topics as a whole (whole_topics.h) are handed out by the group (cooperative-sticky: what stays is not interrupted). A hand-over waits
  *            in `kafka_consumer_change` until it is accepted, so that whoever reads can first commit what it has
  * Offsets:   those given to accept_assign, never the group's; the group is told of them (mirror), for other programs to see
  * Thread:    one of its own answers the group while the caller is busy; everything else from one thread

@@ -258,9 +258,8 @@ def _change_parted(connection, r):
         pass
 
 
-@pytest.mark.xfail(strict=False, reason="docs/KAFKA.md, Several processes: one process in this version; now and then rows are too many or too few")
 def test_one_table_in_several_partitions(chain, followers, duck, spark_new, seed):
-    """Its partitions are read by different processes, which commit to the same table."""
+    """A topic is read as a whole, by one of the processes; another one takes it over."""
     for name in ("narrow", "pair"):
         chain.broker.topics("--create", "--topic", f"dev.{chain.name}.public.{name}", "--partitions", "3")
     chain.make(PARTED)
@@ -274,9 +273,13 @@ def test_one_table_in_several_partitions(chain, followers, duck, spark_new, seed
             time.sleep(0.01)
     for number in range(3):
         three.start(number)
-    work(12)
+    work(8)
+    joined = [len(three.log(number)) for number in range(3)]
+    work(6)
     three.assert_all_run()
-    assert all("committed table=narrow" in three.log(number) for number in range(3)), "the partitions were not shared"
+    for name in ("narrow", "pair"):
+        writers = [number for number in range(3) if f"committed table={name}" in three.log(number)[joined[number]:]]
+        assert len(writers) == 1, f"{name} is to have one writer: {writers}"
     for _ in range(2):
         number = r.randrange(3)
         three.signal(number, r.choice((signal.SIGKILL, signal.SIGTERM)))
@@ -287,7 +290,17 @@ def test_one_table_in_several_partitions(chain, followers, duck, spark_new, seed
     three.assert_all_run()
     three.kill()
     chain.wait()
-    chain.follow()
+    first = chain.follow()
+    print("FIRST", first.err)
+    for number in range(3): print("LOG", number, three.log(number))
+    for k in range(2):
+        for name in ("narrow", "pair"):
+            try:
+                assert_equal(expected.read(chain.connection, "public", name), read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", name), "PyIceberg")
+                print("EQUAL", k, name)
+            except AssertionError as e:
+                print("DIFF", k, name, e)
+        if not k: print("SECOND", chain.follow().err)
     for name in ("narrow", "pair"):
         source = expected.read(chain.connection, "public", name)
         assert_equal(source, read_pyiceberg(chain.project.lake, f"bronze.{chain.name}", name), "PyIceberg")
