@@ -1,4 +1,5 @@
 """Runs the firn program in a project folder of its own, and looks at everything it leaves behind."""
+import contextlib
 import json
 import os
 import pathlib
@@ -115,7 +116,8 @@ class Project:
         texts = {"stdout": result.out, "stderr": result.err} if result else {}
         for path in self.folder.rglob("*"):
             if path.is_file() and path.suffix not in (".parquet", ".avro") and path.name != ".env" and "sources.yaml" not in path.name:
-                texts[str(path)] = path.read_bytes().decode("utf-8", errors="replace")
+                with contextlib.suppress(FileNotFoundError):  # another writer's temporary file
+                    texts[str(path)] = path.read_bytes().decode("utf-8", errors="replace")
         for secret in self.secrets:
             for where, text in texts.items():
                 assert secret not in text, f"a password was written to {where}"
