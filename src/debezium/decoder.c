@@ -167,15 +167,6 @@ static const row_decoder_ops dbz_decoder_ops = {
 
 /* ---- making one ---- */
 
-static value_policy
-policy_of(const table_rules *rules, const char *column)
-{
-    value_policy policy = rules ? rules->policy : POLICY_ERROR;
-    for (unsigned i = 0; rules && i < rules->column_count; i++)
-        if (rules->columns[i].has_policy && strcmp(rules->columns[i].column, column) == 0) policy = rules->columns[i].policy;
-    return policy;
-}
-
 /* The form of a nested type's child, where the form around it has one. */
 static dbz_form
 child_form(const dbz_form *form, const data_type *type, unsigned child)
@@ -202,7 +193,7 @@ init_cell(dbz_decoder *d, dbz_cell *cell, unsigned number, column_builder *build
     cell->name = field->name;
     cell->type = type;
     cell->form = *form;
-    cell->policy = parent ? parent->policy : policy_of(d->row.rules, field->name);
+    cell->policy = parent ? parent->policy : unfit_value_policy(d->row.rules, field->name);
     cell->is_required = field->required;
     cell->is_nested = parent != NULL;
     cell->builder = builder;

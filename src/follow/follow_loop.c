@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "follow/follow_status.h"
 #include "follow/index_opening.h"
+#include "follow/row_reselect.h"
 #include "follow/source_look.h"
 #include "follow/table_apply.h"
 #include "follow/table_create.h"
@@ -276,8 +277,16 @@ apply_table(follow_loop *loop, followed_table *table, uint64_t consistent, firn_
     loop->commit_count++;
     loop->change_count += table->staged_event_count + table_changes_event_count(table->changes);
     followed_table_end_window(table);
-    loop->window_bytes = window_memory(loop);
     loop->status_is_old = true;
+    return FIRN_OK;
+}
+
+/* Beside the window's other tables. */
+static firn_status
+apply_alone(follow_loop *loop, followed_table *table, firn_error *err)
+{
+    FIRN_TRY(apply_table(loop, table, 0, err));
+    loop->window_bytes = window_memory(loop);
     return FIRN_OK;
 }
 
@@ -478,7 +487,7 @@ change_shape(follow_loop *loop, followed_table *table, change_relation *relation
 
     /* What came before in the old shape is applied by itself; within this transaction, where nobody sees it yet. */
     if (has_changes(table)) {
-        if (!table->changed_in_transaction) FIRN_TRY(apply_table(loop, table, 0, err));
+        if (!table->changed_in_transaction) FIRN_TRY(apply_alone(loop, table, err));
         else if (has_part(table))
             FIRN_TRY(stage_table(loop, table, err));
         if (table->is_stopped) return FIRN_OK;
@@ -513,9 +522,8 @@ static firn_status
 set_bad_aside(follow_loop *loop, const followed_table *table, change *rest, const change **event, firn_error *err)
 {
     firn_error why;
-    bool       reselects = loop->ctx->settings->reselect && table->shape->key_count && loop->stream->ops->reselect;
 
-    FIRN_TRY(table_shape_check(table->shape, *event, reselects, &why, err));
+    FIRN_TRY(table_shape_check(table->shape, *event, row_reselect_is_on(table, loop->ctx, loop->stream), &why, err));
     if (!why.status) return FIRN_OK;
     FIRN_TRY(loop->stream->ops->set_aside(loop->stream, &why, rest, err));
     *event = rest->relation ? rest : NULL;
@@ -538,7 +546,7 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     }
     if (table->replayed_count && table->replayed[0].position <= loop->commit_position && has_changes(table) &&
         !table->changed_in_transaction) {
-        FIRN_TRY(apply_table(loop, table, 0, err));
+        FIRN_TRY(apply_alone(loop, table, err));
         if (table->is_stopped) return FIRN_OK;
     }
     if (loop->stream->keeps_aside) FIRN_TRY(set_bad_aside(loop, table, &rest, &event, err));

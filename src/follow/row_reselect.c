@@ -11,6 +11,7 @@
 #include "batch/column_copy.h"
 #include "scan/array_value.h"
 #include "scan/row_text.h"
+#include "source/unfit_value.h"
 
 #define COLUMN_BYTES_MAX ((size_t) 1 << 31)
 #define KEY_BYTES_MAX ((size_t) 256 << 20)
@@ -159,7 +160,7 @@ compare_found(const void *x, const void *y)
 {
     const found_row *a = x, *b = y;
 
-    return key_hash_less(a->key, b->key) ? -1 : key_hash_less(b->key, a->key);
+    return key_hash_compare(a->key, b->key);
 }
 
 /* The answer's keys are compared as those of the window are: what the source takes for equal may not be. */
@@ -224,16 +225,6 @@ ask(reselection *s, bool *ret_of_table, firn_error *err)
 
 /* ---- putting in ---- */
 
-static value_policy
-policy_of(const table_rules *rules, const char *column)
-{
-    value_policy policy = rules->policy;
-
-    for (unsigned i = 0; i < rules->column_count; i++)
-        if (rules->columns[i].has_policy && strcmp(rules->columns[i].column, column) == 0) policy = rules->columns[i].policy;
-    return policy;
-}
-
 static void
 row_key_text(const reselection *s, uint32_t row, char *out, size_t size)
 {
@@ -290,7 +281,7 @@ add_lost(reselection *s, const row_damage *damage, column_builder *builder, bool
 {
     const schema_field *field = field_of(s, damage->column);
 
-    if (!damage->loss || field->required || policy_of(&s->work->table->config->rules, field->name) != POLICY_NULL) {
+    if (!damage->loss || field->required || unfit_value_policy(&s->work->table->config->rules, field->name) != POLICY_NULL) {
         *ret_of_table = true;
         return fail_lost(s, damage, err);
     }
@@ -380,6 +371,12 @@ reselect(reselection *s, bool gone[], bool *ret_of_table, firn_error *err)
     log_debug("table '%s': %zu rows read again from the source, %" PRIu64 " of them are gone there", s->work->table->name, s->row_count, s->gone_count);
     follow_progress_reselected(s->work->ctx->settings->progress, s->row_count);
     return FIRN_OK;
+}
+
+bool
+row_reselect_is_on(const followed_table *table, const follow_context *ctx, const change_stream *stream)
+{
+    return ctx->settings->reselect && table->shape->key_count && stream->ops->reselect;
 }
 
 firn_status

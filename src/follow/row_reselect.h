@@ -31,6 +31,8 @@ typedef struct reselect_work {
     size_t                damage_count;
 } reselect_work;
 
+/* Whether a table's lost values are to be read again at all. */
+bool row_reselect_is_on(const followed_table *table, const follow_context *ctx, const change_stream *stream);
 /* gone[row]: to be left out. *ret_coerced: nulls by policy. *ret_of_table: the failure is the table's. */
 FIRN_MUST_USE firn_status row_reselect_fill(const reselect_work *work, bool gone[], uint64_t *ret_coerced, bool *ret_of_table,
                                             firn_error *err);

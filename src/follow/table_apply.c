@@ -358,7 +358,7 @@ compare_removals(const void *x, const void *y)
 {
     const row_removal *a = x, *b = y;
 
-    return key_hash_less(a->key, b->key) ? -1 : key_hash_less(b->key, a->key);
+    return key_hash_compare(a->key, b->key);
 }
 
 /* Equal rows that came in different bytes are one removal. */
@@ -877,7 +877,7 @@ table_apply(followed_table *table, const follow_context *ctx, const table_apply_
 
     *ret_of_table = false;
     uuid_format(a.commit_id, a.commit_text);
-    a.reselects = ctx->settings->reselect && !a.whole_rows && settings->stream->ops->reselect;
+    a.reselects = row_reselect_is_on(table, ctx, settings->stream);
     a.shape->rows->collects_damage = a.reselects;
     FIRN_TRY(look(&a, err));
     FIRN_TRY(make_room(&a, err));

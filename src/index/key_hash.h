@@ -38,6 +38,13 @@ key_hash_less(key_hash a, key_hash b)
     return a.high != b.high ? a.high < b.high : a.low < b.low;
 }
 
+/* For qsort and bsearch: below 0, 0, above 0. */
+static inline int
+key_hash_compare(key_hash a, key_hash b)
+{
+    return key_hash_less(a, b) ? -1 : key_hash_less(b, a);
+}
+
 /* ---- where a row lies ---- */
 
 /* The number of a data file (file_registry.h) and of a row in it, in one word. */

@@ -346,3 +346,22 @@ kafka_client_wait(rd_kafka_t *client, const kafka_cluster *cluster, kafka_troubl
     }
     return FIRN_OK;
 }
+
+/* ---- topics ---- */
+
+bool
+kafka_topic_has_prefix(const char *topic, const char *prefix)
+{
+    size_t size = strlen(prefix);
+
+    return strncmp(topic, prefix, size) == 0 && topic[size] == '.' && topic[size + 1];
+}
+
+int
+kafka_topic_partition_count(const struct rd_kafka_metadata *topics, const char *topic)
+{
+    for (int i = 0; i < topics->topic_cnt; i++) {
+        if (strcmp(topics->topics[i].topic, topic) == 0) return topics->topics[i].partition_cnt;
+    }
+    return 0;
+}

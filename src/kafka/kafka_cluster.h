@@ -56,6 +56,11 @@ FIRN_MUST_USE firn_status kafka_client_new(const kafka_cluster *cluster, rd_kafk
 FIRN_MUST_USE firn_status kafka_client_wait(rd_kafka_t *client, const kafka_cluster *cluster, kafka_trouble *trouble,
                                             uint64_t timeout_ms, task_cancel *cancel, char *ret_cluster_id, firn_error *err);
 
+/* Of "<prefix>.<something>". */
+bool kafka_topic_has_prefix(const char *topic, const char *prefix);
+/* 0: there is no such topic. */
+int  kafka_topic_partition_count(const struct rd_kafka_metadata *topics, const char *topic);
+
 /* An error of librdkafka, with what its threads have said. */
 firn_status kafka_fail(firn_error *err, const kafka_cluster *cluster, kafka_trouble *trouble, rd_kafka_resp_err_t code,
                        const char *doing);

@@ -290,14 +290,6 @@ look_at_queue(kafka_consumer *c)
 
 /* ---- topics ---- */
 
-static bool
-has_prefix(const kafka_consumer *c, const char *topic)
-{
-    size_t size = strlen(c->settings.topic_prefix);
-
-    return strncmp(topic, c->settings.topic_prefix, size) == 0 && topic[size] == '.' && topic[size + 1];
-}
-
 static firn_status
 look_for_topics(kafka_consumer *c, firn_error *err)
 {
@@ -305,7 +297,7 @@ look_for_topics(kafka_consumer *c, firn_error *err)
 
     if (code) return kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics");
     for (int i = 0; i < c->topics->topic_cnt; i++) {
-        if (!has_prefix(c, c->topics->topics[i].topic)) continue;
+        if (!kafka_topic_has_prefix(c->topics->topics[i].topic, c->settings.topic_prefix)) continue;
         c->partition_total += c->topics->topics[i].partition_cnt;
         know_leaders(c, &c->topics->topics[i]);
     }
@@ -315,10 +307,7 @@ look_for_topics(kafka_consumer *c, firn_error *err)
 int
 kafka_consumer_partitions(const kafka_consumer *c, const char *topic)
 {
-    for (int i = 0; i < c->topics->topic_cnt; i++) {
-        if (strcmp(c->topics->topics[i].topic, topic) == 0) return c->topics->topics[i].partition_cnt;
-    }
-    return 0;
+    return kafka_topic_partition_count(c->topics, topic);
 }
 
 int
@@ -331,7 +320,7 @@ const char *
 kafka_consumer_topic(const kafka_consumer *c, int index, int *ret_partition_count)
 {
     for (int i = 0; i < c->topics->topic_cnt; i++) {
-        if (!has_prefix(c, c->topics->topics[i].topic) || index-- > 0) continue;
+        if (!kafka_topic_has_prefix(c->topics->topics[i].topic, c->settings.topic_prefix) || index-- > 0) continue;
         *ret_partition_count = c->topics->topics[i].partition_cnt;
         return c->topics->topics[i].topic;
     }

@@ -1,19 +1,13 @@
 #include "kafka/kafka_look.h"
 
-#include <string.h>
-
 #define ASK_MS 15000
 
 static void
 count_topics(const rd_kafka_metadata_t *all, const char *prefix, kafka_look *look)
 {
-    size_t size = strlen(prefix);
-
     look->broker_count = (unsigned) all->broker_cnt;
     for (int i = 0; i < all->topic_cnt; i++) {
-        const char *name = all->topics[i].topic;
-
-        if (strncmp(name, prefix, size) != 0 || name[size] != '.' || !name[size + 1]) continue;
+        if (!kafka_topic_has_prefix(all->topics[i].topic, prefix)) continue;
         look->topic_count++;
         look->partition_count += (unsigned) all->topics[i].partition_cnt;
     }

@@ -1,20 +1,11 @@
 #include "kafka/whole_topics.h"
 
-#include <string.h>
+#include "kafka/kafka_cluster.h"
 
 static bool
 has(const rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition)
 {
     return rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *) (uintptr_t) list, topic, partition) != NULL;
-}
-
-static int
-partition_count(const struct rd_kafka_metadata *topics, const char *name)
-{
-    for (int i = 0; i < topics->topic_cnt; i++) {
-        if (strcmp(topics->topics[i].topic, name) == 0) return topics->topics[i].partition_cnt;
-    }
-    return 0;
 }
 
 /* One that brokers have not told of yet is in `given` alone. */
@@ -30,7 +21,7 @@ whole_topics_assigned(const rd_kafka_topic_partition_list_t *given, const rd_kaf
 
         if (!has(given, topic, 0) && !has(current, topic, 0)) continue;
         if (!has(current, topic, number) && !has(out, topic, number)) rd_kafka_topic_partition_list_add(out, topic, number);
-        for (int32_t k = 0; k < partition_count(topics, topic); k++) {
+        for (int32_t k = 0; k < kafka_topic_partition_count(topics, topic); k++) {
             if (!has(current, topic, k) && !has(out, topic, k)) rd_kafka_topic_partition_list_add(out, topic, k);
         }
     }

@@ -157,12 +157,6 @@ begin(postgres_reselect *r, const reselect_request *request, firn_error *err)
 
 /* ---- the table ---- */
 
-static int
-wanted_column(const reselect_request *request, const char *name)
-{
-    return schema_column_index(request->schema, name);
-}
-
 /* Its name, its columns, and the types that keys are compared in. */
 static firn_status
 look_at_table(asked_table *a, column_rule **ret_rules, unsigned *ret_rule_count, firn_error *err)
@@ -185,7 +179,7 @@ look_at_table(asked_table *a, column_rule **ret_rules, unsigned *ret_rule_count,
     if (count) memcpy(rules, request->rules->columns, count * sizeof *rules);
     for (int i = 0; i < (int) found; i++) {
         const char *name = firn_arena_strdup(&a->arena, PQgetvalue(rows, i, 0));
-        int         wanted = name ? wanted_column(request, name) : -1;
+        int         wanted = name ? schema_column_index(request->schema, name) : -1;
 
         if (!name) return firn_fail_memory(err, "a table's columns");
         if (wanted < 0) rules[count++] = (column_rule){.column = name, .excluded = true};

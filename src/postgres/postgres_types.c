@@ -4,6 +4,7 @@
 
 #include "base/decimal.h"
 #include "postgres/copy_decode.h"
+#include "source/unfit_value.h"
 
 /* Type numbers that never change: src/include/catalog/pg_type.dat in the server's source. */
 enum {
@@ -511,16 +512,6 @@ map_type(mapper *m, const postgres_column *column, const char *expression, unsig
     return map_cast_text(m, field, ret_rewrite, err);
 }
 
-static value_policy
-policy_of(const table_rules *rules, const char *column)
-{
-    value_policy policy = rules->policy;
-    for (unsigned i = 0; i < rules->column_count; i++)
-        if (rules->columns[i].has_policy && strcmp(rules->columns[i].column, column) == 0)
-            policy = rules->columns[i].policy;
-    return policy;
-}
-
 static bool
 type_can_be_key(type_kind kind)
 {
@@ -531,7 +522,7 @@ firn_status
 postgres_map_column(postgres_type_catalog *types, const postgres_column *column, const table_rules *rules,
                     firn_arena *arena, postgres_mapping *ret_mapping, firn_error *err)
 {
-    mapper m = {.types = types, .rules = rules, .policy = policy_of(rules, column->name), .arena = arena};
+    mapper m = {.types = types, .rules = rules, .policy = unfit_value_policy(rules, column->name), .arena = arena};
     FIRN_AUTO(firn_buffer_done) firn_buffer name = {0};
     rewrite change = {0};
 

@@ -1,5 +1,17 @@
 #include "source/unfit_value.h"
 
+#include <string.h>
+
+value_policy
+unfit_value_policy(const table_rules *rules, const char *column)
+{
+    value_policy policy = rules ? rules->policy : POLICY_ERROR;
+
+    for (unsigned i = 0; rules && i < rules->column_count; i++)
+        if (rules->columns[i].has_policy && strcmp(rules->columns[i].column, column) == 0) policy = rules->columns[i].policy;
+    return policy;
+}
+
 unfit_answer
 unfit_value_answer(value_policy policy, bool is_required, unfit_remedy possible)
 {

@@ -18,6 +18,8 @@ typedef struct unfit_place {
     const char *config_file, *source_name;            /* or NULL */
 } unfit_place;
 
+/* The column's own, or the source's; rules NULL: POLICY_ERROR. */
+value_policy unfit_value_policy(const table_rules *rules, const char *column);
 unfit_answer unfit_value_answer(value_policy policy, bool is_required, unfit_remedy possible);
 /* VALUE_UNREPRESENTABLE; `value` and `key` for people, `is_text`: the column cannot become string, it is one. */
 FIRN_MUST_USE firn_status unfit_value_fail(const unfit_place *place, const char *value, const char *key, const char *problem,
