@@ -2,6 +2,7 @@
  * said to have for the column `v`; then a key, a newline, an envelope. Tuples are framed soundly and fit their room; a row
  * that fails leaves nothing behind in the batch. */
 #include "debezium/decoder.h"
+#include "debezium/row_shape.h"
 
 #include <stdlib.h>
 
@@ -83,6 +84,29 @@ decode(const uint8_t *choice, change *c)
     schema_unref(description.schema);
 }
 
+static bool
+is_same(const change_tuple *a, const change_tuple *b)
+{
+    return (a->bytes.data != NULL) == (b->bytes.data != NULL) && firn_slice_equal(a->bytes, b->bytes) && a->has_unchanged == b->has_unchanged;
+}
+
+/* Made again by what the table has learnt. */
+static void
+check_shape(dbz_table *table, const dbz_event *event, const change *made)
+{
+    firn_error     err = {0};
+    dbz_row_shape *shape;
+    change         c;
+    if (dbz_table_shape(table, &shape, &err)) abort();
+    if (!shape) return;
+    uint8_t *room = malloc(dbz_row_shape_room(shape, event));
+    if (!room) abort();
+    if (dbz_row_shape_change(shape, event, room, &c) &&
+        (c.op != made->op || c.relation != made->relation || c.old_is_key != made->old_is_key || !is_same(&c.old, &made->old) || !is_same(&c.new, &made->new)))
+        abort();
+    free(room);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -111,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_framing(&c.new);
             if (c.old.bytes.size + c.new.bytes.size > room_size) abort();
             if (c.new.bytes.data) decode(data, &c);
+            check_shape(table, &event, &c);
         }
         free(room);
         if (!is_change) break;

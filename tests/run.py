@@ -15,7 +15,7 @@ BUILD, SANITIZED = ROOT / "build", ROOT / "build-asan"
 PYTHON = ROOT / ".cache" / "venv" / "bin" / "python"
 LOGS = ROOT / ".cache" / "test-logs"
 CLEANUP_S = 20
-FAILURES_SHOWN, MESSAGE_LINES, MESSAGE_SIZE = 20, 4, 300
+FAILURES_SHOWN, MESSAGE_LINES, MESSAGE_SIZE = 20, 4, 500
 
 Suite = collections.namedtuple("Suite", "name run quick")
 Count = collections.namedtuple("Count", "passed failed skipped")

@@ -4,8 +4,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/checked.h"
+
+#define HUGE_PAGE ((size_t) 2 << 20)
+#define TABLE_SIZE_LARGE (2 * HUGE_PAGE)
 
 static atomic_uint_fast64_t alloc_count;
 static atomic_uint_fast64_t fail_at; /* 0: never; else the alloc_count that fails */
@@ -36,6 +40,41 @@ firn_calloc(size_t count, size_t size)
 
     if (!firn_mul_size(count, size, &total) || !may_allocate(total)) return NULL;
     return calloc(1, total ? total : 1);
+}
+
+static bool
+is_large(size_t size)
+{
+    return size >= TABLE_SIZE_LARGE && size <= PTRDIFF_MAX - HUGE_PAGE;
+}
+
+static void *
+alloc_large(size_t size)
+{
+    size += HUGE_PAGE - 1;
+    size -= size % HUGE_PAGE;
+    void *table = may_allocate(size) ? aligned_alloc(HUGE_PAGE, size) : NULL;
+    if (table) (void) madvise(table, size, MADV_HUGEPAGE); /* a wish */
+    return table;
+}
+
+void *
+firn_alloc_table(size_t count, size_t size)
+{
+    size_t total;
+
+    if (!firn_mul_size(count, size, &total)) return NULL;
+    return is_large(total) ? alloc_large(total) : firn_alloc(total);
+}
+
+void *
+firn_calloc_table(size_t count, size_t size)
+{
+    size_t total;
+
+    if (!firn_mul_size(count, size, &total) || !is_large(total)) return firn_calloc(count, size);
+    void *table = alloc_large(total);
+    return table ? memset(table, 0, total) : NULL;
 }
 
 void *

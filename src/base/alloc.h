@@ -14,6 +14,10 @@
 
 FIRN_MUST_USE void *firn_alloc(size_t size);
 FIRN_MUST_USE void *firn_calloc(size_t count, size_t size);
+/* As firn_alloc, in huge pages where it is large and the system has them: for tables that are met at random. */
+FIRN_MUST_USE void *firn_alloc_table(size_t count, size_t size);
+/* The same, zeroed. */
+FIRN_MUST_USE void *firn_calloc_table(size_t count, size_t size);
 FIRN_MUST_USE void *firn_realloc(void *memory, size_t size);
 /* 64-byte aligned, for column buffers; released with firn_free. No realloc on it. */
 FIRN_MUST_USE void *firn_alloc_aligned(size_t size);

@@ -2,16 +2,12 @@
 
 #include <stdio.h>
 
+#include "base/digits.h"
+
 static int
 lower(int c)
 {
     return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
-}
-
-static bool
-is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
 }
 
 bool
@@ -20,8 +16,9 @@ text_parse_u64(firn_slice text, uint64_t *ret_value)
     uint64_t value = 0;
 
     if (text.size == 0) return false;
+    if (text.size <= 19) return digits_parse(text.data, text.size, ret_value);
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_digit(text.data[i]) || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
+        if (!digit_is(text.data[i]) || __builtin_mul_overflow(value, UINT64_C(10), &value) ||
             __builtin_add_overflow(value, (uint64_t) (text.data[i] - '0'), &value)) {
             return false;
         }
@@ -99,13 +96,13 @@ parse_with_unit(firn_slice text, const text_unit units[], size_t unit_count, uin
     size_t   digits = 0, fraction = 0;
     uint64_t whole, part = 0, scale = 1, total;
 
-    while (digits < text.size && is_digit(text.data[digits])) {
+    while (digits < text.size && digit_is(text.data[digits])) {
         digits++;
     }
     if (!text_parse_u64(firn_slice_of(text.data, digits), &whole)) return false;
     text = firn_slice_of(text.data + digits, text.size - digits);
     if (text.size > 0 && text.data[0] == '.') {
-        for (fraction = 1; fraction < text.size && is_digit(text.data[fraction]); fraction++) {
+        for (fraction = 1; fraction < text.size && digit_is(text.data[fraction]); fraction++) {
             if (fraction > 9) return false;
             part = part * 10 + (uint64_t) (text.data[fraction] - '0');
             scale *= 10;
@@ -407,7 +404,7 @@ text_add_percent_encoded(firn_buffer *out, firn_slice text, const char *keep, fi
 
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        bool    plain = (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) || c == '_' || c == '.' || c == '-' ||
+        bool    plain = (lower(c) >= 'a' && lower(c) <= 'z') || digit_is(c) || c == '_' || c == '.' || c == '-' ||
                      (c != 0 && keep && strchr(keep, c));
         if (plain) {
             FIRN_TRY(firn_buffer_add_byte(out, c, err));

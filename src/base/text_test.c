@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/digits.h"
+
 static void
 integers_are_whole_texts_without_overflow(void **state)
 {
@@ -271,6 +273,30 @@ ends_and_cases(void **state)
     assert_true(text_equal_nocase("NUMERIC", "numeric") && !text_equal_nocase("numeric", "numerics"));
 }
 
+static void
+digits_are_told_from_all_other_bytes(void **state)
+{
+    uint8_t  text[20];
+    uint64_t number;
+    (void) state;
+
+    for (size_t size = 1; size <= 19; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                uint64_t wanted = 0;
+                for (size_t i = 0; i < size; i++) text[i] = (uint8_t) ('0' + (i * 7 + 1) % 10);
+                text[at] = (uint8_t) byte;
+                bool are_digits = byte >= '0' && byte <= '9';
+                assert_ptr_equal(digits_skip(text, text + size), are_digits ? text + size : text + at);
+                assert_int_equal(digits_parse(text, size, &number), are_digits);
+                if (!are_digits) continue;
+                for (size_t i = 0; i < size; i++) wanted = 10 * wanted + (uint64_t) (text[i] - '0');
+                assert_int_equal(number, wanted);
+            }
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -287,6 +313,7 @@ main(void)
         cmocka_unit_test(numbers_for_people_are_short),
         cmocka_unit_test(percent_encoding_keeps_what_was_asked),
         cmocka_unit_test(ends_and_cases),
+        cmocka_unit_test(digits_are_told_from_all_other_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,11 +111,14 @@ typedef enum change_op { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_DELETE, CHANGE_TRU
 typedef struct change {
     change_op        op;
     bool             old_is_key;                          /* `old` has the key columns, the others are null there */
+    bool             may_exist;                           /* INSERT: a row that was read while changes went on; the table may have it */
     bool             truncate_cascade, truncate_restart;  /* TRUNCATE: what was said beside the name */
     change_relation *relation;                            /* borrowed as the tuples are */
     /* INSERT: new. UPDATE: new, and old where the key changed or the identity is FULL (else the key is that of new).
      * DELETE: old. */
     change_tuple old, new;
+    /* What comes next of the same relation, if that is known: only for asking its place of the memory beforehand; NULL: not known. */
+    const struct change *following;
     /* Where its message lies, as the stream numbers it (ops->say_origin); 0: it does not. */
     uint64_t origin;
     uint32_t origin_part;

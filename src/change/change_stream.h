@@ -93,6 +93,7 @@ typedef struct change_table_start {
     const char *name;
     const char *position;      /* firn.position, where it is followed */
     const char *load_position, *load_snapshot;
+    const char *applied;       /* firn.applied-transactions: of a position of the slot */
     bool        load_is_exact; /* the position is just that of the load's snapshot */
     bool        is_keyed;
     const table_schema *schema; /* of the table in the lake */

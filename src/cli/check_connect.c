@@ -70,6 +70,35 @@ check_brokers(connect_check *c, firn_error *err)
     return add(c, FINDING_OK, "kafka", text, NULL, err);
 }
 
+/* All of the list are this machine's: nobody is in between. */
+static bool
+is_here(const char *servers)
+{
+    static const char *const here[] = {"localhost:", "127.", "[::1]:"};
+
+    for (const char *server = servers; *server;) {
+        bool found = false;
+        server += strspn(server, " ,");
+        for (size_t i = 0; i < FIRN_COUNT(here); i++) found = found || strncmp(server, here[i], strlen(here[i])) == 0;
+        if (*server && !found) return false;
+        server += strcspn(server, ",");
+    }
+    return true;
+}
+
+static firn_status
+check_protection(connect_check *c, firn_error *err)
+{
+    const char *protocol = c->cluster.protocol ? c->cluster.protocol : "plaintext", *mechanism = c->cluster.mechanism;
+
+    if (!c->cluster.bootstrap_servers || !strstr(protocol, "plaintext") || is_here(c->cluster.bootstrap_servers)) return FIRN_OK;
+    if (strcmp(protocol, "sasl_plaintext") == 0 && mechanism && (strcmp(mechanism, "PLAIN") == 0 || strcmp(mechanism, "OAUTHBEARER") == 0))
+        return add(c, FINDING_WARNING, "kafka",
+                   firn_arena_printf(&c->s->arena, "sasl_plaintext with %s sends sasl_password to '%s' readable for all in between", mechanism, c->cluster.name),
+                   "use a listener with TLS: security: protocol: sasl_ssl", err);
+    return add(c, FINDING_NOTE, "kafka", firn_arena_printf(&c->s->arena, "messages of '%s' come without TLS (%s)", c->cluster.name, protocol), NULL, err);
+}
+
 /* What the connector writes has to be where firn reads. */
 static firn_status
 check_same_cluster(connect_check *c, const connect_worker *worker, firn_error *err)
@@ -200,6 +229,7 @@ check_connect(session *s, const load_settings *settings, source *src, source_fin
     ret_findings->findings = firn_arena_array(&s->arena, FINDINGS_MAX, sizeof *ret_findings->findings);
     if (!ret_findings->findings) return firn_fail_memory(err, "the findings");
     FIRN_TRY(check_brokers(&c, err));
+    FIRN_TRY(check_protection(&c, err));
     FIRN_TRY(open_worker(&c, &is_open, &login, err));
     if (!is_open) return FIRN_OK;
     firn_status status = connector_build(s, settings, src, &c.wanted, err);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "kafka/kafka_kerberos.h"
 #include "postgres/postgres_describe_now.h"
 
 #define INSTANCE_SIZE 48
@@ -96,6 +97,12 @@ connect_kafka_cluster(session *s, kafka_cluster *cluster, firn_error *err)
         .mechanism = settings_text(v, OPTION_SASL_MECHANISM),
         .username = settings_text(v, OPTION_SASL_USERNAME),
         .password = v->values[OPTION_SASL_PASSWORD].secret,
+        .token_url = settings_text(v, OPTION_OAUTH_TOKEN_URL),
+        .token_scope = settings_text(v, OPTION_OAUTH_SCOPE),
+        .token_extensions = settings_text(v, OPTION_OAUTH_EXTENSIONS),
+        .token_ca = settings_text(v, OPTION_OAUTH_CA),
+        .keytab = settings_text(v, OPTION_KERBEROS_KEYTAB),
+        .service = settings_text(v, OPTION_KERBEROS_SERVICE),
         .ca = settings_text(v, OPTION_SSL_CA),
         .certificate = settings_text(v, OPTION_SSL_CERTIFICATE),
         .key = settings_text(v, OPTION_SSL_KEY),
@@ -104,6 +111,7 @@ connect_kafka_cluster(session *s, kafka_cluster *cluster, firn_error *err)
     };
     if (!cluster->bootstrap_servers)
         return firn_fail(err, FIRN_E_OPTION_MISSING, "%s: the Kafka cluster '%s' has no bootstrap_servers", s->files[CONFIG_KAFKA_CLUSTERS].path, name);
+    FIRN_TRY(kafka_kerberos_prepare(cluster, err));
     return take_properties(s, cluster, err);
 }
 

@@ -14,10 +14,10 @@
 typedef struct registering {
     const connector_registration *job;
     registration_result          *result;
-    uint64_t                      started_us, put_us;
+    uint64_t                      started_us, changed_us; /* settings put, or resumed by us */
     int64_t                       reader_before; /* of the slot */
     const char                   *trace_before;
-    bool                          forgets_offset;
+    bool                          forgets_offset, was_resumed;
 } registering;
 
 static uint64_t
@@ -182,8 +182,12 @@ check_offset(registering *r, firn_error *err)
 static firn_status
 wait_stopped(registering *r, firn_error *err)
 {
+    const connect_part *failed;
+
     for (;;) {
         FIRN_TRY(kafka_connect_status(r->job->connect, r->result->name, r->job->arena, &r->result->status, err));
+        failed = connect_status_failed(&r->result->status);
+        if (failed) r->trace_before = failed->trace; /* of the offset */
         if (strcmp(r->result->status.connector.state, "STOPPED") == 0 && r->result->status.task_count == 0) return FIRN_OK;
         if (elapsed_ms(r->started_us) >= r->job->wait_ms + STALE_MS)
             return firn_fail(err, FIRN_E_CONNECTOR_WAITED, "the connector '%s' does not stop", r->result->name);
@@ -203,7 +207,11 @@ forget_offset(registering *r, firn_error *err)
     FIRN_TRY(wait_stopped(r, err));
     FIRN_TRY(kafka_connect_forget_offset(r->job->connect, r->result->name, err));
     r->result->offset_was_forgotten = true;
-    return was_stopped ? FIRN_OK : kafka_connect_resume(r->job->connect, r->result->name, err);
+    if (was_stopped) return FIRN_OK;
+    FIRN_TRY(kafka_connect_resume(r->job->connect, r->result->name, err));
+    r->was_resumed = true;
+    r->changed_us = firn_clock_monotonic_us();
+    return FIRN_OK;
 }
 
 /* ---- putting ---- */
@@ -221,7 +229,7 @@ put(registering *r, firn_error *err)
         log_warning("'%s' changes how values are written: messages that are in the topics already have the old form; let firn follow "
                     "them first, or load again", result->plan.form_change);
     if (result->plan.exists) FIRN_TRY(check_offset(r, err));
-    r->put_us = firn_clock_monotonic_us();
+    r->changed_us = firn_clock_monotonic_us();
     if (!result->plan.exists || result->plan.change_count) {
         FIRN_TRY(kafka_connect_put(r->job->connect, result->name, firn_buffer_slice(&result->plan.config), err));
         result->was_put = true;
@@ -288,11 +296,18 @@ fail_waited(const registering *r, firn_error *err)
     return err->status;
 }
 
-/* Whether what failed is what had failed before the settings were put. */
+/* Connect answers a resume before it has come to it: STOPPED is of before. */
+static bool
+is_resuming(const registering *r)
+{
+    return r->was_resumed && elapsed_ms(r->changed_us) < STALE_MS;
+}
+
+/* Whether what failed is what had failed before the change. */
 static bool
 is_stale(const registering *r, const connect_part *failed)
 {
-    return r->trace_before && strcmp(failed->trace, r->trace_before) == 0 && elapsed_ms(r->put_us) < STALE_MS;
+    return r->trace_before && strcmp(failed->trace, r->trace_before) == 0 && elapsed_ms(r->changed_us) < STALE_MS;
 }
 
 /* The slot is read by the connector's new run: a changed one lets go of the slot first. */
@@ -302,7 +317,7 @@ is_read(const registering *r)
     int64_t reader = r->result->ready.slot_pid;
 
     if (!reader) return false;
-    return (!r->result->was_put && !r->result->offset_was_forgotten) || reader != r->reader_before || elapsed_ms(r->put_us) >= STALE_MS;
+    return (!r->result->was_put && !r->result->offset_was_forgotten) || reader != r->reader_before || elapsed_ms(r->changed_us) >= STALE_MS;
 }
 
 static firn_status
@@ -315,7 +330,7 @@ look(registering *r, bool *ret_done, firn_error *err)
     FIRN_TRY(replication_ready_look_slot(r->job->src, &result->ready, err));
     failed = connect_status_failed(&result->status);
     if (failed && !is_stale(r, failed)) return fail_trace(r, failed, err);
-    if (is_halted(&result->status)) return fail_paused(r, &result->status.connector, err);
+    if (is_halted(&result->status) && !is_resuming(r)) return fail_paused(r, &result->status.connector, err);
     *ret_done = connect_status_runs(&result->status) && is_read(r);
     return FIRN_OK;
 }

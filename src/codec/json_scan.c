@@ -5,6 +5,7 @@
 #endif
 
 #include "base/bytes.h"
+#include "base/digits.h"
 #include "base/text.h"
 
 static bool
@@ -195,7 +196,7 @@ static inline bool
 scan_digits(jscan *s)
 {
     const uint8_t *start = s->at;
-    while (s->at < s->end && (unsigned) (*s->at - '0') <= 9) s->at++;
+    s->at = digits_skip(start, s->end);
     return s->at > start || fail(s, "a number without digits");
 }
 

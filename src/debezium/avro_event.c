@@ -90,8 +90,10 @@ read_number(event_reader *r, dbz_avro_step_kind kind)
         set_time_ms(value, &source->time_us);
     } else if (kind == AVRO_STEP_SOURCE_TIME_US) {
         source->time_us = value;
+        r->extra.has_exact_time = true;
     } else if (kind == AVRO_STEP_SOURCE_TIME_NS) {
         if (source->time_us % 1000 == 0 && source->time_us / 1000 == value / 1000000) source->time_us = value / 1000;
+        r->extra.has_exact_time = true;
     } else if (kind == AVRO_STEP_TIME_MS) {
         set_time_ms(value, &e->time_us);
     } else if (kind == AVRO_STEP_TIME_US) {
@@ -151,6 +153,7 @@ run_step(event_reader *r, const dbz_avro_step *step)
         return read_op(r);
     case AVRO_STEP_DELETED:
         value = read_flag(r, step->type);
+        e->says_deleted = true;
         r->is_deleted = value.kind == JTOKEN_TRUE || DBZ_IS(&value, "true");
         break;
     case AVRO_STEP_STATUS:
@@ -223,6 +226,7 @@ finish_rows(event_reader *r, const dbz_avro_plan *plan)
     } else {
         e->is_flattened = true;
         source_order(&e->source, &r->extra, &e->order);
+        e->says_op = r->has_op;
         if (!r->has_op) e->kind = DBZ_UPDATE;
         if (r->is_deleted) e->kind = DBZ_DELETE;
         *(e->kind == DBZ_DELETE ? &e->before : &e->after) = firn_slice_of(r->in.start, (size_t) (r->in.at - r->in.start));

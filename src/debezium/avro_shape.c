@@ -52,7 +52,8 @@ avro_key_names(const dbz_avro_plan *key, firn_buffer *out, firn_error *err)
 {
     firn_buffer_reset(out);
     for (unsigned i = 0; i < key->type->field_count; i++)
-        FIRN_TRY(firn_buffer_add(out, key->type->fields[i].name, strlen(key->type->fields[i].name) + 1, err));
+        if (!dbz_is_routed_member(firn_slice_text(key->type->fields[i].name)))
+            FIRN_TRY(firn_buffer_add(out, key->type->fields[i].name, strlen(key->type->fields[i].name) + 1, err));
     return FIRN_OK;
 }
 

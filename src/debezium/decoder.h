@@ -13,6 +13,7 @@
 #define FIRN_DEBEZIUM_DECODER_H
 
 #include "change/row_decoder.h"
+#include "debezium/form.h"
 #include "debezium/relation.h"
 #include "source/source.h"
 
@@ -56,5 +57,9 @@ typedef struct dbz_decoding {
  * lacks is damaged in every row. */
 FIRN_MUST_USE firn_status dbz_decoder_new(const source_description *description, change_relation *relation,
                                           const dbz_decoding *decoding, row_decoder **ret_decoder, firn_error *err);
+
+/* Whether some value of a column of this type, whose messages say `form` (UNKNOWN: nothing), is unclear just because nobody knows its type in
+ * the source. */
+bool dbz_wants_declared(const dbz_form *form, const data_type *type, const dbz_modes *modes);
 
 #endif

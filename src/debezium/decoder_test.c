@@ -8,10 +8,13 @@
 
 #include <cmocka.h>
 
+#include "../../tests/support/debezium_records.h"
 #include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/decimal.h"
+#include "base/file.h"
 #include "base/uuid.h"
+#include "debezium/form_json.h"
 
 /* One column `v`: a token in, the value's text out; or "FIRN-nnnn". */
 
@@ -23,11 +26,13 @@ typedef struct one_column {
     table_rules rules;
     bool        collects_damage, has_default;
     const char *schema; /* of the column, or NULL */
+    const char *name;   /* NULL: v */
     uint64_t    coerced_count;
     dbz_connector fallback;
 } one_column;
 
-static char shown[8192];
+static char        shown[8192];
+static const char *data_folder;
 
 static const char *
 show(const struct ArrowArray *array, const data_type *type)
@@ -96,18 +101,33 @@ show(const struct ArrowArray *array, const data_type *type)
     return "?";
 }
 
+/* What the source's type would make clear is known before any value has come. */
+static void
+assert_is_foreseen(const one_column *c, const change_relation *relation)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    dbz_form   form = {0};
+    firn_error err = {0};
+    firn_slice schema = dbz_relation_of(relation)->columns[0].schema;
+
+    if (schema.size) assert_int_equal(form_json_read(schema, &arena, &form, &err), FIRN_OK);
+    if (form.kind == DBZ_FORM_TEXT && c->type.kind == TYPE_BINARY) return; /* the connector's mode is wrong */
+    assert_null(c->declared);
+    if (!dbz_wants_declared(&form, &c->type, &c->modes)) fail_msg("%s is not foreseen to be unclear", c->schema ? c->schema : "no schema");
+}
+
 static const char *
 decode_message(one_column *c, const char *message)
 {
     FIRN_AUTO(dbz_table_freep) dbz_table *table = NULL;
     FIRN_AUTO(row_decoder_freep) row_decoder *decoder = NULL;
-    static uint8_t     room[16384];
+    static uint8_t     room[32768];
     firn_error         err = {0};
     dbz_table_settings settings = {.schema = "public", .name = "t"};
     dbz_record         record = {.value = firn_slice_text(message)};
     dbz_event          event;
     change             row;
-    schema_field       field = {.name = "v", .type = &c->type};
+    schema_field       field = {.name = c->name ? c->name : "v", .type = &c->type};
     column_origin      origin = {.has_default = c->has_default};
     source_description description = {.origins = &origin};
     dbz_decoding       decoding = {.rules = &c->rules, .modes = c->modes, .declared = &c->declared, .connector = c->fallback};
@@ -120,6 +140,7 @@ decode_message(one_column *c, const char *message)
     decoder->collects_damage = c->collects_damage;
     if (row_decoder_append(decoder, &row.new, &err)) {
         snprintf(shown, sizeof shown, "FIRN-%d", (int) err.code);
+        if (err.code == FIRN_E_DEBEZIUM_FORM) assert_is_foreseen(c, row.relation);
         /* What failed is not in the batch, and does not disturb what comes. */
         assert_int_equal(decoder->row_count, 0);
         assert_int_equal(row_decoder_take(decoder, &rows, &err), FIRN_OK);
@@ -503,10 +524,101 @@ test_missing_columns(void **state)
     CHECK(&c, {"null", DAMAGED}, {"\"x\"", "x"});
 }
 
-int
-main(void)
+/* ---- recorded rows of MariaDB ---- */
+
+typedef struct mariadb_column {
+    const char *name;
+    data_type   type;
+    const char *declared;
+    const char *first, *third; /* of the rows 1 and 3; row 2 has nulls */
+    const char *first_double, *third_double; /* by decimal.handling.mode=double, time.precision.mode=connect; NULL: the same */
+} mariadb_column;
+
+static const mariadb_column mariadb_columns[] = {
+    {"ti", {.kind = TYPE_INT}, "tinyint", "-128", "127", NULL, NULL},
+    {"tiu", {.kind = TYPE_INT}, "tinyint unsigned", "255", "0", NULL, NULL},
+    {"si", {.kind = TYPE_INT}, "smallint", "-32768", "32767", NULL, NULL},
+    {"siu", {.kind = TYPE_INT}, "smallint unsigned", "65535", "0", NULL, NULL},
+    {"mi", {.kind = TYPE_INT}, "mediumint", "-8388608", "8388607", NULL, NULL},
+    {"miu", {.kind = TYPE_INT}, "mediumint unsigned", "16777215", "0", NULL, NULL},
+    {"iu", {.kind = TYPE_LONG}, "int unsigned", "4294967295", "0", NULL, NULL},
+    {"bi", {.kind = TYPE_LONG}, "bigint", "-9223372036854775808", "9223372036854775807", NULL, NULL},
+    {"biu", {.kind = TYPE_DECIMAL, .precision = 20}, "bigint unsigned", "18446744073709551615", "9223372036854775808", NULL, NULL},
+    {"de", {.kind = TYPE_DECIMAL, .precision = 20, .scale = 4}, "decimal(20,4)", "-1234567890123456.7891", "0.0001", DAMAGED, NULL},
+    {"de0", {.kind = TYPE_DECIMAL, .precision = 18}, "decimal(18,0)", "-999999999999999999", "0", DAMAGED, NULL},
+    {"deu", {.kind = TYPE_DECIMAL, .precision = 38, .scale = 10}, "decimal(38,10) unsigned", "1234567890123456789012345678.0123456789", "0.0000000000", DAMAGED, NULL},
+    {"f", {.kind = TYPE_FLOAT}, "float", "1.5", "-3.39999995e+38", NULL, NULL},
+    {"d", {.kind = TYPE_DOUBLE}, "double", "2.5e-300", "-0.10000000000000001", NULL, NULL},
+    {"bo", {.kind = TYPE_INT}, "tinyint(1)", "1", "0", NULL, NULL},
+    {"bit1", {.kind = TYPE_BOOLEAN}, "bit(1)", "true", "false", NULL, NULL},
+    {"bit10", {.kind = TYPE_STRING}, "bit(10)", "1000000001", "0000000000", NULL, NULL},
+    {"bit64", {.kind = TYPE_STRING}, "bit(64)", "1000000000000000000000000000000000000000000000000000000000000001",
+     "0000000000000000000000000000000000000000000000000000000000000000", NULL, NULL},
+    {"y", {.kind = TYPE_INT}, "year", "2155", "1901", NULL, NULL},
+    {"da", {.kind = TYPE_DATE}, "date", "2932896", "-354285", NULL, NULL},
+    {"t0", {.kind = TYPE_STRING}, "time", "-838:59:59", "838:59:59", DAMAGED, DAMAGED},
+    {"t3", {.kind = TYPE_STRING}, "time(3)", "12:34:56.789", "-00:00:00.001", NULL, DAMAGED},
+    {"t6", {.kind = TYPE_STRING}, "time(6)", "23:59:59.999999", "-12:00:00.000001", DAMAGED, DAMAGED},
+    {"dt0", {.kind = TYPE_TIMESTAMP}, "datetime", "1709210096000000", "-30610224000000000", NULL, NULL},
+    {"dt3", {.kind = TYPE_TIMESTAMP}, "datetime(3)", "1709210096789000", "253402300799999000", NULL, NULL},
+    {"dt6", {.kind = TYPE_TIMESTAMP}, "datetime(6)", "-1", "253402300799999999", DAMAGED, DAMAGED},
+    {"ts0", {.kind = TYPE_TIMESTAMPTZ}, "timestamp", "2147483647000000", "1000000", NULL, NULL},
+    {"ts6", {.kind = TYPE_TIMESTAMPTZ}, "timestamp(6)", "1709210096123456", "1000001", NULL, NULL},
+    {"ch", {.kind = TYPE_STRING}, "char(5)", "ab", "", NULL, NULL},
+    {"vc", {.kind = TYPE_STRING}, "varchar(50)", "ä€😀", "", NULL, NULL},
+    {"tx", {.kind = TYPE_STRING}, "text", "text", "", NULL, NULL},
+    {"bin", {.kind = TYPE_BINARY}, "binary(4)", "01020000", "00000000", NULL, NULL},
+    {"vb", {.kind = TYPE_BINARY}, "varbinary(20)", "00ff", "", NULL, NULL},
+    {"bl", {.kind = TYPE_BINARY}, "blob", "deadbeef", "", NULL, NULL},
+    {"js", {.kind = TYPE_STRING}, "json", "{\"a\": [1, 2.50, null]}", "[]", NULL, NULL},
+    {"en", {.kind = TYPE_STRING}, "enum('a','b','ü')", "ü", "a", NULL, NULL},
+    {"se", {.kind = TYPE_STRING}, "set('x','y','z')", "x,z", "", NULL, NULL},
+    {"g", {.kind = TYPE_BINARY}, "geometry", "01020000000200000000000000000000000000000000000000000000000000f03f000000000000f03f", "010100000000000000000000000000000000000000", NULL, NULL},
+    {"p", {.kind = TYPE_BINARY}, "point", "0101000000000000000000f83f00000000000000c0", "010100000000000000000000000000000000000000", NULL, NULL},
+};
+
+static void
+check_mariadb(const char *mode, dbz_modes modes, bool is_double)
 {
+    FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};
+    static char     path[4096], message[20000];
+    firn_error      err = {0};
+    recorded_record record;
+    unsigned        number = 0;
+    (void) snprintf(path, sizeof path, "%s-mariadb/alltypes_%s.jsonl", data_folder, mode);
+    firn_buffer_init(&text, (size_t) 1 << 20);
+    assert_int_equal(file_read(path, &text, &err), FIRN_OK);
+    for (firn_slice rest = firn_buffer_slice(&text); number < 3 && recorded_record_next(&rest, &record); number++) {
+        (void) snprintf(message, sizeof message, "%.*s", (int) record.value.size, (const char *) record.value.data);
+        for (size_t i = 0; i < FIRN_COUNT(mariadb_columns); i++) {
+            const mariadb_column *column = &mariadb_columns[i];
+            one_column  c = {.type = column->type, .declared = column->declared, .name = column->name, .modes = modes};
+            const char *wanted = number == 1 ? "null" : number == 0 ? column->first : column->third;
+            bool        is_time = strncmp(column->declared, "time", 4) == 0 && strncmp(column->declared, "timestamp", 9) != 0;
+            const char *by_double = number == 1 ? (is_time ? DAMAGED : NULL) : number == 0 ? column->first_double : column->third_double;
+            const char *got = decode_message(&c, message);
+            if (is_double && by_double) wanted = by_double;
+            if (strcmp(got, wanted) != 0) fail_msg("%s, row %u: %s %s is %s, not %s", mode, number + 1, column->name, column->declared, got, wanted);
+        }
+    }
+    assert_int_equal(number, 3);
+}
+
+static void
+test_recorded_rows_of_mariadb(void **state)
+{
+    (void) state;
+    check_mariadb("string", (dbz_modes){.nulls_stay_nulls = true}, false);
+    check_mariadb("precise", (dbz_modes){.decimals = DBZ_DECIMALS_PRECISE, .times = DBZ_TIMES_ADAPTIVE_TIME_MICROSECONDS}, false);
+    check_mariadb("double", (dbz_modes){.decimals = DBZ_DECIMALS_DOUBLE, .times = DBZ_TIMES_CONNECT}, true);
+}
+
+int
+main(int argc, char **argv)
+{
+    data_folder = argc > 1 ? argv[1] : "tests/data/debezium";
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recorded_rows_of_mariadb),
         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_numbers_as_texts),
         cmocka_unit_test(test_integers_and_reals),

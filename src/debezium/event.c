@@ -20,7 +20,7 @@ static uint64_t
 number_of(const jtoken *value)
 {
     uint64_t number = 0;
-    return value->kind == JTOKEN_NUMBER && dbz_digits(value->text, &number) ? number : 0;
+    return value->kind == JTOKEN_NUMBER && text_parse_u64(value->text, &number) ? number : 0;
 }
 
 void
@@ -204,7 +204,7 @@ dbz_is_flattened_member(const jtoken *name)
 
 typedef struct flattened_marks {
     time_tokens  times;
-    bool         has_op, is_deleted;
+    bool         is_deleted;
     source_extra extra;
 } flattened_marks;
 
@@ -217,8 +217,9 @@ take_flattened(const jtoken *name, const jtoken *value, dbz_event *event, flatte
     if (is_source) {
         (void) source_member(&rest, value, &event->source, &marks->extra);
     } else if (DBZ_IS(&rest, "op")) {
-        marks->has_op = dbz_op_kind(value, &event->kind);
+        event->says_op = dbz_op_kind(value, &event->kind);
     } else if (DBZ_IS(&rest, "deleted")) {
+        event->says_deleted = value->kind != JTOKEN_NULL;
         marks->is_deleted = value->kind == JTOKEN_TRUE || (value->kind == JTOKEN_STRING && DBZ_IS(value, "true"));
     } else if (time_tokens_take(&marks->times, &rest, value)) {
         return;
@@ -257,6 +258,50 @@ read_flattened(jscan *s, dbz_event *event)
     else
         event->after = row;
     return true;
+}
+
+/* ---- heartbeats and transactions in topics with names of their own ---- */
+
+static bool
+has_only(firn_slice object, const char *wanted)
+{
+    jscan    s = jscan_of(object);
+    jtoken   name, value;
+    unsigned count = 0;
+    bool     fits = object.data && jscan_enter(&s, JTOKEN_OBJECT);
+    while (fits && jscan_member(&s, &name)) {
+        if (!jscan_value(&s, &value)) return false;
+        fits = jtoken_is(&name, wanted) && ++count == 1;
+    }
+    return fits && count == 1;
+}
+
+/* {"status": "BEGIN", "id": …, "event_count": …, "data_collections": …, "ts_ms": …} */
+static bool
+is_boundary(firn_slice object)
+{
+    jscan    s = jscan_of(object);
+    jtoken   name, value;
+    unsigned count = 0;
+    if (!jscan_enter(&s, JTOKEN_OBJECT)) return false;
+    for (; jscan_member(&s, &name); count++) {
+        if (!jscan_value(&s, &value)) return false;
+        bool is_status = DBZ_IS(&name, "status");
+        if (!is_status && !DBZ_IS(&name, "id") && !DBZ_IS(&name, "event_count") && !DBZ_IS(&name, "data_collections") && !DBZ_IS(&name, "ts_ms")) return false;
+        if (is_status && !DBZ_IS(&value, "BEGIN") && !DBZ_IS(&value, "END")) return false;
+    }
+    return count == 5 && !s.failure;
+}
+
+/* What looks like a row of which nothing is told (topic.heartbeat.prefix, topic.transaction): no key of a row has members that the row lacks. */
+static void
+recognise_others(dbz_event *event)
+{
+    firn_slice row = event->after;
+    if (event->says_op || event->says_deleted || !row.data) return;
+    bool is_heartbeat = has_only(event->key, "serverName") && has_only(row, "ts_ms");
+    if (!is_heartbeat && !(has_only(event->key, "id") && is_boundary(row))) return;
+    *event = (dbz_event){.kind = is_heartbeat ? DBZ_HEARTBEAT : DBZ_TRANSACTION_END, .key = event->key, .key_schema = event->key_schema, .value_schema = event->value_schema};
 }
 
 /* ---- {"schema": …, "payload": …} ---- */
@@ -440,7 +485,9 @@ read_payload(jscan *s, const dbz_record *record, dbz_event *event)
     if (is_envelope) return true;
     *s = start;
     *event = (dbz_event){.key = event->key, .key_schema = event->key_schema, .value_schema = event->value_schema};
-    return read_flattened(s, event);
+    if (!read_flattened(s, event)) return false;
+    recognise_others(event);
+    return true;
 }
 
 /* What each kind must have. */
@@ -504,6 +551,12 @@ dbz_role_of_topic(firn_slice topic, firn_slice prefix, const char *heartbeat_pre
     firn_slice rest = firn_slice_of(topic.data + prefix.size, topic.size - prefix.size);
     if (rest.size == 0) return DBZ_ROLE_SCHEMA_CHANGES;
     return firn_slice_equal(rest, firn_slice_text(".transaction")) ? DBZ_ROLE_TRANSACTION : DBZ_ROLE_ROWS;
+}
+
+bool
+dbz_is_routed_member(firn_slice name)
+{
+    return firn_slice_equal(name, firn_slice_text("__dbz__physicalTableIdentifier"));
 }
 
 /* U+FFxx, three bytes of UTF-8, for a byte above 127; or 0. */

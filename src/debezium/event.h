@@ -4,7 +4,8 @@
  *
  * Forms:   the envelope (before, after, source, op); flattened rows (ExtractNewRecordState: members with `__` before their
  *          names); both plain and within {"schema": …, "payload": …}. Heartbeats, transaction metadata and schema changes
- *          have topics of their own: the reader is told by the role, since a row may have any members.
+ *          have topics of their own: the reader is told by the role, since a row may have any members. In topics of other names the
+ *          first two are recognised (JSON): HEARTBEAT, TRANSACTION_END, and nothing more is told of them.
  * Memory:  an event points into the record's bytes
  * Errors:  FIRN_CORRUPT (DEBEZIUM_EVENT): not what Debezium writes; says what stands where
  * Threads: no state
@@ -55,6 +56,7 @@ typedef enum dbz_snapshot {
 typedef struct dbz_order {
     bool     is_known;
     uint64_t major, minor, third, fourth;
+    bool     is_whole; /* nothing is missing of it: a lower order is an event that came before, not one of a transaction that began before */
 } dbz_order;
 
 int dbz_order_compare(const dbz_order *a, const dbz_order *b);
@@ -86,6 +88,7 @@ typedef struct dbz_avro_plan dbz_avro_plan;
 typedef struct dbz_event {
     dbz_event_kind  kind;
     bool            is_flattened;
+    bool            says_op, says_deleted; /* flattened: `__op`, `__deleted` */
     dbz_source      source; /* zeroed where the event has none; flattened: what its members tell */
     dbz_order       order;
     int64_t         time_us;       /* when Debezium made it; 0: none */
@@ -118,6 +121,9 @@ dbz_role dbz_role_of_topic(firn_slice topic, firn_slice prefix, const char *hear
 
 /* Whether a member of a flattened row is one that ExtractNewRecordState has put there, not a column. */
 bool dbz_is_flattened_member(const jtoken *name);
+
+/* Whether a member of a key is the one that ByLogicalTableRouter has put there, by its default name: no column. */
+bool dbz_is_routed_member(firn_slice name);
 
 /* Appends a name or text of an event in UTF-8, escapes resolved; what Debezium 3.2 makes of names outside of ASCII (each
  * byte widened to U+FFxx) is mended. */

@@ -1,9 +1,9 @@
 #include "debezium/event_memo.h"
 
 #include "base/alloc.h"
+#include "base/digits.h"
 
 #define VALUE_COUNT_MAX 32u
-#define FIXED_COUNT_MAX 8u
 /* How much longer or shorter than the one before it an envelope's end is looked for: digits of its numbers. */
 #define LENGTH_SPREAD 8
 /* A topic whose envelopes never fit is not learnt with each. */
@@ -21,6 +21,14 @@ typedef struct memo_value {
     jtoken      name, value; /* in the memo's text */
 } memo_value;
 
+/* A token that does not differ: where it stands behind the beginning of a literal. */
+typedef struct memo_token {
+    bool     is_there;
+    uint32_t literal, offset;
+} memo_token;
+
+#define TOKEN_COUNT 7u
+
 struct dbz_event_memo {
     bool         is_known;
     unsigned     misses;
@@ -29,6 +37,7 @@ struct dbz_event_memo {
     unsigned     count;
     uint32_t     rest_at; /* the literal behind the last value */
     memo_value   values[VALUE_COUNT_MAX];
+    memo_token   tokens[TOKEN_COUNT]; /* as token_of numbers them */
     /* What the members gave that do not differ; tokens are in `text`. */
     dbz_source      source;
     source_extra    extra;
@@ -52,17 +61,9 @@ dbz_event_memo_free(dbz_event_memo *memo)
 /* ---- learning ---- */
 
 static bool
-is_digit(uint8_t c)
-{
-    return (unsigned) (c - '0') <= 9;
-}
-
-static bool
 all_digits(firn_slice text)
 {
-    for (size_t i = 0; i < text.size; i++)
-        if (!is_digit(text.data[i])) return false;
-    return text.size > 0;
+    return text.size > 0 && digits_skip(text.data, text.data + text.size) == text.data + text.size;
 }
 
 static bool
@@ -137,6 +138,27 @@ learn_object(dbz_event_memo *memo, jscan *s, value_scope scope)
     return !s->failure;
 }
 
+static jtoken *
+token_of(dbz_source *source, dbz_transaction *transaction, unsigned number)
+{
+    jtoken *tokens[TOKEN_COUNT] = {&source->connector_name, &source->name, &source->db, &source->schema, &source->table, &source->transaction, &transaction->id};
+    return tokens[number];
+}
+
+static void
+place_tokens(dbz_event_memo *memo)
+{
+    for (unsigned number = 0; number < TOKEN_COUNT; number++) {
+        const jtoken *token = token_of(&memo->source, &memo->transaction, number);
+        memo_token   *t = &memo->tokens[number];
+        *t = (memo_token){.is_there = token->kind != JTOKEN_ABSENT};
+        if (!t->is_there) continue;
+        uint32_t at = (uint32_t) (token->text.data - memo->text);
+        while (t->literal < memo->count && memo->values[t->literal].literal_at + memo->values[t->literal].literal_size <= at) t->literal++;
+        t->offset = at - (t->literal < memo->count ? memo->values[t->literal].literal_at : memo->rest_at);
+    }
+}
+
 static bool
 learn_members(dbz_event_memo *memo)
 {
@@ -175,6 +197,7 @@ event_memo_learn(dbz_event_memo *memo, firn_slice tail, size_t left)
     memo->transaction = (dbz_transaction){0};
     memo->tail = (envelope_tail){0};
     memo->is_known = learn_members(memo);
+    if (memo->is_known) place_tokens(memo);
 }
 
 /* ---- comparing ---- */
@@ -192,7 +215,7 @@ static bool
 fit_number(const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *start = *at;
-    while (*at < end && is_digit(**at)) ++*at;
+    *at = digits_skip(start, end);
     return *at > start && (*start != '0' || *at - start == 1);
 }
 
@@ -202,13 +225,13 @@ fit_digits(const uint8_t **at, const uint8_t *end, firn_slice like)
 {
     for (size_t i = 0; i < like.size;) {
         if (*at == end) return false;
-        if (!is_digit(like.data[i])) {
+        if (!digit_is(like.data[i])) {
             if (*(*at)++ != like.data[i++]) return false;
             continue;
         }
-        if (!is_digit(**at)) return false;
-        while (i < like.size && is_digit(like.data[i])) i++;
-        while (*at < end && is_digit(**at)) ++*at;
+        if (!digit_is(**at)) return false;
+        while (i < like.size && digit_is(like.data[i])) i++;
+        *at = digits_skip(*at, end);
     }
     return true;
 }
@@ -243,18 +266,6 @@ fit(const dbz_event_memo *memo, const uint8_t **at, const uint8_t *end, fitting 
     return fit_literal(at, end, memo->text + memo->rest_at, memo->size - memo->rest_at) && (--*at, true);
 }
 
-/* A token of the memo's text in the message, where it stands between two values. */
-static void
-move_token(const dbz_event_memo *memo, const fitting *f, jtoken *token)
-{
-    if (token->kind == JTOKEN_ABSENT) return;
-    uint32_t at = (uint32_t) (token->text.data - memo->text), literal_at = memo->rest_at;
-    unsigned i = 0;
-    while (i < memo->count && memo->values[i].literal_at + memo->values[i].literal_size <= at) i++;
-    if (i < memo->count) literal_at = memo->values[i].literal_at;
-    token->text.data = f->starts[i] + (at - literal_at);
-}
-
 static void
 take(const dbz_event_memo *memo, const fitting *f, dbz_event *event, envelope_tail *ret_tail)
 {
@@ -263,8 +274,10 @@ take(const dbz_event_memo *memo, const fitting *f, dbz_event *event, envelope_ta
     *source = memo->source;
     event->transaction = memo->transaction;
     *ret_tail = memo->tail;
-    jtoken *fixed[] = {&source->connector_name, &source->name, &source->db, &source->schema, &source->table, &source->transaction, &event->transaction.id};
-    for (size_t i = 0; i < FIRN_COUNT(fixed); i++) move_token(memo, f, fixed[i]);
+    for (unsigned i = 0; i < TOKEN_COUNT; i++) {
+        const memo_token *t = &memo->tokens[i];
+        if (t->is_there) token_of(source, &event->transaction, i)->text.data = f->starts[t->literal] + t->offset;
+    }
     for (unsigned i = 0; i < memo->count; i++)
         take_member(memo->values[i].scope, &memo->values[i].name, &f->values[i], source, &extra, &event->transaction, ret_tail);
     source_order(source, &extra, &event->order);

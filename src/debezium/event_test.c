@@ -260,6 +260,25 @@ test_flattened_rows(void **state)
     }
 }
 
+/* topic.heartbeat.prefix and topic.transaction may name other topics. */
+static void
+test_heartbeats_and_transactions_among_rows(void **state)
+{
+    (void) state;
+    dbz_event event = read_value(DBZ_ROLE_ROWS, "{\"serverName\":\"dev\"}", "{\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_HEARTBEAT);
+    event = read_value(DBZ_ROLE_ROWS, "{\"ts_ms\":5}", "{\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_UPDATE);
+    event = read_value(DBZ_ROLE_ROWS, "{\"serverName\":\"dev\"}", "{\"serverName\":\"dev\",\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_UPDATE);
+    event = read_value(DBZ_ROLE_ROWS, "{\"id\":\"7:9\"}", "{\"status\":\"BEGIN\",\"id\":\"7:9\",\"event_count\":null,\"data_collections\":null,\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_TRANSACTION_END);
+    event = read_value(DBZ_ROLE_ROWS, "{\"id\":\"7:9\"}", "{\"status\":\"new\",\"id\":\"7:9\",\"event_count\":null,\"data_collections\":null,\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_UPDATE);
+    event = read_value(DBZ_ROLE_ROWS, "{\"id\":\"7:9\"}", "{\"status\":\"END\",\"id\":\"7:9\",\"event_count\":1,\"more\":null,\"ts_ms\":5}");
+    assert_int_equal(event.kind, DBZ_UPDATE);
+}
+
 /* A row whose columns are named as the members of an envelope. */
 static void
 test_a_row_that_looks_like_an_envelope(void **state)
@@ -432,6 +451,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_oracle_is_ordered_by_its_commits),
         cmocka_unit_test(test_mysql_is_ordered_by_its_binlog),
         cmocka_unit_test(test_flattened_rows),
+        cmocka_unit_test(test_heartbeats_and_transactions_among_rows),
         cmocka_unit_test(test_a_row_that_looks_like_an_envelope),
         cmocka_unit_test(test_heartbeats_and_transactions),
         cmocka_unit_test(test_roles),

@@ -11,7 +11,18 @@ typedef struct declared_type {
     unsigned number_count;
     int      numbers[2];
     bool     is_array;
+    bool     is_unsigned; /* MySQL; not in the name */
 } declared_type;
+
+/* The word at the name's end, with the blank before it. */
+static bool
+cut_word(char *name, const char *word)
+{
+    size_t size = strlen(name), length = strlen(word);
+    if (size <= length || strcmp(name + size - length, word) != 0) return false;
+    name[size - length] = 0;
+    return true;
+}
 
 static bool
 take_declared(const char *text, declared_type *ret_type)
@@ -38,6 +49,8 @@ take_declared(const char *text, declared_type *ret_type)
     }
     while (size && type.name[size - 1] == ' ') size--;
     type.name[size] = 0;
+    (void) cut_word(type.name, " zerofill");
+    type.is_unsigned = cut_word(type.name, " unsigned");
     /* An extension's type with its schema: public.citext */
     const char *dot = strrchr(type.name, '.');
     if (dot) memmove(type.name, dot + 1, strlen(dot));
@@ -134,10 +147,17 @@ declare_bytes(const dbz_modes *modes, dbz_form *form)
     form->encoding = modes->binary == DBZ_BINARY_HEX ? DBZ_HEX : modes->binary == DBZ_BINARY_BASE64_URL ? DBZ_BASE64_URL : DBZ_BASE64;
 }
 
+/* Of a moment's fraction. */
+static unsigned
+digits_of(const declared_type *type, dbz_connector connector)
+{
+    return type->number_count ? (unsigned) type->numbers[0] : connector == DBZ_MYSQL ? 0 : 6;
+}
+
 static void
 declare_moment(const declared_type *type, const dbz_modes *modes, dbz_connector connector, dbz_form *form)
 {
-    unsigned digits = type->number_count ? (unsigned) type->numbers[0] : connector == DBZ_MYSQL ? 0 : 6;
+    unsigned digits = digits_of(type, connector);
     if (strcmp(type->name, "date") == 0 && connector != DBZ_ORACLE) {
         form->kind = modes->times == DBZ_TIMES_ISOSTRING ? DBZ_FORM_DATE_TEXT : DBZ_FORM_DATE;
         return;
@@ -163,7 +183,7 @@ declare_scalar(const declared_type *type, const dbz_modes *modes, dbz_connector 
     const char *name = type->name;
     if (strcmp(name, "boolean") == 0)
         form->kind = DBZ_FORM_BOOLEAN;
-    else if (IS_ONE_OF(name, integer_types) || strstr(name, " unsigned"))
+    else if (IS_ONE_OF(name, integer_types))
         form->kind = DBZ_FORM_INTEGER;
     else if (strcmp(name, "real") == 0 || strcmp(name, "binary_float") == 0)
         form->kind = DBZ_FORM_FLOAT;
@@ -201,14 +221,14 @@ declare_scalar(const declared_type *type, const dbz_modes *modes, dbz_connector 
 /* ---- what a schema block does not say ---- */
 
 static void
-refine(const declared_type *type, dbz_form *form)
+refine(const declared_type *type, dbz_connector connector, dbz_form *form)
 {
     form->is_declared = true;
     if (form->kind == DBZ_FORM_BOOLEAN && strncmp(type->name, "bit", 3) == 0) form->kind = DBZ_FORM_BITS;
     if (form->kind == DBZ_FORM_BITS) declare_bits(type, strcmp(type->name, "bit varying") == 0, form);
     if (form->kind == DBZ_FORM_TIME || form->kind == DBZ_FORM_TIMESTAMP) {
         form->has_fraction_digits = true;
-        form->fraction_digits = type->number_count ? (unsigned) type->numbers[0] : 6;
+        form->fraction_digits = digits_of(type, connector);
     }
     if (strcmp(type->name, "numeric") == 0) {
         form->is_unbounded = type->number_count == 0;
@@ -247,6 +267,59 @@ guess_by_type(const data_type *type, const dbz_modes *modes, dbz_form *form)
     }
 }
 
+/* ---- what nobody but the source says ---- */
+
+static bool
+wants_unit(const data_type *type, const dbz_modes *modes)
+{
+    return modes->times == DBZ_TIMES_ADAPTIVE || (modes->times == DBZ_TIMES_ADAPTIVE_TIME_MICROSECONDS && type->kind == TYPE_TIMESTAMP);
+}
+
+static bool
+wants_nested(const dbz_form *form, const data_type *type, const dbz_modes *modes)
+{
+    static const dbz_form unknown = {0};
+
+    if (type->kind == TYPE_MAP) return false; /* texts */
+    for (unsigned i = 0; i < type->field_count; i++) {
+        const dbz_form *child = type->kind == TYPE_LIST && form->kind == DBZ_FORM_ARRAY && i < form->child_count ? &form->children[i] : &unknown;
+        if (form->kind != DBZ_FORM_STRUCT && dbz_wants_declared(child, type->fields[i].type, modes)) return true;
+    }
+    return false;
+}
+
+bool
+dbz_wants_declared(const dbz_form *form, const data_type *type, const dbz_modes *modes)
+{
+    if (type_is_nested(type->kind)) return wants_nested(form, type, modes);
+    if (form->kind == DBZ_FORM_BITS || form->kind == DBZ_FORM_BOOLEAN) return type->kind == TYPE_STRING;
+    if (form->kind != DBZ_FORM_UNKNOWN) return false;
+    switch (type->kind) {
+    case TYPE_STRING:
+        return !modes->texts_are_values;
+    case TYPE_DECIMAL:
+        return modes->decimals == DBZ_DECIMALS_PRECISE;
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+        return wants_unit(type, modes);
+    case TYPE_BOOLEAN:
+    case TYPE_INT:
+    case TYPE_LONG:
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+    case TYPE_DATE:
+    case TYPE_TIMESTAMPTZ:
+    case TYPE_UUID:
+    case TYPE_FIXED:
+    case TYPE_BINARY:
+    case TYPE_STRUCT:
+    case TYPE_LIST:
+    case TYPE_MAP:
+        break;
+    }
+    return false;
+}
+
 /* ---- all ---- */
 
 firn_status
@@ -260,9 +333,9 @@ dbz_form_declare(const char *declared, const data_type *type, const dbz_modes *m
         bool is_numeric = strcmp(known.name, "numeric") == 0;
         form->is_money = strcmp(known.name, "money") == 0 && !known.is_array;
         form->is_of_numerics = is_numeric && known.is_array;
-        form->is_unsigned = strcmp(known.name, "bigint unsigned") == 0;
+        form->is_unsigned = known.is_unsigned && strcmp(known.name, "bigint") == 0;
     }
-    if (has_schema && is_known && !known.is_array) refine(&known, form);
+    if (has_schema && is_known && !known.is_array) refine(&known, connector, form);
     if (has_schema) {
         if (type->kind == TYPE_MAP && form->kind == DBZ_FORM_TEXT) form->kind = DBZ_FORM_MAP_TEXT;
         refine_by_type(type, form);

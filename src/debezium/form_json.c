@@ -89,7 +89,7 @@ static uint32_t
 integer_bits(const jtoken *type)
 {
     uint64_t bits = 0;
-    return type->text.size > 3 && dbz_digits(firn_slice_of(type->text.data + 3, type->text.size - 3), &bits) ? (uint32_t) bits : 0;
+    return type->text.size > 3 && text_parse_u64(firn_slice_of(type->text.data + 3, type->text.size - 3), &bits) ? (uint32_t) bits : 0;
 }
 
 typedef struct schema_parts {

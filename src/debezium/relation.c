@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "debezium/avro_shape.h"
 #include "debezium/form_json.h"
-#include "debezium/tuple_write.h"
+#include "debezium/row_shape.h"
 
 #define NAMES_SIZE_MAX ((size_t) 1 << 24)
 #define SCHEMA_SIZE_MAX ((size_t) 1 << 26)
@@ -20,6 +20,7 @@ struct dbz_table {
     avro_shape       *avro; /* of the newest schemas; NULL: JSON */
     char             *unavailable_text;
     dbz_relation     *relation; /* the newest */
+    dbz_row_shape    *row_shape; /* NULL: to be made of what is known now */
     firn_buffer       key_schema, value_schema;
     firn_buffer       key_members; /* of the record's key when the relation was made: names with a NUL behind each */
 };
@@ -55,6 +56,7 @@ dbz_table_free(dbz_table *t)
 {
     if (!t) return;
     if (t->relation) change_relation_unref(&t->relation->base);
+    dbz_row_shape_unref(t->row_shape);
     for (unsigned i = 0; i < t->key_count; i++) firn_free(t->key[i]);
     firn_free(t->key);
     firn_free(t->schema);
@@ -83,6 +85,26 @@ firn_slice
 dbz_table_value_schema(const dbz_table *table)
 {
     return firn_buffer_slice(&table->value_schema);
+}
+
+firn_status
+dbz_table_shape(dbz_table *t, dbz_row_shape **ret_shape, firn_error *err)
+{
+    *ret_shape = t->row_shape;
+    if (t->row_shape || !t->relation || t->relation->is_avro) return FIRN_OK;
+    const dbz_row_shape like = {.has_key_setting = t->key != NULL,
+                                .key_schema = firn_buffer_slice(&t->key_schema),
+                                .value_schema = firn_buffer_slice(&t->value_schema),
+                                .key_members = firn_buffer_slice(&t->key_members)};
+    FIRN_TRY(dbz_row_shape_new(&like, t->relation, &t->unavailable, &t->row_shape, err));
+    *ret_shape = t->row_shape;
+    return FIRN_OK;
+}
+
+uint64_t
+dbz_table_shape_id(const dbz_table *table)
+{
+    return table->row_shape ? table->row_shape->id : 0;
 }
 
 /* ---- shapes ---- */
@@ -219,9 +241,17 @@ is_same(const dbz_relation *a, const dbz_relation *b)
     return true;
 }
 
-static firn_status
-replace_buffer(firn_buffer *buffer, firn_slice text, firn_error *err)
+static void
+forget_shape(dbz_table *t)
 {
+    dbz_row_shape_unref(t->row_shape);
+    t->row_shape = NULL;
+}
+
+static firn_status
+replace_schema(dbz_table *t, firn_buffer *buffer, firn_slice text, firn_error *err)
+{
+    forget_shape(t);
     firn_buffer_reset(buffer);
     return text.size ? firn_buffer_add(buffer, text.data, text.size, err) : FIRN_OK;
 }
@@ -237,6 +267,7 @@ list_key(firn_slice key, firn_buffer *out, firn_error *err)
     if (!key.data || !jscan_enter(&s, JTOKEN_OBJECT)) return FIRN_OK;
     while (jscan_member(&s, &name)) {
         if (!jscan_value(&s, &value)) break;
+        if (dbz_is_routed_member(name.text)) continue;
         FIRN_TRY(dbz_name_add(&name, out, err));
         FIRN_TRY(firn_buffer_add_byte(out, 0, err));
     }
@@ -247,20 +278,7 @@ list_key(firn_slice key, firn_buffer *out, firn_error *err)
 static bool
 is_known_key(const dbz_table *t, firn_slice key)
 {
-    jscan          s = jscan_of(key);
-    jtoken         name, value;
-    const uint8_t *at = t->key_members.data, *end;
-    if (t->key) return true;
-    if (!key.data || t->key_members.size == 0) return !key.data && t->key_members.size == 0;
-    end = at + t->key_members.size;
-    if (!jscan_enter(&s, JTOKEN_OBJECT)) return false;
-    while (jscan_member(&s, &name)) {
-        if (!jscan_value(&s, &value)) return false;
-        size_t size = name.text.size;
-        if (name.has_escape || (size_t) (end - at) <= size || memcmp(at, name.text.data, size) != 0 || at[size]) return false;
-        at += size + 1;
-    }
-    return at == end;
+    return t->key || dbz_key_has_members(key, firn_buffer_slice(&t->key_members));
 }
 
 firn_status
@@ -310,6 +328,7 @@ renew_relation(dbz_table *t, const dbz_event *event, firn_slice row, firn_error 
 {
     FIRN_AUTO(shape_done) shape s = {0};
     dbz_relation *made;
+    forget_shape(t);
     firn_arena_init(&s.arena, SCHEMA_ARENA_SIZE_MAX);
     FIRN_TRY(fill_shape(t, event, row, &s, err));
     FIRN_TRY(make_relation(t, event, &s, &made, err));
@@ -335,19 +354,23 @@ static firn_status
 take_schemas(dbz_table *t, const dbz_event *event, bool *ret_is_known, firn_error *err)
 {
     if (event->key_schema.data && !firn_slice_equal(event->key_schema, firn_buffer_slice(&t->key_schema)))
-        FIRN_TRY(replace_buffer(&t->key_schema, event->key_schema, err));
+        FIRN_TRY(replace_schema(t, &t->key_schema, event->key_schema, err));
     *ret_is_known = firn_slice_equal(event->value_schema, firn_buffer_slice(&t->value_schema));
-    return *ret_is_known ? FIRN_OK : replace_buffer(&t->value_schema, event->value_schema, err);
+    return *ret_is_known ? FIRN_OK : replace_schema(t, &t->value_schema, event->value_schema, err);
 }
 
 /* ---- changes ---- */
 
 size_t
+dbz_event_room(const dbz_event *event, unsigned column_count)
+{
+    return event->before.size + event->after.size + event->key.size + 2 * column_count + ROOM_SLACK;
+}
+
+size_t
 dbz_table_room(const dbz_table *table, const dbz_event *event)
 {
-    if (event->avro_value) return avro_shape_room(event);
-    return event->before.size + event->after.size + event->key.size + 2 * (table->relation ? table->relation->base.column_count : 0) +
-           ROOM_SLACK;
+    return event->avro_value ? avro_shape_room(event) : dbz_event_room(event, table->relation ? table->relation->base.column_count : 0);
 }
 
 static firn_status
@@ -405,6 +428,7 @@ write_tuples(dbz_table *t, const dbz_event *event, uint8_t *at, change *c, firn_
     case DBZ_CREATE:
     case DBZ_READ:
         c->op = CHANGE_INSERT;
+        c->may_exist = event->kind == DBZ_READ;
         return write_row(t, event, event->after, false, &at, &c->new, err);
     case DBZ_UPDATE:
         c->op = CHANGE_UPDATE;

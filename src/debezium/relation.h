@@ -4,7 +4,7 @@
  *
  * Shapes:   a dbz_relation begins with a change_relation and is used as one: an equal shape keeps the same object. Schemas
  *           off: the members of a row, in their order, are the shape. A key-only or row-less event keeps the newest one.
- * Key:      the members of the record's key, unless the caller names the columns
+ * Key:      the members of the record's key, without what a router has added (dbz_is_routed_member), unless the caller names the columns
  * Tuples:   't' with the value's JSON token as it stands in the message, quotes and escapes included (Avro: 'b' with the
  *           field's Avro bytes); 'n' null; 'u' for a value that Debezium did not have (`__debezium_unavailable_value` in all
  *           its forms). Key columns have one spelling whatever event they are in.
@@ -56,10 +56,17 @@ FIRN_DEFINE_FREEP(dbz_table, dbz_table_free)
 
 /* The newest shape; borrowed; NULL: no row seen yet. */
 dbz_relation *dbz_table_relation(const dbz_table *table);
+/* All that is known of its events, for dbz_row_shape_change; borrowed until the next change; NULL: none seen yet, or Avro. */
+typedef struct dbz_row_shape dbz_row_shape;
+FIRN_MUST_USE firn_status dbz_table_shape(dbz_table *table, dbz_row_shape **ret_shape, firn_error *err);
+/* Of that one, where it was asked for since it changed; else 0. */
+uint64_t dbz_table_shape_id(const dbz_table *table);
 /* For dbz_record: the schema blocks seen last. */
 firn_slice dbz_table_key_schema(const dbz_table *table);
 firn_slice dbz_table_value_schema(const dbz_table *table);
 
+/* Bytes that the change of an event in JSON takes at most. */
+size_t dbz_event_room(const dbz_event *event, unsigned column_count);
 /* Bytes that dbz_table_change writes at most for this event. */
 size_t dbz_table_room(const dbz_table *table, const dbz_event *event);
 /* A row's event (c u d r t) → a change: relation (the newest shape, borrowed from the table until the next call) and tuples,

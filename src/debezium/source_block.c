@@ -6,7 +6,7 @@ u64_of(const jtoken *value)
 {
     uint64_t number = 0;
     if (value->kind != JTOKEN_NUMBER && value->kind != JTOKEN_STRING) return 0;
-    return dbz_digits(value->text, &number) ? number : 0;
+    return text_parse_u64(value->text, &number) ? number : 0;
 }
 
 static dbz_connector
@@ -148,6 +148,7 @@ source_member(const jtoken *name, const jtoken *value, dbz_source *source, sourc
     case 8:
         if (DBZ_IS(name, "snapshot")) return source->snapshot = snapshot_of(value), true;
         if (DBZ_IS(name, "sequence")) {
+            extra->has_sequence = value->kind == JTOKEN_STRING;
             if (value->kind == JTOKEN_STRING) source->last_commit_lsn = sequence_first(value->text);
             return true;
         }
@@ -174,16 +175,21 @@ source_order(dbz_source *source, const source_extra *extra, dbz_order *ret_order
 {
     dbz_order order = {0};
     int64_t   time_us = time_tokens_us(&extra->times);
+    bool      has_exact_time = extra->has_exact_time || extra->times.us.kind == JTOKEN_NUMBER || extra->times.ns.kind == JTOKEN_NUMBER;
     if (time_us) source->time_us = time_us;
     if (source->connector_name.kind == JTOKEN_ABSENT)
         source->connector = extra->has_lsn ? DBZ_POSTGRES : extra->has_scn ? DBZ_ORACLE : extra->has_file ? DBZ_MYSQL : DBZ_OTHER;
     switch (source->connector) {
     case DBZ_POSTGRES:
-        order = (dbz_order){.is_known = extra->has_lsn && source->lsn, .major = source->last_commit_lsn, .minor = source->lsn};
+        order = (dbz_order){.is_known = extra->has_lsn && source->lsn,
+                            .is_whole = extra->has_sequence && has_exact_time,
+                            .major = source->last_commit_lsn,
+                            .minor = source->lsn};
         break;
     case DBZ_ORACLE:
         order = (dbz_order){
             .is_known = source->scn || source->commit_scn,
+            .is_whole = source->commit_scn != 0,
             .major = source->commit_scn ? source->commit_scn : source->scn,
             .minor = source->scn,
             .third = extra->redo_sequence << 32 | (extra->redo_block & UINT32_MAX),
@@ -193,6 +199,7 @@ source_order(dbz_source *source, const source_extra *extra, dbz_order *ret_order
     case DBZ_MYSQL:
         order = (dbz_order){
             .is_known = extra->has_file,
+            .is_whole = extra->has_file && extra->binlog_pos,
             .major = extra->binlog_file,
             .minor = extra->binlog_pos,
             .third = extra->binlog_row,

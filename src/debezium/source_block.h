@@ -11,22 +11,6 @@
 #define DBZ_IS(name, literal) \
     ((name)->text.size == sizeof(literal) - 1 && memcmp((name)->text.data, literal, sizeof(literal) - 1) == 0)
 
-/* Digits of a number or a string; false: others. */
-FIRN_MUST_USE static inline bool
-dbz_digits(firn_slice text, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    unsigned bad = 0;
-    if (text.size - 1 > 18) return text_parse_u64(text, ret_number); /* none, or too many for 64 bits perhaps */
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned digit = text.data[i] - (unsigned) '0';
-        bad |= digit > 9;
-        number = 10 * number + digit;
-    }
-    *ret_number = number;
-    return !bad;
-}
-
 /* One moment in up to three units, of which the most exact is read, once. */
 typedef struct time_tokens {
     jtoken ms, us, ns;
@@ -40,7 +24,7 @@ int64_t time_tokens_us(const time_tokens *times);
 /* What a block says besides what an event keeps. */
 typedef struct source_extra {
     time_tokens times;
-    bool     has_lsn, has_scn, has_file;
+    bool     has_lsn, has_scn, has_file, has_sequence, has_exact_time; /* exact: better than milliseconds */
     uint64_t binlog_file, binlog_pos, binlog_row, redo_sequence, redo_block, redo_offset, ssn;
 } source_extra;
 

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/text.h"
@@ -187,6 +188,8 @@ static const char *
 lost_by_null(const dbz_row *row, const dbz_cell *cell)
 {
     const dbz_form *form = &cell->form;
+    if (row->connector == DBZ_MYSQL && form->kind == DBZ_FORM_TIME && (form->is_connect || row->modes.times == DBZ_TIMES_CONNECT))
+        return "a time beyond a day is null, too; time.precision.mode=microseconds keeps it";
     if (row->connector != DBZ_POSTGRES || cell->is_nested) return NULL;
     if (form->is_lost_null) return "a value of a type that include.unknown.datatypes=true would bring";
     if (cell->type->kind == TYPE_BINARY && (form->kind == DBZ_FORM_BYTES_TEXT || form->kind == DBZ_FORM_TEXT))
@@ -275,11 +278,23 @@ add_binary(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err
     return column_add_bytes(cell->builder, value->text, err);
 }
 
+/* A number from 2^63 on came as a negative one, and is known again: the column has none. */
+static firn_status
+add_unsigned(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err)
+{
+    char      digits[24];
+    dbz_value number = {.kind = DBZ_VALUE_NUMBER};
+    if (cell->type->kind != TYPE_DECIMAL)
+        return dbz_add_damaged(row, cell, "an unsigned number from 2^63 on; bigint.unsigned.handling.mode=precise keeps it", err);
+    (void) snprintf(digits, sizeof digits, "%" PRIu64, (uint64_t) value->integer);
+    number.text = firn_slice_text(digits);
+    return dbz_add_decimal(row, cell, &number, err);
+}
+
 firn_status
 dbz_value_add(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err)
 {
-    if (FIRN_UNLIKELY(cell->form.is_unsigned && value->kind == DBZ_VALUE_INTEGER && value->integer < 0))
-        return dbz_add_damaged(row, cell, "an unsigned number above 2^63; bigint.unsigned.handling.mode=precise keeps it", err);
+    if (FIRN_UNLIKELY(cell->form.is_unsigned && value->kind == DBZ_VALUE_INTEGER && value->integer < 0)) return add_unsigned(row, cell, value, err);
     switch (cell->type->kind) {
     case TYPE_BOOLEAN:
         return add_boolean(row, cell, value, err);

@@ -374,14 +374,24 @@ dbz_add_real(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *e
 
 /* ---- int and long ---- */
 
+/* Aside: the frame of most values is small. */
+static FIRN_NOINLINE firn_status
+settle_integer(dbz_row *row, dbz_cell *cell, const dbz_value *value, bool is_beyond, int64_t nearest, firn_error *err)
+{
+    char shown[96];
+    bool is_null;
+    dbz_value_show(value, shown, sizeof shown);
+    FIRN_TRY(dbz_settle(row, cell, is_beyond ? REMEDY_CLAMP : REMEDY_CLAMP_OR_ROUND, shown,
+                        is_beyond ? "too large for the column's integers" : "an integer has no digits behind the point", &is_null, err));
+    return is_null ? column_add_null(cell->builder, err) : column_add_i64(cell->builder, nearest, err);
+}
+
 firn_status
 dbz_add_integer(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error *err)
 {
     unsigned precision = cell->type->kind == TYPE_INT ? 10 : 19;
     int64_t  least = cell->type->kind == TYPE_INT ? INT32_MIN : INT64_MIN, most = cell->type->kind == TYPE_INT ? INT32_MAX : INT64_MAX;
     int128   wide = 0;
-    bool     is_null;
-    char     shown[96];
     decimal_outcome outcome = DECIMAL_NO_NUMBER;
     switch (value->kind) {
     case DBZ_VALUE_INTEGER:
@@ -408,10 +418,6 @@ dbz_add_integer(dbz_row *row, dbz_cell *cell, const dbz_value *value, firn_error
     }
     if (outcome == DECIMAL_NO_NUMBER) return dbz_fail_corrupt(row, cell, value, err);
     bool is_beyond = outcome == DECIMAL_TOO_LARGE || wide < least || wide > most;
-    if (outcome == DECIMAL_EXACT && !is_beyond) return column_add_i64(cell->builder, (int64_t) wide, err);
-    dbz_value_show(value, shown, sizeof shown);
-    FIRN_TRY(dbz_settle(row, cell, is_beyond ? REMEDY_CLAMP : REMEDY_CLAMP_OR_ROUND, shown,
-                        is_beyond ? "too large for the column's integers" : "an integer has no digits behind the point", &is_null, err));
-    if (is_null) return column_add_null(cell->builder, err);
-    return column_add_i64(cell->builder, wide < least ? least : wide > most ? most : (int64_t) wide, err);
+    int64_t nearest = wide < least ? least : wide > most ? most : (int64_t) wide;
+    return outcome == DECIMAL_EXACT && !is_beyond ? column_add_i64(cell->builder, nearest, err) : settle_integer(row, cell, value, is_beyond, nearest, err);
 }

@@ -350,11 +350,21 @@ window_is_full(const follow_loop *loop)
     return loop->window_bytes >= loop->ctx->settings->memory_bytes / 4;
 }
 
-/* Between transactions, sooner: a part costs a commit of its own, and while a window is applied the server goes on. */
+static bool
+an_index_opens(const follow_loop *loop)
+{
+    for (unsigned i = 0; i < loop->table_count; i++) {
+        if (index_opening_is_at_work(loop->tables[i].opening)) return true;
+    }
+    return false;
+}
+
+/* Between transactions, sooner: a part costs a commit of its own, and while a window is applied the server goes on. Not while it would only
+ * wait for an index. */
 static bool
 window_is_large(const follow_loop *loop)
 {
-    return loop->window_bytes >= loop->ctx->settings->memory_bytes / 8;
+    return loop->window_bytes >= loop->ctx->settings->memory_bytes / 8 && (window_is_full(loop) || !an_index_opens(loop));
 }
 
 static bool
@@ -473,6 +483,7 @@ begin_transaction(follow_loop *loop, const change_transaction *transaction, firn
     loop->in_transaction = true;
     loop->commit_position = transaction->commit_position;
     loop->commit_time_us = transaction->commit_time_us;
+    loop->xid = transaction->xid;
     return FIRN_OK;
 }
 
@@ -530,6 +541,16 @@ set_bad_aside(follow_loop *loop, const followed_table *table, change *rest, cons
     return FIRN_OK;
 }
 
+/* Of its first change in a transaction. */
+static firn_status
+note_transaction(const follow_loop *loop, followed_table *table, firn_error *err)
+{
+    if (loop->feed->by_ordinals || table->shape->key_count || table->changed_in_transaction) return FIRN_OK;
+    if (!table->applied && !(table->applied = firn_calloc(1, sizeof *table->applied))) return firn_fail_memory(err, "a table's transactions");
+    applied_transactions_add(table->applied, loop->xid, loop->commit_position);
+    return FIRN_OK;
+}
+
 static firn_status
 take_change(follow_loop *loop, const change *event, firn_error *err)
 {
@@ -560,6 +581,7 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
     }
     loop->window_bytes += table_changes_memory_bytes(table->changes) - bytes;
     hash_change(table, event);
+    FIRN_TRY(note_transaction(loop, table, err));
     table->changed_in_transaction = true;
     table->last_event_us = loop->commit_time_us;
     table->window_ops[event->op]++;

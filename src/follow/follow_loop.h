@@ -26,6 +26,7 @@ typedef struct follow_loop {
     bool     in_transaction, transaction_has_changes;
     uint64_t commit_position;
     int64_t  commit_time_us;
+    uint32_t xid;
     /* The window: whole transactions, but for the one being read. */
     uint64_t window_end;      /* all before it was read */
     uint64_t window_changes;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "catalog/commit.h"
 #include "follow/index_opening.h"
 #include "source/column_places.h"
@@ -18,6 +19,7 @@ void
 followed_table_end_window(followed_table *table)
 {
     followed_table_end_part(table);
+    if (table->applied) table->applied->count = table->applied->dropped_until = 0;
     table->window_hash = 0;
     memset(table->window_ops, 0, sizeof table->window_ops);
     table->oldest_event_us = 0;
@@ -31,6 +33,7 @@ void
 followed_table_done(followed_table *table)
 {
     followed_table_end_window(table);
+    firn_free(table->applied);
     table_shape_free(table->shape);
     index_opening_free(table->opening);
     table_index_free(table->index);
@@ -98,6 +101,7 @@ followed_table_start(const followed_table *table)
         .position = table->is_adopted ? table_metadata_property(table->base, PROPERTY_POSITION) : NULL,
         .load_position = table_metadata_property(table->base, PROPERTY_LOAD_POSITION),
         .load_snapshot = table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT),
+        .applied = table_metadata_property(table->base, PROPERTY_APPLIED),
         .load_is_exact = exact && strcmp(exact, "true") == 0,
         .is_keyed = table_metadata_schema(table->base)->key_count > 0,
         .schema = table_metadata_schema(table->base),

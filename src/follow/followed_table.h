@@ -4,6 +4,7 @@
 #ifndef FIRN_FOLLOW_FOLLOWED_TABLE_H
 #define FIRN_FOLLOW_FOLLOWED_TABLE_H
 
+#include "follow/applied_transactions.h"
 #include "follow/follow_job.h"
 #include "follow/replayed_window.h"
 #include "follow/table_changes.h"
@@ -39,6 +40,7 @@ typedef struct followed_table {
 
     /* The window at work. */
     table_changes *changes; /* NULL: none */
+    applied_transactions *applied; /* of a table without a key, from the slot; NULL: none yet */
     uint64_t       window_hash;
     uint64_t       window_ops[PROGRESS_OP_COUNT];
     int64_t        oldest_event_us; /* of the window; 0: none */

@@ -18,6 +18,7 @@ struct index_opening {
     task_group           *thread; /* NULL: opened by whoever waits */
     table_index          *index;
     uint64_t              told_us; /* when its progress was told */
+    bool                  is_done; /* atomic */
 };
 
 static void
@@ -46,7 +47,9 @@ open_index(void *state, firn_error *err)
 {
     index_opening *o = state;
 
-    return table_index_open(&o->settings, o->table, &o->index, err);
+    (void) !table_index_open(&o->settings, o->table, &o->index, err);
+    __atomic_store_n(&o->is_done, true, __ATOMIC_RELAXED);
+    return err->status;
 }
 
 static firn_status
@@ -84,6 +87,12 @@ opening_new(const followed_table *table, const follow_context *ctx, index_openin
     FIRN_TRY(set_up(o, table, err));
     *ret_opening = FIRN_STEAL(o);
     return FIRN_OK;
+}
+
+bool
+index_opening_is_at_work(const index_opening *o)
+{
+    return o && !__atomic_load_n(&o->is_done, __ATOMIC_RELAXED);
 }
 
 void

@@ -14,6 +14,8 @@
 void index_opening_begin(followed_table *table, const follow_context *ctx);
 /* `table->index` is there afterwards, for the table as it is now. */
 FIRN_MUST_USE firn_status index_opening_end(followed_table *table, const follow_context *ctx, firn_error *err);
+/* Whether what was begun goes on: who waits for it, waits long. NULL: none was. */
+bool index_opening_is_at_work(const index_opening *opening);
 /* Waits for what was begun and forgets it. NULL is fine. */
 void index_opening_free(index_opening *opening);
 FIRN_DEFINE_FREEP(index_opening, index_opening_free)

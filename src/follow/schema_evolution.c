@@ -82,14 +82,36 @@ match_by_place(const plan *p, int32_t place)
     return -1;
 }
 
+/* Whether the columns that are not clear are just the lake's that are left, by their names and in their order: then the rows are of the shape
+ * that the lake has, and all that makes them unclear came later. */
+static bool
+are_as_in_lake(const plan *p)
+{
+    int32_t  last = 0;
+    unsigned left_count = 0;
+
+    for (unsigned f = 0; f < p->lake->field_count; f++) left_count += p->column_of[f] < 0 && place_of_field(p, p->lake->fields[f].id);
+    for (unsigned c = 0; c < p->described->field_count; c++) {
+        if (p->field_of[c] >= 0 || p->origins[c].place > 0) continue;
+        int index = schema_column_index(p->lake, p->described->fields[c].name);
+        const column_place *known = index >= 0 && p->column_of[index] < 0 ? place_of_field(p, p->lake->fields[index].id) : NULL;
+
+        if (known) left_count--;
+        if (known ? known->place <= last : p->origins[c].place == COLUMN_PLACE_UNCLEAR) return false;
+        if (known) last = known->place;
+    }
+    return left_count == 0;
+}
+
 /* A field whose place is known is another column, unless this one's is not. */
 static int
-match_by_name(const plan *p, unsigned column)
+match_by_name(const plan *p, unsigned column, bool as_in_lake)
 {
-    int index = schema_column_index(p->lake, p->described->fields[column].name);
+    int index = schema_column_index(p->lake, p->described->fields[column].name), place = p->origins[column].place;
 
     if (index < 0 || p->column_of[index] >= 0) return -1;
-    return p->origins[column].place && place_of_field(p, p->lake->fields[index].id) ? -1 : index;
+    bool is_other = place > 0 || (place == COLUMN_PLACE_UNCLEAR && !as_in_lake);
+    return is_other && place_of_field(p, p->lake->fields[index].id) ? -1 : index;
 }
 
 static firn_status
@@ -103,9 +125,10 @@ match_columns(plan *p, firn_error *err)
         p->field_of[c] = match_by_place(p, p->origins[c].place);
         if (p->field_of[c] >= 0) p->column_of[p->field_of[c]] = (int) c;
     }
+    bool as_in_lake = are_as_in_lake(p);
     for (unsigned c = 0; c < p->described->field_count; c++) {
         if (p->field_of[c] >= 0) continue;
-        p->field_of[c] = match_by_name(p, c);
+        p->field_of[c] = match_by_name(p, c, as_in_lake);
         if (p->field_of[c] >= 0) p->column_of[p->field_of[c]] = (int) c;
     }
     return FIRN_OK;
@@ -305,6 +328,11 @@ add_column(plan *p, unsigned column, schema_field *field, firn_error *err)
     FIRN_TRY(type_text(p, wanted->type, &change.after, err));
     p->differs = true;
     if (!has_rows(p)) return note(p, change, err);
+    if (origin->place == COLUMN_PLACE_UNCLEAR) {
+        change.action = SCHEMA_RELOAD;
+        change.note = "columns were renamed or made again before firn came to it, and the stream does not tell which this one is";
+        return note(p, change, err);
+    }
     if (origin->missing_value && p->table->format_version >= 3 && is_default_readable(wanted->type))
         FIRN_TRY(missing_value_to_json(wanted->type, origin->missing_value, p->arena, &field->initial_default, err));
     field->write_default = field->initial_default;
@@ -451,7 +479,7 @@ new_places(const plan *p, schema_evolution *out, firn_error *err)
         column_place        place = {p->fields[i].id, p->origins[p->places_of[i]].place,
                                      p->described->fields[p->places_of[i]].required};
         /* The source has it under another name by now, and will tell: what is known of it must not be forgotten. */
-        if (!place.place && known) place = *known;
+        if (place.place <= 0 && known) place = *known;
         text = column_places_add(p->arena, text, &place);
     }
     if (!text) return firn_fail_memory(err, "a table's columns");

@@ -121,6 +121,27 @@ the_same_columns_change_nothing(void **state)
     assert_int_equal(w->evolution.column_of_field[2], 0);
 }
 
+#define UNCLEAR {.place = COLUMN_PLACE_UNCLEAR}
+
+static void
+what_is_not_clear_is_the_lakes_or_loaded_anew(void **state)
+{
+    world              *w = *state;
+    const schema_field  as_before[] = {ID, NAME, PRICE}, another[] = {ID, {.name = "title", .type = &text_type}, PRICE};
+    const schema_field  swapped[] = {ID, PRICE, NAME}, fewer[] = {ID, PRICE};
+    const column_origin two[] = {{.place = 1}, UNCLEAR, UNCLEAR}, one[] = {{.place = 1}, UNCLEAR};
+
+    evolve(w, as_before, two, 3, SCHEMA_APPLY); /* rows of before the changes: what is known stays */
+    assert_int_equal(w->evolution.change_count, 0);
+    assert_null(w->evolution.places);
+    evolve(w, another, two, 3, SCHEMA_APPLY);
+    assert_int_equal(w->evolution.verdict, SCHEMA_RELOAD);
+    evolve(w, swapped, two, 3, SCHEMA_APPLY);
+    assert_int_equal(w->evolution.verdict, SCHEMA_RELOAD);
+    evolve(w, fewer, one, 2, SCHEMA_APPLY); /* it may be the other one, by its name */
+    assert_int_equal(w->evolution.verdict, SCHEMA_RELOAD);
+}
+
 static void
 a_rename_is_a_rename_also_when_names_are_swapped(void **state)
 {
@@ -341,6 +362,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_same_columns_change_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_clear_is_the_lakes_or_loaded_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rename_is_a_rename_also_when_names_are_swapped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_places_columns_are_matched_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dropped_name_that_comes_again_is_another_column, set_up, tear_down),

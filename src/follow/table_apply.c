@@ -10,20 +10,15 @@
 #include "base/crash_point.h"
 #include "base/sort_u64.h"
 #include "batch/array.h"
-#include "batch/batch_take.h"
 #include "catalog/commit.h"
 #include "follow/index_opening.h"
+#include "follow/new_rows.h"
 #include "follow/row_deletes.h"
-#include "follow/row_holes.h"
-#include "follow/row_reselect.h"
 #include "iceberg/file_names.h"
-#include "write/roll_writer.h"
 
 #define BATCH_ROWS 8192u
 #define BATCH_BYTES ((size_t) 2 << 20)
 #define KEY_SCRATCH_MAX ((size_t) 1 << 30)
-#define FILE_SIZE_TARGET ((uint64_t) 512 << 20)
-#define ROW_GROUP_BYTES ((size_t) 16 << 20)
 #define SHARED_COMMIT_ROUNDS 10u
 
 /* A whole row of which fewer are wanted. */
@@ -31,11 +26,6 @@ typedef struct row_removal {
     key_hash key;
     uint32_t count, found;
 } row_removal;
-
-typedef struct added_row {
-    uint32_t   entry;
-    roll_place place;
-} added_row;
 
 typedef struct apply {
     followed_table             *table;
@@ -54,42 +44,33 @@ typedef struct apply {
     uint64_t                    generation; /* of the index that the hashes are for */
     key_hash                   *hashes; /* per entry */
     uint64_t                   *places; /* per entry: where its row lies now, or KEY_PLACE_NONE. Keyed */
-    roll_place                 *written; /* per entry with a row: where its (first) new row lies. Keyed */
     row_removal                *removals; /* whole rows, by key, ascending */
     size_t                      removal_count;
     uint64_t                   *gone;    /* places of all rows that go; ascending */
     size_t                      gone_count, gone_capacity;
     key_change                 *changes; /* of the index */
     size_t                      change_count, change_capacity;
-    added_row                  *added_copies; /* whole rows that come */
-    size_t                      added_count, added_capacity;
-    data_file_list              files;
+    new_rows                    rows;
     delete_files                deletes;
     unsigned                    delete_number;
-    bool                       *left_out; /* per entry: its row is gone at the source (row_reselect.h). Keyed */
-    bool                        reselects;
-    uint64_t                    left_out_count, excused_count;
-    uint64_t                    row_count, coerced_before, coerced_count; /* beside the decoder's */
-    bool                        offered, of_table;
+    uint64_t                    excused_count, coerced_before;
+    bool                        offered;
 } apply;
 
 static void
 apply_done(apply *a)
 {
     if (!a->offered) {
-        data_file_list_discard(&a->files, a->ctx->lake->files);
+        data_file_list_discard(&a->rows.files, a->ctx->lake->files);
         data_file_list_discard(&a->deletes.added, a->ctx->lake->files);
     }
-    data_file_list_done(&a->files);
+    new_rows_done(&a->rows);
     delete_files_done(&a->deletes);
     firn_free(a->hashes);
     firn_free(a->places);
-    firn_free(a->written);
-    firn_free(a->left_out);
     firn_free(a->removals);
     firn_free(a->gone);
     firn_free(a->changes);
-    firn_free(a->added_copies);
     firn_arena_done(&a->arena);
 }
 
@@ -201,156 +182,6 @@ hash_keys(apply *a, firn_error *err)
     return FIRN_OK;
 }
 
-/* ---- rows ---- */
-
-/* The entries whose rows are in the decoder; whole rows that come several times stand several times. */
-typedef struct row_run {
-    roll_writer *writer;
-    uint32_t     entries[BATCH_ROWS];
-    uint32_t     count;
-    roll_place   places[BATCH_ROWS];
-} row_run;
-
-/* What the decoder has noted, and the holes of rows that the lake does not have. */
-static firn_status
-list_damage(apply *a, const row_run *run, const uint32_t missing[], uint32_t missing_count, firn_arena *arena, reselect_work *work,
-            firn_error *err)
-{
-    const row_decoder *decoder = a->shape->rows;
-    unsigned           columns = a->shape->description->schema->field_count;
-    row_damage        *list = firn_arena_array(arena, decoder->damage_count + (size_t) missing_count * columns + 1, sizeof *list);
-
-    if (!list) return firn_fail_memory(err, "a window's rows");
-    if (decoder->damage_count) memcpy(list, decoder->damage, decoder->damage_count * sizeof *list);
-    work->damage_count = decoder->damage_count;
-    for (uint32_t i = 0; i < missing_count; i++) {
-        for (unsigned c = 0; c < columns; c++) {
-            if (row_holes_has(a->table, table_changes_entry(a->table->changes, run->entries[missing[i]]), c))
-                list[work->damage_count++] = (row_damage){.row = missing[i], .column = c};
-        }
-    }
-    work->damage = list;
-    return FIRN_OK;
-}
-
-/* Without the rows that are gone. */
-static firn_status
-leave_out(apply *a, row_run *run, const bool gone[], struct ArrowArray *array, firn_error *err)
-{
-    FIRN_AUTO(firn_freep) uint32_t *kept = firn_calloc(run->count + 1u, sizeof *kept);
-    struct ArrowArray taken = {0};
-    uint32_t          count = 0;
-
-    if (!kept) return firn_fail_memory(err, "a window's rows");
-    for (uint32_t i = 0; i < run->count; i++) {
-        if (gone[i]) {
-            a->left_out[run->entries[i]] = true;
-            continue;
-        }
-        run->entries[count] = run->entries[i];
-        kept[count++] = i;
-    }
-    a->left_out_count += run->count - count;
-    if (count == run->count) return FIRN_OK;
-    run->count = count;
-    if (!count) return FIRN_OK;
-    FIRN_TRY(batch_take(a->schema, array, kept, count, &taken, err));
-    array_done(array);
-    array_move(&taken, array);
-    return FIRN_OK;
-}
-
-/* Values that did not come with the changes: from the lake, and from the source. */
-static firn_status
-complete_rows(apply *a, row_run *run, struct ArrowArray *array, firn_error *err)
-{
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    uint32_t     *missing = a->reselects ? firn_arena_array(&arena, run->count, sizeof *missing) : NULL, missing_count = 0;
-    bool         *gone = firn_arena_array(&arena, run->count, sizeof *gone);
-    reselect_work work = {.table = a->table, .ctx = a->ctx, .stream = a->settings->stream, .schema = a->schema, .rows = array, .entries = run->entries, .hashes = a->hashes};
-
-    if (!gone || (a->reselects && !missing)) return firn_fail_memory(err, "a window's rows");
-    FIRN_TRY(row_holes_fill(a->table, a->ctx, a->schema, run->entries, run->count, array, missing, &missing_count, &a->of_table, err));
-    if (!a->reselects || (!missing_count && !a->shape->rows->damage_count)) return FIRN_OK;
-    FIRN_TRY(list_damage(a, run, missing, missing_count, &arena, &work, err));
-    FIRN_TRY(row_reselect_fill(&work, gone, &a->coerced_count, &a->of_table, err));
-    return leave_out(a, run, gone, array, err);
-}
-
-static firn_status
-flush_rows(apply *a, row_run *run, firn_error *err)
-{
-    FIRN_AUTO(batch_done) batch rows = {0};
-    FIRN_AUTO(array_done) struct ArrowArray array = {0};
-
-    if (!run->count) return FIRN_OK;
-    FIRN_TRY(row_decoder_take(a->shape->rows, &rows, err));
-    FIRN_TRY(table_shape_arrange(a->shape, a->schema, &rows, &array, err));
-    FIRN_TRY(complete_rows(a, run, &array, err));
-    if (!run->count) return FIRN_OK;
-    FIRN_TRY(roll_writer_add_placed(run->writer, &array, run->places, err));
-    for (uint32_t i = 0; i < run->count; i++) {
-        uint32_t e = run->entries[i];
-        if (!a->whole_rows) {
-            a->written[e] = run->places[i];
-            continue;
-        }
-        FIRN_TRY(grow(&a->added_copies, sizeof *a->added_copies, a->added_count, &a->added_capacity, err));
-        a->added_copies[a->added_count++] = (added_row){e, run->places[i]};
-    }
-    a->row_count += run->count;
-    run->count = 0;
-    return FIRN_OK;
-}
-
-static firn_status
-write_entry(apply *a, row_run *run, uint32_t index, firn_error *err)
-{
-    const row_entry *entry = table_changes_entry(a->table->changes, index);
-    int32_t          times = a->whole_rows ? entry->count : entry->row != NULL;
-    change_tuple     tuple = {.bytes = firn_slice_of(entry->row, entry->row_size),
-                              .column_count = a->shape->relation->column_count,
-                              .has_unchanged = entry->lake_key != NULL};
-
-    for (int32_t t = 0; t < times; t++) {
-        if (row_decoder_append(a->shape->rows, &tuple, err)) {
-            a->of_table = true;
-            return fail_entry(a, index, err);
-        }
-        run->entries[run->count++] = index;
-        if (run->count == BATCH_ROWS || a->shape->rows->size_bytes >= BATCH_BYTES || (a->reselects && a->shape->rows->damage_count >= RESELECT_ROWS_MAX))
-            FIRN_TRY(flush_rows(a, run, err));
-    }
-    return FIRN_OK;
-}
-
-static firn_status
-write_rows(apply *a, firn_error *err)
-{
-    FIRN_AUTO(roll_writer_freep) roll_writer *writer = NULL;
-    FIRN_AUTO(firn_freep) row_run            *run = firn_calloc(1, sizeof *run);
-    roll_writer_settings settings = {.files = a->ctx->lake->files,
-                                     .data_location = a->data_location,
-                                     .prefix = a->commit_text,
-                                     .pending = a->ctx->pending,
-                                     .table = a->table->name,
-                                     .schema = a->schema,
-                                     .spec = table_metadata_default_spec(a->table->base),
-                                     .options = parquet_options_default,
-                                     .target_file_size_bytes = FILE_SIZE_TARGET,
-                                     .memory_bytes_max = 2 * ROW_GROUP_BYTES};
-
-    if (!run) return firn_fail_memory(err, "a window's rows");
-    settings.options.row_group_size_bytes = ROW_GROUP_BYTES;
-    FIRN_TRY(roll_writer_new(&settings, &writer, err));
-    run->writer = writer;
-    for (uint32_t i = 0; i < a->entry_count; i++) FIRN_TRY(write_entry(a, run, i, err));
-    FIRN_TRY(flush_rows(a, run, err));
-    FIRN_TRY(roll_writer_finish(writer, &a->files, err));
-    firn_crash_point("data.after-footer");
-    return FIRN_OK;
-}
-
 /* ---- old rows ---- */
 
 static int
@@ -450,7 +281,7 @@ drop_stale(apply *a, const table_metadata *base, doubled_row doubled[], size_t c
     FIRN_TRY(row_deletes_look(a->ctx->lake->files, base, a->table->index, places, count, deleted, err));
     for (size_t i = 0; i < count; i++) {
         if (deleted[i]) a->places[doubled[i].entry] = KEY_PLACE_NONE;
-        *ret_count += !deleted[i];
+        *ret_count += !deleted[i] && table_changes_entry(a->table->changes, doubled[i].entry)->expects_none;
     }
     return FIRN_OK;
 }
@@ -466,8 +297,8 @@ find_keys(apply *a, const table_metadata *base, uint64_t *ret_missing, uint64_t 
     for (uint32_t i = 0; i < a->entry_count; i++) {
         const row_entry *entry = table_changes_entry(a->table->changes, i);
 
-        *ret_missing += a->places[i] == KEY_PLACE_NONE && !entry->expects_none;
-        if (a->places[i] == KEY_PLACE_NONE || !entry->expects_none) continue;
+        *ret_missing += a->places[i] == KEY_PLACE_NONE && !entry->expects_none && !entry->may_exist;
+        if (a->places[i] == KEY_PLACE_NONE || !(entry->expects_none || entry->may_exist)) continue;
         FIRN_TRY(grow(&doubled, sizeof *doubled, count, &capacity, err));
         doubled[count++] = (doubled_row){a->places[i], i};
     }
@@ -564,6 +395,10 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     properties[p++] = (table_property){PROPERTY_POSITION, a->position};
     if (says_consistent(a))
         properties[p++] = (table_property){PROPERTY_CONSISTENT, position_text(arena, a->settings->consistent)};
+    if (a->table->applied) {
+        properties[p] = (table_property){PROPERTY_APPLIED, NULL};
+        FIRN_TRY(applied_transactions_text(a->table->applied, base, a->position, arena, &properties[p++].value, err));
+    }
     properties[p++] = (table_property){PROPERTY_EVENTS_APPLIED, firn_arena_printf(arena, "%" PRId64, events)};
     properties[p++] = (table_property){PROPERTY_LAST_EVENT, firn_arena_printf(arena, "%" PRId64, a->table->last_event_us)};
     summary[s++] = (table_property){PROPERTY_POSITION, properties[0].value};
@@ -571,7 +406,7 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
     summary[s++] = (table_property){SUMMARY_WINDOW_HASH, firn_arena_printf(arena, "%016" PRIx64, a->table->window_hash)};
     summary[s++] = properties[p - 2]; /* events applied so far: rates come of it */
     summary[s++] = (table_property){
-        "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before + a->coerced_count)};
+        "firn.coerced-values", firn_arena_printf(arena, "%" PRIu64, a->shape->rows->coerced_count - a->coerced_before + a->rows.coerced_count)};
     if (a->ctx->settings->correlation_id)
         summary[s++] = (table_property){"firn.correlation-id", a->ctx->settings->correlation_id};
     for (unsigned i = 0; i < p; i++)
@@ -592,13 +427,13 @@ describe_commit(apply *a, const table_metadata *base, table_change *change, firn
 static firn_status
 list_added(apply *a, table_change *change, firn_error *err)
 {
-    unsigned   count = a->files.count + a->deletes.added.count;
+    unsigned   count = a->rows.files.count + a->deletes.added.count;
     data_file *added = firn_arena_array(&a->arena, count + 1, sizeof *added);
 
     if (!added) return firn_fail_memory(err, "a commit");
-    if (a->files.count) memcpy(added, a->files.files, a->files.count * sizeof *added);
+    if (a->rows.files.count) memcpy(added, a->rows.files.files, a->rows.files.count * sizeof *added);
     if (a->deletes.added.count)
-        memcpy(added + a->files.count, a->deletes.added.files, a->deletes.added.count * sizeof *added);
+        memcpy(added + a->rows.files.count, a->deletes.added.files, a->deletes.added.count * sizeof *added);
     change->added = added;
     change->added_count = count;
     return FIRN_OK;
@@ -611,6 +446,13 @@ offer_pending(apply *a, firn_error *err)
     return pending_files_offer(a->ctx->pending, a->commit_text, err);
 }
 
+/* Of a status that is not tried again. */
+static firn_status
+join_rows(apply *a, firn_error *err)
+{
+    return new_rows_join(&a->rows) ? FIRN_OK : firn_fail(err, FIRN_E_CANCELLED, "the rows of '%s' could not be written", a->table->name);
+}
+
 static firn_status
 decide_on(apply *a, const table_metadata *base, table_change *ret_change, firn_error *err)
 {
@@ -619,10 +461,12 @@ decide_on(apply *a, const table_metadata *base, table_change *ret_change, firn_e
 
     /* Made for an earlier base, of which they were offered or not: what is not in the table is an orphan. */
     delete_files_done(&a->deletes);
+    if (!table_index_is_at(a->table->index, base)) FIRN_TRY(join_rows(a, err));
     FIRN_TRY(table_index_catch_up(a->table->index, base, err));
     if (a->generation != table_index_generation(a->table->index)) FIRN_TRY(hash_keys(a, err));
     FIRN_TRY(find_old_rows(a, base, err));
     if (a->gone_count) FIRN_TRY(write_deletes(a, base, err));
+    FIRN_TRY(join_rows(a, err));
     current = table_metadata_current_snapshot(base);
     *ret_change = (table_change){.commit_id = a->commit_id,
                                  .replace_all = truncated && current,
@@ -639,7 +483,7 @@ decide_on(apply *a, const table_metadata *base, table_change *ret_change, firn_e
     FIRN_TRY(describe_commit(a, base, ret_change, err));
     if (ret_change->added_count || ret_change->replace_all)
         ret_change->operation =
-            table_change_operation(a->files.count > 0, a->deletes.added.count > 0, ret_change->replace_all);
+            table_change_operation(a->rows.files.count > 0, a->deletes.added.count > 0, ret_change->replace_all);
     FIRN_TRY(offer_pending(a, err));
     a->offered = true;
     firn_crash_point("commit.before-send");
@@ -680,7 +524,7 @@ place_of(uint32_t first_file, uint32_t file, uint64_t row)
 static bool
 has_row(const apply *a, uint32_t entry)
 {
-    return table_changes_entry(a->table->changes, entry)->row && !a->left_out[entry];
+    return table_changes_entry(a->table->changes, entry)->row && !a->rows.left_out[entry];
 }
 
 static firn_status
@@ -691,8 +535,8 @@ list_changes(apply *a, firn_error *err)
     /* What goes stands before what comes: of two keys with one hash the one with a row counts. */
     for (size_t i = 0; i < a->removal_count; i++)
         for (uint32_t k = 0; k < a->removals[i].found; k++) FIRN_TRY(add_change(a, a->removals[i].key, KEY_PLACE_NONE, err));
-    for (size_t i = 0; i < a->added_count; i++) {
-        const added_row *row = &a->added_copies[i];
+    for (size_t i = 0; i < a->rows.copy_count; i++) {
+        const new_copy *row = &a->rows.copies[i];
         FIRN_TRY(add_change(a, a->hashes[row->entry], place_of(first, row->place.file, row->place.row), err));
     }
     if (a->whole_rows) return FIRN_OK;
@@ -702,7 +546,7 @@ list_changes(apply *a, firn_error *err)
     }
     for (uint32_t i = 0; i < a->entry_count; i++) {
         if (has_row(a, i))
-            FIRN_TRY(add_change(a, a->hashes[i], place_of(first, a->written[i].file, a->written[i].row), err));
+            FIRN_TRY(add_change(a, a->hashes[i], place_of(first, a->rows.places[i].file, a->rows.places[i].row), err));
     }
     return FIRN_OK;
 }
@@ -710,14 +554,14 @@ list_changes(apply *a, firn_error *err)
 static firn_status
 update_index(apply *a, const table_metadata *now, firn_error *err)
 {
-    const char       **paths = firn_arena_array(&a->arena, a->files.count + 1, sizeof *paths);
+    const char       **paths = firn_arena_array(&a->arena, a->rows.files.count + 1, sizeof *paths);
     table_index_commit commit = {.table = now,
                                  .added_files = paths,
-                                 .added_file_count = a->files.count,
+                                 .added_file_count = a->rows.files.count,
                                  .truncated = table_changes_truncated(a->table->changes)};
 
     if (!paths) return firn_fail_memory(err, "the key index");
-    for (unsigned i = 0; i < a->files.count; i++) paths[i] = a->files.files[i].path;
+    for (unsigned i = 0; i < a->rows.files.count; i++) paths[i] = a->rows.files.files[i].path;
     FIRN_TRY(list_changes(a, err));
     commit.changes = a->changes;
     commit.change_count = a->change_count;
@@ -730,14 +574,9 @@ static firn_status
 make_room(apply *a, firn_error *err)
 {
     a->hashes = firn_calloc(a->entry_count + 1u, sizeof *a->hashes);
-    if (!a->whole_rows) {
-        a->places = firn_calloc(a->entry_count + 1u, sizeof *a->places);
-        a->written = firn_calloc(a->entry_count + 1u, sizeof *a->written);
-        a->left_out = firn_calloc(a->entry_count + 1u, sizeof *a->left_out);
-    }
+    if (!a->whole_rows) a->places = firn_calloc(a->entry_count + 1u, sizeof *a->places);
     a->data_location = file_name_data_folder(&a->arena, table_metadata_location(a->table->base));
-    if (!a->hashes || !a->data_location || (!a->whole_rows && (!a->places || !a->written || !a->left_out)))
-        return firn_fail_memory(err, "a window's rows");
+    if (!a->hashes || !a->data_location || (!a->whole_rows && !a->places)) return firn_fail_memory(err, "a window's rows");
     return FIRN_OK;
 }
 
@@ -755,11 +594,11 @@ tell_progress(const apply *a, uint64_t elapsed_us)
 {
     const followed_table *table = a->table;
     table_commit_progress commit = {.position = a->settings->position,
-                                    .row_count = a->row_count,
+                                    .row_count = a->rows.row_count,
                                     .deleted_row_count = a->gone_count,
-                                    .data_file_count = a->files.count,
+                                    .data_file_count = a->rows.files.count,
                                     .delete_file_count = a->deletes.added.count,
-                                    .data_bytes = size_of(&a->files),
+                                    .data_bytes = size_of(&a->rows.files),
                                     .delete_bytes = size_of(&a->deletes.added),
                                     .elapsed_us = elapsed_us,
                                     .oldest_event_us = table->oldest_event_us,
@@ -777,9 +616,9 @@ tell_committed(const apply *a, const table_metadata *now, uint64_t started_us)
     follow_event    event = {.kind = FOLLOW_EVENT_COMMITTED,
                              .table = a->table->name,
                              .change_count = a->table->staged_event_count + table_changes_event_count(a->table->changes),
-                             .row_count = a->row_count,
+                             .row_count = a->rows.row_count,
                              .delete_count = a->gone_count,
-                             .file_count = a->files.count + a->deletes.added.count,
+                             .file_count = a->rows.files.count + a->deletes.added.count,
                              .snapshot_id = current ? current->snapshot_id : 0,
                              .elapsed_ms = (firn_clock_monotonic_us() - started_us) / 1000,
                              .position = a->position};
@@ -799,7 +638,7 @@ commit_part(apply *a, table_metadata *take_now, firn_error *err)
     if (!table->is_staged) table->staged_on = current ? current->snapshot_id : 0;
     table->is_staged = true;
     table->staged_event_count += table_changes_event_count(table->changes);
-    table->row_count += a->row_count;
+    table->row_count += a->rows.row_count;
     table->delete_count += a->gone_count;
     table_metadata *view = table_metadata_at_branch(now, STAGE_BRANCH);
     if (!view) return firn_fail_memory(err, "a table's metadata");
@@ -830,7 +669,7 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     firn_error      ignored = {0};
 
     FIRN_TRY(commit_decided(a, &now, err));
-    table->left_out_count += a->left_out_count - a->excused_count;
+    table->left_out_count += a->rows.left_out_count - a->excused_count;
     firn_crash_point(a->settings->is_part ? "stage.after-response" : "commit.after-response");
     if (a->ctx->pending) (void) !pending_files_end(a->ctx->pending, a->commit_text, &ignored);
     if (a->settings->is_part) return commit_part(a, now, err);
@@ -838,7 +677,7 @@ commit(apply *a, uint64_t started_us, firn_error *err)
     table->base = now;
     table->position = a->settings->position;
     table->change_count += table->staged_event_count + table_changes_event_count(table->changes);
-    table->row_count += a->row_count;
+    table->row_count += a->rows.row_count;
     table->delete_count += a->gone_count;
     table->commit_count++;
     table->last_commit_us = firn_clock_now_us();
@@ -860,6 +699,30 @@ follow_index(apply *a)
     firn_crash_point("index.after-update");
 }
 
+/* Rows that cannot be written end the commit, and are why there is none; before that the keys. */
+static firn_status
+write_and_commit(apply *a, uint64_t started_us, bool *ret_of_table, firn_error *err)
+{
+    a->rows = (new_rows){.table = a->table,
+                         .ctx = a->ctx,
+                         .stream = a->settings->stream,
+                         .schema = a->schema,
+                         .hashes = a->hashes,
+                         .data_location = a->data_location,
+                         .commit_id = a->commit_text};
+    FIRN_TRY(new_rows_begin(&a->rows, err));
+    if (hash_keys(a, err)) {
+        (void) !new_rows_join(&a->rows);
+        *ret_of_table = true;
+        return err->status;
+    }
+    firn_status status = new_rows_go_on(&a->rows, err);
+    if (!status) status = commit(a, started_us, err);
+    if (!new_rows_join(&a->rows)) *err = a->rows.failed;
+    *ret_of_table = a->rows.of_table;
+    return err->status;
+}
+
 firn_status
 table_apply(followed_table *table, const follow_context *ctx, const table_apply_settings *settings, bool *ret_of_table,
             firn_error *err)
@@ -873,20 +736,12 @@ table_apply(followed_table *table, const follow_context *ctx, const table_apply_
                                      .entry_count = table_changes_entry_count(table->changes),
                                      .coerced_before = table->shape->rows->coerced_count};
     uint64_t    started_us = firn_clock_monotonic_us();
-    firn_status status = FIRN_OK;
 
     *ret_of_table = false;
     uuid_format(a.commit_id, a.commit_text);
-    a.reselects = row_reselect_is_on(table, ctx, settings->stream);
-    a.shape->rows->collects_damage = a.reselects;
     FIRN_TRY(look(&a, err));
     FIRN_TRY(make_room(&a, err));
-    status = hash_keys(&a, err);
-    a.of_table = status != FIRN_OK;
-    if (!status) status = write_rows(&a, err);
-    if (!status) status = commit(&a, started_us, err);
-    *ret_of_table = a.of_table;
-    if (status) return firn_while(err, "applying changes of '%s'", table->name);
+    if (write_and_commit(&a, started_us, ret_of_table, err)) return firn_while(err, "applying changes of '%s'", table->name);
     follow_index(&a);
     return FIRN_OK;
 }

@@ -1,15 +1,15 @@
 /*
  * One table's changes of a window → one commit: new rows in data files, old rows in delete files, the position.
  *
- * Order:     keys are hashed, their places in the lake looked up, rows written; then the commit is decided on the table as
- *            it is. A base that another writer has changed is taken into the index first, and the deletes are made again.
+ * Order:     new rows are written (new_rows.h) while keys are hashed and the commit is decided on the table as it is: places in the
+ *            lake are looked up, deletes written. A base that another writer has changed is taken into the index first, and the deletes are made again.
  *            The index follows when the catalog has accepted; killed in between, the next start takes the commit in as if
  *            it were another writer's.
  * Parts:     a window that the memory cannot hold is applied in parts, each a snapshot of STAGE_BRANCH; its last part is the
  *            commit that makes the branch main. A commit of another writer to main in between is FIRN_FAILED
  *            (FOLLOW_UNDERCUT): the branch is dropped and the window read again
  * Failures:  *ret_of_table says that the table's own rows or shape are to blame: the others can go on
- * Threads:   one
+ * Threads:   one, and one that writes rows, which has ended when this returns
  */
 #ifndef FIRN_FOLLOW_TABLE_APPLY_H
 #define FIRN_FOLLOW_TABLE_APPLY_H

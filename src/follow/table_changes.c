@@ -36,6 +36,7 @@ struct table_changes {
     uint64_t     event_count;
     bool         truncated;
     firn_buffer  key, old_key, row; /* scratch */
+    firn_error   ignored;
 };
 
 /* ---- life ---- */
@@ -146,7 +147,7 @@ static firn_status
 grow_slots(table_changes *t, firn_error *err)
 {
     uint32_t    count = t->slot_count * 2;
-    entry_slot *slots = firn_calloc(count, sizeof *slots);
+    entry_slot *slots = firn_calloc_table(count, sizeof *slots);
 
     if (!slots) return firn_fail_memory(err, "a table's changes");
     for (uint32_t i = 0; i < t->entry_count; i++) {
@@ -294,7 +295,7 @@ apply_insert(table_changes *t, const change *event, uint16_t shape, firn_error *
     if (event->new.has_unchanged) return fail_key(event, "as an insert without all its values", err);
     FIRN_TRY(take_key(t, event, &event->new, &t->key, err));
     FIRN_TRY(entry_of(t, firn_buffer_slice(&t->key), &entry, &made, err));
-    if (made) entry->expects_none = true;
+    if (made) *(event->may_exist ? &entry->may_exist : &entry->expects_none) = true;
     set_origin(entry, event);
     return set_row(t, entry, &event->new, &past, shape, err);
 }
@@ -402,10 +403,24 @@ truncate(table_changes *t)
     t->truncated = true;
 }
 
+/* Most of taking a change in is waiting for the memory of its key's slot. */
+static void
+prefetch(table_changes *t, const change *event)
+{
+    firn_error *ignored = &t->ignored;
+
+    if (take_key(t, event, event->old.bytes.data ? &event->old : &event->new, &t->key, ignored)) {
+        firn_error_reset(ignored); /* it is told when it comes */
+        return;
+    }
+    __builtin_prefetch(&t->slots[(uint32_t) firn_hash_bytes(t->key.data, t->key.size) & (t->slot_count - 1)], 1);
+}
+
 firn_status
 table_changes_add(table_changes *t, const change *event, uint16_t shape, firn_error *err)
 {
     t->event_count++;
+    if (event->following && t->key_column_count && event->following->op != CHANGE_TRUNCATE) prefetch(t, event->following);
     if (event->op == CHANGE_TRUNCATE) {
         truncate(t);
         return FIRN_OK;

@@ -24,6 +24,7 @@ typedef struct row_entry {
     const uint8_t *lake_key; /* the row has holes: the key that the lake's version has; NULL: no holes */
     uint32_t       key_size, row_size, lake_key_size;
     int32_t        count;    /* whole row only */
+    bool           may_exist;    /* instead: it was a row that a snapshot has read */
     bool           expects_none; /* the window's first change of this key was an insert: the lake has no such row */
     uint16_t       shape;        /* of the row: as given with the change */
     uint32_t       origin_part;  /* of its last change, as change.origin */

@@ -85,6 +85,21 @@ new_keyed(void)
     return t;
 }
 
+/* Neither is warned of: that the lake has it, and that it does not. */
+static void
+a_row_of_a_snapshot_may_be_there(void **state)
+{
+    FIRN_AUTO(table_changes_freep) table_changes *t = new_keyed();
+    tuple_bytes room;
+    firn_error  err = {0};
+    change      event = {.op = CHANGE_INSERT, .relation = &relation, .may_exist = true, .new = tuple(&room, "1", "a")};
+    (void) state;
+
+    assert_int_equal(table_changes_add(t, &event, 0, &err), FIRN_OK);
+    assert_true(find(t, "1")->may_exist);
+    assert_false(find(t, "1")->expects_none);
+}
+
 static void
 the_last_version_of_a_key_stays(void **state)
 {
@@ -203,7 +218,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_last_version_of_a_key_stays),   cmocka_unit_test(a_changed_key_takes_the_row_along),
+        cmocka_unit_test(a_row_of_a_snapshot_may_be_there), cmocka_unit_test(the_last_version_of_a_key_stays),   cmocka_unit_test(a_changed_key_takes_the_row_along),
         cmocka_unit_test(a_hole_names_the_key_that_the_lake_has), cmocka_unit_test(truncate_forgets_what_came_before),
         cmocka_unit_test(whole_rows_are_counted),            cmocka_unit_test(a_change_without_its_key_is_refused),
     };

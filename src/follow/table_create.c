@@ -1,6 +1,7 @@
 #include "follow/table_create.h"
 
 #include "catalog/commit.h"
+#include "follow/source_wait.h"
 
 /* Nothing of it was loaded: every change counts. */
 #define NO_LOAD "0/0"
@@ -39,7 +40,11 @@ table_create(const follow_context *ctx, change_stream *stream, change_relation *
     source_description        *described = NULL;
     table_ident ident = {.namespace_levels = s->namespace_levels, .level_count = s->namespace_level_count, .name = relation->name};
 
-    firn_status status = stream->ops->describe(stream, relation, NULL, &config->rules, &arena, &described, NULL, err);
+    source_wait wait = source_wait_of(ctx, relation->name);
+    firn_status status;
+    do {
+        status = stream->ops->describe(stream, relation, NULL, &config->rules, &arena, &described, NULL, err);
+    } while (source_wait_again(&wait, err));
     if (!status) status = create(ctx, &ident, config, described, stream->identity.text, &arena, err);
     if (described) schema_unref(described->schema);
     if (status) return firn_while(err, "making table '%s', whose first change has come", relation->name);

@@ -6,33 +6,20 @@
 
 #include "base/crash_point.h"
 #include "base/text.h"
+#include "follow/source_wait.h"
 #include "state/schema_changes_table.h"
-#include "task/retry.h"
 
-/* About as long as the stream itself tries: ten minutes. */
-#define DESCRIBE_ATTEMPTS_MAX 50u
-#define DESCRIBE_BACKOFF_MS 250
-#define DESCRIBE_BACKOFF_MS_MAX 15000
-
-/* A source that is away for a while is no reason to end: the stream waits for it, too. */
+/* A source that is away for a while is no reason to end. */
 static firn_status
 describe(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, table_shape **ret_shape,
          firn_error *err)
 {
-    task_retry retry = {
-        .attempt_max = DESCRIBE_ATTEMPTS_MAX, .backoff_ms = DESCRIBE_BACKOFF_MS, .backoff_max_ms = DESCRIBE_BACKOFF_MS_MAX};
+    source_wait wait = source_wait_of(ctx, table->name);
 
-    for (;;) {
-        firn_status status = table_shape_new(settings->stream, settings->relation, &table->config->rules, table->base,
-                                             ctx->settings->schema_changes, ret_shape, err);
-
-        if (status != FIRN_UNAVAILABLE) return status;
-        follow_progress_lost(ctx->settings->progress);
-        bool again = task_retry_again(&retry, status, ctx->cancel, NULL);
-        if (!again && !task_cancel_requested(ctx->cancel)) return status;
-        firn_error_reset(err);
-        if (!again) return firn_fail(err, FIRN_E_CANCELLED, "stopped while waiting for the source to describe '%s'", table->name);
-    }
+    do {
+        (void) !table_shape_new(settings->stream, settings->relation, &table->config->rules, table->base, ctx->settings->schema_changes, ret_shape, err);
+    } while (source_wait_again(&wait, err));
+    return err->status;
 }
 
 static firn_status

@@ -1,5 +1,7 @@
 #include "follow/table_index.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "index/index_rebuild.h"
 #include "index/key_codec.h"
@@ -102,13 +104,27 @@ table_index_open(const table_index_settings *settings, const table_metadata *tab
     return FIRN_OK;
 }
 
+bool
+table_index_is_at(const table_index *index, const table_metadata *table)
+{
+    index_rebuild_settings settings = rebuild_settings(index, table);
+    index_state            wanted;
+    firn_error             unknown = {0};
+
+    if (!index->index || index_state_of_table(&settings, &wanted, &unknown)) return false;
+    const index_state *is = key_index_state(index->index);
+    return is->snapshot_id == wanted.snapshot_id && is->key_shape == wanted.key_shape &&
+           memcmp(&is->table_uuid, &wanted.table_uuid, sizeof wanted.table_uuid) == 0;
+}
+
 firn_status
 table_index_catch_up(table_index *index, const table_metadata *table, firn_error *err)
 {
     index_rebuild_settings settings = rebuild_settings(index, table);
     bool                   done = false;
-    firn_status            status = index_catch_up(&settings, index->index, &done, err);
 
+    if (!index->index) return open_current(index, table, err); /* it was to be built anew, and that failed */
+    firn_status status = index_catch_up(&settings, index->index, &done, err);
     if (status == FIRN_OK && done) return FIRN_OK;
     if (status != FIRN_OK && err->code != FIRN_E_INDEX_LIMIT) return status;
     firn_error_reset(err);

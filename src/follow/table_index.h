@@ -1,6 +1,8 @@
 /*
  * The key index of one followed table: opened, brought up to the table as it is (index/), looked up by batches of keys,
  * and changed after each commit (index_rebuild.h: missing or damaged, it is built anew; after other writers' commits caught up).
+ *
+ * Threads: whoever changes it is alone with it; until then several may read (what takes a const index)
  */
 #ifndef FIRN_FOLLOW_TABLE_INDEX_H
 #define FIRN_FOLLOW_TABLE_INDEX_H
@@ -38,6 +40,8 @@ bool table_index_is_of(const table_index *index, const int32_t key_field_ids[], 
 /* Another number after the index was built anew: hashes of before are worth nothing then. */
 uint64_t table_index_generation(const table_index *index);
 
+/* Whether it stands for this version of the table: to catch up changes nothing then. */
+bool table_index_is_at(const table_index *index, const table_metadata *table);
 /* Stands for this version of the table afterwards: other writers' commits are taken in. */
 FIRN_MUST_USE firn_status table_index_catch_up(table_index *index, const table_metadata *table, firn_error *err);
 

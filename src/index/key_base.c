@@ -301,23 +301,23 @@ put(key_base_writer *w, const void *bytes, size_t size, firn_error *err)
 }
 
 firn_status
-key_base_writer_add(key_base_writer *w, key_hash key, uint64_t place, firn_error *err)
+key_base_writer_add(key_base_writer *w, const uint8_t *entries, size_t count, firn_error *err)
 {
-    uint8_t entry[KEY_ENTRY_BYTES];
+    key_hash last = w->last;
+    size_t   bucket = w->bucket;
 
-    assert(w->count < w->count_max && (w->count == 0 || key_hash_less(w->last, key)));
-    for (; w->bucket <= bucket_of(w->bucket_bits, key); w->bucket++) w->directory[w->bucket] = (uint32_t) w->count;
-    store_le64(entry, key.high);
-    store_le32(entry + 8, key.low);
-    store_le64(entry + 12, place);
-    w->last = key;
-    w->count++;
-    if (FIRN_LIKELY(w->out.capacity - w->out.size > sizeof entry)) {
-        memcpy(w->out.data + w->out.size, entry, sizeof entry);
-        w->out.size += sizeof entry;
-        return FIRN_OK;
+    assert(count <= w->count_max - w->count);
+    for (size_t i = 0; i < count; i++) {
+        key_hash key = key_entry_key(entries + i * KEY_ENTRY_BYTES);
+
+        assert(w->count + i == 0 || key_hash_less(last, key));
+        for (; bucket <= bucket_of(w->bucket_bits, key); bucket++) w->directory[bucket] = (uint32_t) (w->count + i);
+        last = key;
     }
-    return put(w, entry, sizeof entry, err);
+    w->last = last;
+    w->bucket = bucket;
+    w->count += count;
+    return put(w, entries, count * KEY_ENTRY_BYTES, err);
 }
 
 static firn_status

@@ -45,21 +45,13 @@ FIRN_MUST_USE bool        key_base_parse(firn_slice bytes, bool ours, key_base *
 static inline key_hash
 key_base_key(const key_base *base, uint64_t index)
 {
-    const uint8_t *entry = base->entries + index * KEY_ENTRY_BYTES;
-    key_hash       key;
-
-    memcpy(&key.high, entry, sizeof key.high);
-    memcpy(&key.low, entry + 8, sizeof key.low);
-    return key;
+    return key_entry_key(base->entries + index * KEY_ENTRY_BYTES);
 }
 
 static inline uint64_t
 key_base_place(const key_base *base, uint64_t index)
 {
-    uint64_t place;
-
-    memcpy(&place, base->entries + index * KEY_ENTRY_BYTES + 12, sizeof place);
-    return place;
+    return key_entry_place(base->entries + index * KEY_ENTRY_BYTES);
 }
 
 /* Where the key's directory entry lies, for prefetching. */
@@ -76,8 +68,8 @@ typedef struct key_base_writer key_base_writer;
 /* `count_max`: at most so many entries will come. The file gets `path` when it is closed. */
 FIRN_MUST_USE firn_status key_base_writer_open(const char *path, uint64_t count_max, const key_seed *seed, bool copies,
                                                key_base_writer **ret_writer, firn_error *err);
-/* Ascending, each key once (asserted). */
-FIRN_MUST_USE firn_status key_base_writer_add(key_base_writer *w, key_hash key, uint64_t place, firn_error *err);
+/* `count` entries of KEY_ENTRY_BYTES: ascending, each key once (asserted). */
+FIRN_MUST_USE firn_status key_base_writer_add(key_base_writer *w, const uint8_t *entries, size_t count, firn_error *err);
 FIRN_MUST_USE firn_status key_base_writer_close(key_base_writer *w, firn_slice extra, firn_error *err);
 /* Without close: nothing is left behind. */
 void                      key_base_writer_free(key_base_writer *w);

@@ -8,6 +8,9 @@
 #include "base/decimal.h"
 #include "base/hash.h"
 
+#define EACH_BYTES_MAX 64 /* forms of one size up to here are made for SOME_ROWS at a time */
+#define SOME_ROWS 128
+
 struct key_codec {
     table_schema *schema;
     unsigned      column_count;
@@ -71,35 +74,91 @@ key_codec_shape(const key_codec *codec)
     return shape;
 }
 
-static firn_status
-add_integer(int64_t value, firn_buffer *out, firn_error *err)
-{
-    uint8_t bytes[8];
+/* ---- values of a fixed size ---- */
 
-    store_be64(bytes, (uint64_t) value ^ UINT64_C(1) << 63);
-    return firn_buffer_add(out, bytes, sizeof bytes, err);
+static void
+store_integer(int64_t value, uint8_t *out)
+{
+    store_be64(out, (uint64_t) value ^ UINT64_C(1) << 63);
 }
 
-static firn_status
-add_double(double value, firn_buffer *out, firn_error *err)
+static void
+store_double(double value, uint8_t *out)
 {
     uint64_t bits = isnan(value) ? bits_of_double((double) NAN) & INT64_MAX : bits_of_double(value + 0.0);
-    uint8_t  bytes[8];
 
     if (fpclassify(value) == FP_ZERO) bits = 0;
-    store_be64(bytes, bits >> 63 ? ~bits : bits ^ UINT64_C(1) << 63);
-    return firn_buffer_add(out, bytes, sizeof bytes, err);
+    store_be64(out, bits >> 63 ? ~bits : bits ^ UINT64_C(1) << 63);
 }
 
-static firn_status
-add_decimal(int128 value, firn_buffer *out, firn_error *err)
+static void
+store_decimal(int128 value, uint8_t *out)
 {
-    uint8_t bytes[16];
-
-    store_be64(bytes, (uint64_t) ((uint128) value >> 64) ^ UINT64_C(1) << 63);
-    store_be64(bytes + 8, (uint64_t) (uint128) value);
-    return firn_buffer_add(out, bytes, sizeof bytes, err);
+    store_be64(out, (uint64_t) ((uint128) value >> 64) ^ UINT64_C(1) << 63);
+    store_be64(out + 8, (uint64_t) (uint128) value);
 }
+
+/* Of the form of a value that is not null, less the byte that says so; 0: it varies. */
+static size_t
+fixed_bytes(const data_type *type)
+{
+    switch (type->kind) {
+    case TYPE_BOOLEAN: return 1;
+    case TYPE_INT:
+    case TYPE_DATE:
+    case TYPE_LONG:
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMPTZ:
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE: return 8;
+    case TYPE_DECIMAL: return 16;
+    case TYPE_UUID:
+    case TYPE_FIXED: return data_type_value_size(type);
+    case TYPE_STRING:
+    case TYPE_BINARY:
+    case TYPE_LIST:
+    case TYPE_MAP:
+    case TYPE_STRUCT: break;
+    }
+    return 0;
+}
+
+static void
+store_fixed(const data_type *type, const void *values, size_t at, uint8_t *out)
+{
+    switch (type->kind) {
+    case TYPE_BOOLEAN: *out = bitmap_get(values, at); return;
+    case TYPE_INT:
+    case TYPE_DATE: store_integer(((const int32_t *) values)[at], out); return;
+    case TYPE_LONG:
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMPTZ: store_integer(((const int64_t *) values)[at], out); return;
+    case TYPE_FLOAT: store_double((double) ((const float *) values)[at], out); return;
+    case TYPE_DOUBLE: store_double(((const double *) values)[at], out); return;
+    case TYPE_DECIMAL:
+        store_decimal(type->precision <= 9    ? ((const int32_t *) values)[at]
+                      : type->precision <= 18 ? ((const int64_t *) values)[at]
+                                              : ((const int128 *) values)[at],
+                      out);
+        return;
+    case TYPE_UUID:
+    case TYPE_FIXED: {
+        size_t size = data_type_value_size(type);
+        memcpy(out, (const uint8_t *) values + at * size, size);
+        return;
+    }
+    case TYPE_STRING:
+    case TYPE_BINARY:
+    case TYPE_LIST:
+    case TYPE_MAP:
+    case TYPE_STRUCT: break;
+    }
+    assert(false);
+}
+
+/* ---- a row ---- */
 
 static firn_status
 add_text(const uint8_t *bytes, size_t size, firn_buffer *out, firn_error *err)
@@ -141,51 +200,27 @@ add_elements(const data_type *type, const struct ArrowArray *array, int64_t row,
 static firn_status
 add_value(const data_type *type, const struct ArrowArray *array, int64_t row, firn_buffer *out, firn_error *err)
 {
-    const void    *values = array->n_buffers > 1 ? array->buffers[1] : NULL;
-    const int32_t *offsets = values;
+    const int32_t *offsets = array->n_buffers > 1 ? array->buffers[1] : NULL;
+    size_t         fixed = fixed_bytes(type);
     bool           has = array->null_count == 0 || !array->buffers[0] ||
                bitmap_get(array->buffers[0], (size_t) (row + array->offset));
 
     row += array->offset;
     FIRN_TRY(firn_buffer_add_byte(out, has, err));
     if (!has) return FIRN_OK;
-    switch (type->kind) {
-    case TYPE_BOOLEAN:
-        return firn_buffer_add_byte(out, bitmap_get(values, (size_t) row), err);
-    case TYPE_INT:
-    case TYPE_DATE:
-        return add_integer(((const int32_t *) values)[row], out, err);
-    case TYPE_LONG:
-    case TYPE_TIME:
-    case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMPTZ:
-        return add_integer(((const int64_t *) values)[row], out, err);
-    case TYPE_FLOAT:
-        return add_double((double) ((const float *) values)[row], out, err);
-    case TYPE_DOUBLE:
-        return add_double(((const double *) values)[row], out, err);
-    case TYPE_DECIMAL:
-        if (type->precision <= 9) return add_decimal(((const int32_t *) values)[row], out, err);
-        if (type->precision <= 18) return add_decimal(((const int64_t *) values)[row], out, err);
-        return add_decimal(((const int128 *) values)[row], out, err);
-    case TYPE_STRING:
-    case TYPE_BINARY:
-        return add_text((const uint8_t *) array->buffers[2] + offsets[row], (size_t) (offsets[row + 1] - offsets[row]),
-                        out, err);
-    case TYPE_UUID:
-    case TYPE_FIXED: {
-        size_t size = data_type_value_size(type);
-        return firn_buffer_add(out, (const uint8_t *) values + (size_t) row * size, size, err);
-    }
-    case TYPE_LIST:
-    case TYPE_MAP:
-        return add_elements(type, array, row, out, err);
-    case TYPE_STRUCT:
-        for (unsigned i = 0; i < type->field_count; i++)
-            FIRN_TRY(add_value(type->fields[i].type, array->children[i], row, out, err));
+    if (fixed) {
+        FIRN_TRY(firn_buffer_reserve(out, fixed, err));
+        store_fixed(type, array->buffers[1], (size_t) row, out->data + out->size);
+        out->size += fixed;
         return FIRN_OK;
     }
-    return firn_fail(err, FIRN_E_BUG, "a key of an unknown type");
+    if (type->kind == TYPE_STRING || type->kind == TYPE_BINARY)
+        return add_text((const uint8_t *) array->buffers[2] + offsets[row], (size_t) (offsets[row + 1] - offsets[row]),
+                        out, err);
+    if (type->kind == TYPE_LIST || type->kind == TYPE_MAP) return add_elements(type, array, row, out, err);
+    for (unsigned i = 0; i < type->field_count; i++)
+        FIRN_TRY(add_value(type->fields[i].type, array->children[i], row, out, err));
+    return FIRN_OK;
 }
 
 firn_status
@@ -199,12 +234,61 @@ key_codec_encode(const key_codec *codec, const struct ArrowArray *rows, int64_t 
     return FIRN_OK;
 }
 
+/* ---- many rows ---- */
+
+/* Of each row's form, where it is the same for all of them and small; 0 otherwise. */
+static size_t
+bytes_of_each(const key_codec *codec, const struct ArrowArray *rows)
+{
+    size_t size = 0;
+
+    for (unsigned i = 0; i < codec->column_count; i++) {
+        const struct ArrowArray *column = rows->children[codec->columns[i]];
+        size_t                   fixed = fixed_bytes(codec->schema->fields[codec->columns[i]].type);
+
+        if (fixed == 0 || (column->null_count != 0 && column->buffers[0])) return 0;
+        size += 1 + fixed;
+        if (size > EACH_BYTES_MAX) return 0;
+    }
+    return size;
+}
+
+/* Column by column, some rows at a time. */
+static void
+hash_fixed(const key_codec *codec, const key_seed *seed, const struct ArrowArray *rows, size_t size, key_hash ret_hashes[])
+{
+    uint8_t bytes[SOME_ROWS * EACH_BYTES_MAX];
+
+    for (size_t row = 0, all = (size_t) rows->length; row < all; row += SOME_ROWS) {
+        size_t   count = all - row < SOME_ROWS ? all - row : SOME_ROWS;
+        uint8_t *out = bytes;
+
+        for (unsigned i = 0; i < codec->column_count; i++) {
+            const data_type         *type = codec->schema->fields[codec->columns[i]].type;
+            const struct ArrowArray *column = rows->children[codec->columns[i]];
+            size_t                   from = row + (size_t) (rows->offset + column->offset);
+
+            for (size_t k = 0; k < count; k++) {
+                out[k * size] = 1;
+                store_fixed(type, column->buffers[1], from + k, out + k * size + 1);
+            }
+            out += 1 + fixed_bytes(type);
+        }
+        key_hash_each(seed, bytes, size, count, ret_hashes + row);
+    }
+}
+
 firn_status
 key_codec_hash(const key_codec *codec, const key_seed *seed, const struct ArrowArray *rows, key_hash ret_hashes[],
                firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer bytes = {0};
+    size_t size = bytes_of_each(codec, rows);
 
+    if (size > 0) {
+        hash_fixed(codec, seed, rows, size, ret_hashes);
+        return FIRN_OK;
+    }
     firn_buffer_init(&bytes, KEY_BYTES_MAX);
     for (int64_t row = 0; row < rows->length; row++) {
         firn_buffer_reset(&bytes);

@@ -217,6 +217,59 @@ lists_differ_where_their_elements_do(void **state)
     done(&c);
 }
 
+/* Hashed many at a time, as each would be from its bytes; a null among them makes their forms differ in size. */
+static void
+rows_together_hash_as_each_alone(void **state)
+{
+    enum { ROWS = 300, SKIPPED = 3, COLUMNS = 5 };
+    static const data_type    bool_type = {.kind = TYPE_BOOLEAN}, uuid_type = {.kind = TYPE_UUID};
+    static const data_type   *types[COLUMNS] = {&int_type, &decimal_38, &double_type, &bool_type, &uuid_type};
+    static const char *const  names[COLUMNS] = {"a", "b", "c", "d", "e"};
+    static const int32_t      ids[COLUMNS] = {5, 1, 2, 3, 4};
+    static const key_seed     seed = {3, 4};
+
+    (void) state;
+    for (unsigned with_null = 0; with_null < 2; with_null++) {
+        schema_field    fields[COLUMNS];
+        column_builder *builders[COLUMNS];
+        key_hash        hashes[ROWS];
+        column          c = {0};
+        FIRN_AUTO(firn_buffer_done) firn_buffer bytes = {0};
+
+        firn_buffer_init(&bytes, 1000);
+        for (unsigned i = 0; i < COLUMNS; i++) {
+            fields[i] = (schema_field){.id = (int32_t) i + 1, .name = names[i], .type = types[i]};
+            OK(column_builder_new(types[i], 1 << 20, &builders[i], &err));
+        }
+        OK(schema_new(0, fields, COLUMNS, NULL, 0, false, &c.schema, &err));
+        for (int row = 0; row < ROWS + SKIPPED; row++) {
+            uint8_t uuid[16] = {1, (uint8_t) row, [15] = (uint8_t) (row >> 8)};
+
+            OK(column_add_i64(builders[0], row - 100, &err));
+            OK(column_add_decimal(builders[1], ((int128) row << 70) - row, &err));
+            if (with_null && row == 200)
+                OK(column_add_null(builders[2], &err));
+            else
+                OK(column_add_double(builders[2], row / 7.0 - 20, &err));
+            OK(column_add_bool(builders[3], row % 3 == 0, &err));
+            OK(column_add_bytes(builders[4], firn_slice_of(uuid, sizeof uuid), &err));
+        }
+        OK(batch_from_builders(c.schema, builders, &c.rows, &err));
+        OK(key_codec_new(c.schema, ids, COLUMNS, &c.codec, &err));
+        c.rows.array.offset = SKIPPED;
+        c.rows.array.length = ROWS;
+        OK(key_codec_hash(c.codec, &seed, &c.rows.array, hashes, &err));
+        for (int64_t row = 0; row < ROWS; row++) {
+            firn_buffer_reset(&bytes);
+            OK(key_codec_encode(c.codec, &c.rows.array, row, &bytes, &err));
+            assert_true(key_hash_equal(hashes[row], key_hash_of(&seed, firn_buffer_slice(&bytes))));
+        }
+        c.rows.array.offset = 0;
+        for (unsigned i = 0; i < COLUMNS; i++) column_builder_free(builders[i]);
+        done(&c);
+    }
+}
+
 static void
 a_missing_column_is_told(void **state)
 {
@@ -239,6 +292,7 @@ main(void)
         cmocka_unit_test(decimals_are_in_order),
         cmocka_unit_test(a_widened_column_keeps_its_keys),
         cmocka_unit_test(lists_differ_where_their_elements_do),
+        cmocka_unit_test(rows_together_hash_as_each_alone),
         cmocka_unit_test(a_missing_column_is_told),
     };
 

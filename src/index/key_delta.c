@@ -28,7 +28,7 @@ key_delta_reserve(key_delta *delta, size_t extra, firn_error *err)
     if (wanted < extra || wanted > SIZE_MAX / 4) return firn_fail_memory(err, "the key index");
     while (capacity / 3 * 2 <= wanted) capacity *= 2;
     if (capacity == delta->capacity) return FIRN_OK;
-    slots = firn_calloc(capacity, sizeof *slots);
+    slots = firn_calloc_table(capacity, sizeof *slots);
     if (!slots) return firn_fail_memory(err, "the key index");
     bigger = (key_delta){slots, 0, capacity};
     for (size_t i = 0; i < delta->capacity; i++) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/slice.h"
 
 typedef struct key_hash {
@@ -24,6 +25,8 @@ typedef struct key_seed {
 } key_seed;
 
 key_hash key_hash_of(const key_seed *seed, firn_slice bytes);
+/* Of `count` keys of `size` bytes, one behind the other. */
+void     key_hash_each(const key_seed *seed, const uint8_t *bytes, size_t size, size_t count, key_hash ret_hashes[]);
 
 static inline bool
 key_hash_equal(key_hash a, key_hash b)
@@ -77,7 +80,27 @@ typedef struct key_change {
     uint64_t place;
 } key_change;
 
-/* The same as 20 bytes of a file. */
+/* The same as 20 bytes: high, low, place. */
 #define KEY_ENTRY_BYTES 20
+
+static inline key_hash
+key_entry_key(const uint8_t *entry)
+{
+    return (key_hash){load_le64(entry), load_le32(entry + 8)};
+}
+
+static inline uint64_t
+key_entry_place(const uint8_t *entry)
+{
+    return load_le64(entry + 12);
+}
+
+static inline void
+key_entry_store(uint8_t *entry, key_change change)
+{
+    store_le64(entry, change.key.high);
+    store_le32(entry + 8, change.key.low);
+    store_le64(entry + 12, change.place);
+}
 
 #endif

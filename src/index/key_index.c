@@ -14,11 +14,13 @@
 #include "index/key_log.h"
 #include "index/key_sorter.h"
 
+#define PUTS_AHEAD 16 /* whose slots are asked of the memory */
 #define MEMORY_DEFAULT ((size_t) 64 << 20)
 #define DELTA_COUNT_MIN 16384
 #define RANK_BITS 16  /* of a key's hash, by which a window's keys are put in order */
 #define LOOK_AHEAD 16 /* keys whose cache lines are asked for before they are looked at */
 #define COPY_LOW_MASK INT32_MAX
+#define BASE_PART 4096 /* entries of the base that are copied at a time */
 
 struct key_index {
     char          *folder;
@@ -390,6 +392,72 @@ key_index_find_copies(const key_index *index, key_hash key, size_t wanted, uint6
 
 /* ---- writing a base ---- */
 
+typedef struct merging {
+    key_index       *index;
+    key_base_writer *w;
+    uint64_t         at, released; /* entries of the base that are behind; those let go of */
+    uint32_t         live;         /* the file of the entry before, which is there */
+} merging;
+
+/* Keys of files that are gone stay away: compaction has written them elsewhere. */
+static firn_status
+add_live(merging *m, const uint8_t *entries, size_t count, firn_error *err)
+{
+    size_t begin = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t place = key_entry_place(entries + i * KEY_ENTRY_BYTES);
+
+        if (key_place_file(place) == m->live) continue;
+        if (has_row(m->index, place)) {
+            m->live = key_place_file(place);
+            continue;
+        }
+        FIRN_TRY(key_base_writer_add(m->w, entries + begin * KEY_ENTRY_BYTES, i - begin, err));
+        begin = i + 1;
+    }
+    return key_base_writer_add(m->w, entries + begin * KEY_ENTRY_BYTES, count - begin, err);
+}
+
+/* What the base has below `end`, or to its end; that with the key `end` is left out. */
+static firn_status
+add_base(merging *m, const key_hash *end, firn_error *err)
+{
+    const key_base *base = &m->index->base;
+    bool            reached = false;
+
+    while (m->at < base->count && !reached) {
+        uint64_t begin = m->at, stop = base->count - begin < BASE_PART ? base->count : begin + BASE_PART;
+
+        while (m->at < stop && (!end || key_hash_less(key_base_key(base, m->at), *end))) m->at++;
+        reached = m->at < stop;
+        FIRN_TRY(add_live(m, base->entries + begin * KEY_ENTRY_BYTES, (size_t) (m->at - begin), err));
+        if (reached && key_hash_equal(key_base_key(base, m->at), *end)) m->at++;
+        if ((m->at - m->released) * KEY_ENTRY_BYTES < KEY_BASE_RESIDENT_MAX) continue;
+        key_base_release(base);
+        m->released = m->at;
+    }
+    return FIRN_OK;
+}
+
+/* Each change stands behind what the base has below it, and in place of what it has of the key. */
+static firn_status
+add_changes(merging *m, const uint8_t *entries, size_t count, firn_error *err)
+{
+    const key_base *base = &m->index->base;
+    size_t          begin = 0;
+
+    for (size_t i = 0; i < count && m->at < base->count; i++) {
+        key_hash key = key_entry_key(entries + i * KEY_ENTRY_BYTES);
+
+        if (key_hash_less(key, key_base_key(base, m->at))) continue;
+        FIRN_TRY(add_live(m, entries + begin * KEY_ENTRY_BYTES, i - begin, err));
+        begin = i;
+        FIRN_TRY(add_base(m, &key, err));
+    }
+    return add_live(m, entries + begin * KEY_ENTRY_BYTES, count - begin, err);
+}
+
 /* Base and sorted changes → the next base and an empty log, which the index then has. */
 static firn_status
 merge(key_index *index, key_sorter *sorter, firn_error *err)
@@ -398,34 +466,18 @@ merge(key_index *index, key_sorter *sorter, firn_error *err)
     FIRN_AUTO(key_base_writer_freep) key_base_writer *w = NULL;
     FIRN_AUTO(firn_buffer_done) firn_buffer extra = {0};
     const key_base *base = &index->base;
-    key_change      change;
-    bool            more;
-    uint64_t        at = 0, released = 0;
-    uint32_t        live = UINT32_MAX; // the file of the entry before, which is there
+    merging         m = {.index = index, .live = UINT32_MAX};
+    const uint8_t  *changes;
+    size_t          count;
 
     if (!name) return firn_fail_memory(err, "the key index");
     FIRN_TRY(key_base_writer_open(name, base->count + key_sorter_added(sorter), &base->seed, index->copies, &w, err));
-    FIRN_TRY(key_sorter_next(sorter, &change, &more, err));
-    while (at < base->count || more) {
-        key_hash key = at < base->count ? key_base_key(base, at) : change.key;
-
-        if ((at - released) * KEY_ENTRY_BYTES >= KEY_BASE_RESIDENT_MAX) {
-            key_base_release(base);
-            released = at;
-        }
-        if (more && (at == base->count || !key_hash_less(key, change.key))) {
-            if (at < base->count && key_hash_equal(key, change.key)) at++;
-            if (has_row(index, change.place)) FIRN_TRY(key_base_writer_add(w, change.key, change.place, err));
-            FIRN_TRY(key_sorter_next(sorter, &change, &more, err));
-            continue;
-        }
-        // Keys of files that are gone stay away: compaction has written them elsewhere.
-        uint64_t place = key_base_place(base, at++);
-
-        if (key_place_file(place) != live && !has_row(index, place)) continue;
-        live = key_place_file(place);
-        FIRN_TRY(key_base_writer_add(w, key, place, err));
-    }
+    m.w = w;
+    do {
+        FIRN_TRY(key_sorter_next(sorter, &changes, &count, err));
+        FIRN_TRY(add_changes(&m, changes, count, err));
+    } while (count > 0);
+    FIRN_TRY(add_base(&m, NULL, err));
     firn_buffer_init(&extra, KEY_BASE_EXTRA_MAX);
     FIRN_TRY(index_state_add(&index->state, &extra, err));
     FIRN_TRY(file_registry_write(index->files, &extra, err));
@@ -546,7 +598,10 @@ apply_changes(key_index *index, const key_index_window *w, const key_change chan
     FIRN_TRY(apply_head(index, firn_buffer_slice(&head), &valid, err));
     assert(valid);
     if (is_large) return write_base(index, changes, count, err); // the new base's name is what makes it true
-    for (size_t i = 0; i < count; i++) key_delta_put(&index->delta, changes[i].key, changes[i].place);
+    for (size_t i = 0; i < count; i++) {
+        if (i + PUTS_AHEAD < count) __builtin_prefetch(key_delta_home(&index->delta, changes[i + PUTS_AHEAD].key), 1);
+        key_delta_put(&index->delta, changes[i].key, changes[i].place);
+    }
     if (index->delta.count < delta_count_max(index) &&
         key_log_size_bytes(index->log) < 2 * KEY_ENTRY_BYTES * (uint64_t) delta_count_max(index))
         return FIRN_OK;

@@ -470,12 +470,32 @@ the_hash_is_siphash(void **state)
     assert_int_equal(key_hash_of(&seed, firn_slice_of(bytes, 1)).low, 0x11597634);
 }
 
+/* Side by side as one by one, whatever their size and however many are left over. */
+static void
+keys_together_hash_as_each_alone(void **state)
+{
+    key_seed seed = {firn_random_u64(), firn_random_u64()};
+    uint8_t  bytes[9 * 40];
+    key_hash hashes[9];
+
+    (void) state;
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t) (firn_random_u64() >> 7);
+    for (size_t size = 0; size <= 40; size++) {
+        for (size_t count = 0; count <= 9; count++) {
+            key_hash_each(&seed, bytes, size, count, hashes);
+            for (size_t i = 0; i < count; i++)
+                assert_true(key_hash_equal(hashes[i], key_hash_of(&seed, firn_slice_of(bytes + i * size, size))));
+        }
+    }
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hash_is_siphash),
+        cmocka_unit_test(keys_together_hash_as_each_alone),
         TEST(random_windows_are_as_a_map),
         TEST(an_empty_table_begins_without_keys),
         TEST(a_missing_index_is_told),

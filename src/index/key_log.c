@@ -98,13 +98,8 @@ append_record(key_log *log, firn_slice head, const key_change changes[], size_t 
     FIRN_TRY(firn_buffer_add(out, sizes, sizeof sizes, err));
     FIRN_TRY(firn_buffer_add(out, head.data, head.size, err));
     for (size_t i = 0; i < count; i++) {
-        uint8_t *entry;
-
         FIRN_TRY(firn_buffer_reserve(out, KEY_ENTRY_BYTES, err));
-        entry = out->data + out->size;
-        store_le64(entry, changes[i].key.high);
-        store_le32(entry + 8, changes[i].key.low);
-        store_le64(entry + 12, changes[i].place);
+        key_entry_store(out->data + out->size, changes[i]);
         out->size += KEY_ENTRY_BYTES;
         if (out->size >= INDEX_CHECKSUM_CHUNK) FIRN_TRY(write_chunks(log, false, checksum, err));
     }
@@ -135,7 +130,7 @@ key_log_change(const uint8_t *changes, size_t index)
 {
     const uint8_t *entry = changes + index * KEY_ENTRY_BYTES;
 
-    return (key_change){{load_le64(entry), load_le32(entry + 8)}, load_le64(entry + 12)};
+    return (key_change){key_entry_key(entry), key_entry_place(entry)};
 }
 
 firn_status

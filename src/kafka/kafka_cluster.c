@@ -6,150 +6,29 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/kafka_kerberos.h"
+#include "kafka/kafka_token.h"
+#include "kafka/kafka_trouble.h"
+#include "net/http.h"
 
 #define WAIT_STEP_MS 500
-/* 2.6.1: before it, the client's nonce was sent twice (confluentinc/librdkafka#4895), which brokers refuse since CVE-2024-56128. */
-#define SCRAM_MENDED 0x020601ff
 #define CLUSTER_ID_SIZE 64
 /* A token whose end nobody tells. */
-#define TOKEN_LIFE_MS ((int64_t) 365 * 86400 * 1000)
-
-struct kafka_trouble {
-    task_lock            *lock;
-    const kafka_cluster  *cluster;
-    void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
-    void                 *rebalance_state;
-    rd_kafka_resp_err_t   code; /* 0: none; the most telling one */
-    char                  text[FIRN_ERROR_TEXT_MAX];
-    rd_kafka_resp_err_t   delivery;
-};
-
-kafka_trouble *
-kafka_trouble_new(void)
-{
-    kafka_trouble *trouble = firn_calloc(1, sizeof *trouble);
-    if (!trouble) return NULL;
-    trouble->lock = task_lock_new();
-    if (trouble->lock) return trouble;
-    firn_free(trouble);
-    return NULL;
-}
-
-void
-kafka_trouble_free(kafka_trouble *trouble)
-{
-    if (!trouble) return;
-    task_lock_free(trouble->lock);
-    firn_free(trouble);
-}
-
-/* ---- errors ---- */
-
-/* What a user can mend is worth more than that a broker is away. */
-static int
-weight_of(rd_kafka_resp_err_t code)
-{
-    switch ((int) code) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR__SSL:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        return 4;
-    case RD_KAFKA_RESP_ERR__RESOLVE:
-        return 3;
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-        return 1;
-    default:
-        return 2;
-    }
-}
-
-static void
-note(kafka_trouble *trouble, rd_kafka_resp_err_t code, const char *text)
-{
-    task_lock_hold(trouble->lock);
-    if (!trouble->code || weight_of(code) >= weight_of(trouble->code)) {
-        trouble->code = code;
-        (void) snprintf(trouble->text, sizeof trouble->text, "%s", text);
-        firn_secret_redact(trouble->text);
-    }
-    task_lock_release(trouble->lock);
-}
-
-static rd_kafka_resp_err_t
-take(kafka_trouble *trouble, char out[FIRN_ERROR_TEXT_MAX])
-{
-    task_lock_hold(trouble->lock);
-    rd_kafka_resp_err_t code = trouble->code;
-    memcpy(out, trouble->text, sizeof trouble->text);
-    task_lock_release(trouble->lock);
-    return code;
-}
-
-static bool
-is_of_tls(const char *text)
-{
-    return strstr(text, "SSL handshake") || strstr(text, "certificate") || strstr(text, "ssl://") || strstr(text, "sasl_ssl://");
-}
-
-static firn_code
-code_of(rd_kafka_resp_err_t code, const char *text)
-{
-    switch ((int) code) {
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-        return FIRN_E_KAFKA_DENIED;
-    case RD_KAFKA_RESP_ERR__SSL:
-        return is_of_tls(text) ? FIRN_E_KAFKA_TLS : FIRN_E_KAFKA_UNAVAILABLE;
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        return FIRN_E_KAFKA_TOPIC;
-    default:
-        return FIRN_E_KAFKA_UNAVAILABLE;
-    }
-}
-
-static void
-hint_of(firn_error *err, const kafka_cluster *cluster, const char *text)
-{
-    const char *protocol = cluster->protocol ? cluster->protocol : "plaintext";
-
-    if (err->code == FIRN_E_KAFKA_DENIED && strstr(text, "uthoriz"))
-        firn_hint(err, "grant READ and DESCRIBE on the topics, and READ on the consumer group, to '%s'",
-                  cluster->username ? cluster->username : "this client");
-    else if (err->code == FIRN_E_KAFKA_DENIED && cluster->mechanism && strncmp(cluster->mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < SCRAM_MENDED)
-        firn_hint(err, "librdkafka %s cannot log in by SCRAM to brokers from Kafka 3.8.1 on, whatever the password (librdkafka#4895): use 2.6.1 or later, or PLAIN over TLS; "
-                       "else look at sasl_username and sasl_password of '%s'", rd_kafka_version_str(), cluster->name);
-    else if (err->code == FIRN_E_KAFKA_DENIED)
-        firn_hint(err, "look at sasl_mechanism, sasl_username and sasl_password of '%s' in kafka_clusters.yaml", cluster->name);
-    else if (err->code == FIRN_E_KAFKA_TLS) /* OpenSSL says the same of both */
-        firn_hint(err, "ssl_ca of '%s' must be a file with the certificate that signed the broker's; and a certificate for another name than that in "
-                       "bootstrap_servers (and the broker's advertised.listeners) is refused", cluster->name);
-    else if (err->code == FIRN_E_KAFKA_UNAVAILABLE)
-        firn_hint(err, "check bootstrap_servers of '%s' in kafka_clusters.yaml, the firewall, and that security: protocol (%s) is that of the broker's listener",
-                  cluster->name, protocol);
-}
-
-firn_status
-kafka_fail(firn_error *err, const kafka_cluster *cluster, kafka_trouble *trouble, rd_kafka_resp_err_t code, const char *doing)
-{
-    char                said[FIRN_ERROR_TEXT_MAX] = "";
-    rd_kafka_resp_err_t other = trouble ? take(trouble, said) : RD_KAFKA_RESP_ERR_NO_ERROR;
-
-    /* "timed out" says less than why nobody answered. */
-    if (other && (weight_of(other) >= weight_of(code) || code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT))
-        code = other;
-    else
-        (void) snprintf(said, sizeof said, "%s", rd_kafka_err2str(code));
-    (void) firn_fail(err, code_of(code, said), "%s of Kafka cluster '%s' (%s): %.380s", doing, cluster->name, cluster->bootstrap_servers, said);
-    hint_of(err, cluster, said);
-    return err->status;
-}
+#define TOKEN_LIFE_S ((int64_t) 365 * 86400)
 
 /* ---- what librdkafka calls ---- */
+
+/* What stands behind brokers that are away while we follow, which nobody else would say. The first contact says it itself. */
+static void
+tell_users(kafka_trouble *trouble, rd_kafka_resp_err_t code, const char *reason)
+{
+    char text[FIRN_ERROR_TEXT_MAX];
+
+    if (!__atomic_load_n(&trouble->was_reached, __ATOMIC_RELAXED) || !kafka_trouble_is_users(code, reason)) return;
+    (void) snprintf(text, sizeof text, "%s", reason);
+    firn_secret_redact(text);
+    log_warning("kafka: no broker lets us in any more, tried again: %s", text);
+}
 
 static void
 on_error(rd_kafka_t *client, int code, const char *reason, void *state)
@@ -161,7 +40,12 @@ on_error(rd_kafka_t *client, int code, const char *reason, void *state)
         code = (int) cause;
         reason = text;
     }
-    note(state, (rd_kafka_resp_err_t) code, reason);
+    kafka_trouble_note(state, (rd_kafka_resp_err_t) code, reason);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        uint64_t none = 0;
+        (void) __atomic_compare_exchange_n(&((kafka_trouble *) state)->silent_since_us, &none, firn_clock_monotonic_us(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+    tell_users(state, (rd_kafka_resp_err_t) code, reason);
     log_debug("kafka: %s: %s", rd_kafka_err2name((rd_kafka_resp_err_t) code), reason);
 }
 
@@ -177,17 +61,63 @@ on_log(const rd_kafka_t *client, int level, const char *facility, const char *te
     log_debug("kafka: %s: %s", facility, line);
 }
 
+/* Says why a certificate is not trusted, which librdkafka does not. It decides nothing: what OpenSSL refuses stays refused. */
+static int
+on_certificate(rd_kafka_t *client FIRN_UNUSED, const char *broker, int32_t broker_id FIRN_UNUSED, int *error, int depth,
+               const char *der FIRN_UNUSED, size_t der_size FIRN_UNUSED, char *text, size_t text_size, void *state)
+{
+    if (*error == 0) return 1;
+    kafka_trouble_note_certificate(state, broker, *error, depth);
+    (void) snprintf(text, text_size, "error %d of X509", *error);
+    return 0;
+}
+
+static firn_status
+make_token(kafka_trouble *trouble, int64_t *ret_until_ms, firn_error *err)
+{
+    const kafka_cluster *cluster = trouble->cluster;
+    kafka_token          token = {.life_s = TOKEN_LIFE_S};
+
+    if (cluster->token_url)
+        FIRN_TRY(kafka_token_fetch(cluster, NULL, &token, err));
+    else if (!(token.text = firn_secret_new(firn_secret_reveal(cluster->password))))
+        return firn_fail_memory(err, "a token");
+    firn_secret_free(trouble->token); /* this thread's alone */
+    trouble->token = token.text;
+    *ret_until_ms = firn_clock_now_us() / 1000 + token.life_s * 1000;
+    return FIRN_OK;
+}
+
+static firn_status
+give_token(rd_kafka_t *client, kafka_trouble *trouble, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char *extensions[2 * KAFKA_TOKEN_EXTENSIONS_MAX];
+    size_t      extension_count;
+    int64_t     until_ms;
+    char        text[256] = "";
+    const char *name = trouble->cluster->username;
+
+    FIRN_TRY(kafka_token_extensions(trouble->cluster->token_extensions, &arena, extensions, &extension_count, err));
+    FIRN_TRY(make_token(trouble, &until_ms, err));
+    if (!rd_kafka_oauthbearer_set_token(client, firn_secret_reveal(trouble->token), until_ms, name && *name ? name : "firn", extensions, extension_count,
+                                        text, sizeof text))
+        return FIRN_OK;
+    return firn_fail(err, FIRN_E_KAFKA_DENIED, "librdkafka does not take the token: %s", text);
+}
+
+/* In librdkafka's thread for this: a run that is busy does not let its token run out. */
 static void
 on_token(rd_kafka_t *client, const char *config FIRN_UNUSED, void *state)
 {
-    const kafka_trouble *trouble = state;
-    char                 text[256];
-    const char          *token = firn_secret_reveal(trouble->cluster->password);
-    int64_t              until = firn_clock_now_us() / 1000 + TOKEN_LIFE_MS;
+    firn_error err = {0};
+    char       text[FIRN_ERROR_TEXT_MAX];
 
-    if (rd_kafka_oauthbearer_set_token(client, token, until, trouble->cluster->username ? trouble->cluster->username : "firn", NULL, 0,
-                                       text, sizeof text))
-        (void) rd_kafka_oauthbearer_set_token_failure(client, text);
+    if (give_token(client, state, &err) == FIRN_OK) return;
+    kafka_trouble_note_token(state, &err, text);
+    /* Else it is the first contact, which says so itself. */
+    if (((kafka_trouble *) state)->token) log_warning("kafka: %s; asked again in 10 s", text);
+    (void) rd_kafka_oauthbearer_set_token_failure(client, text);
 }
 
 static void
@@ -229,6 +159,38 @@ set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *wher
 }
 
 static firn_status
+set_tokens(rd_kafka_conf_t *conf, const kafka_cluster *cluster, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char *extensions[2 * KAFKA_TOKEN_EXTENSIONS_MAX];
+    size_t      extension_count;
+
+    FIRN_TRY(kafka_token_extensions(cluster->token_extensions, &arena, extensions, &extension_count, err));
+    if (cluster->token_url) FIRN_TRY(http_url_check(cluster->token_url, false, "oauth_token_url", err));
+    if (cluster->token_url && !cluster->username) {
+        (void) firn_fail(err, FIRN_E_KAFKA_PROPERTY, "cluster '%s' has an oauth_token_url, and no sasl_username", cluster->name);
+        firn_hint(err, "sasl_username is the client's id there, sasl_password its secret");
+        return err->status;
+    }
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, on_token);
+    rd_kafka_conf_enable_sasl_queue(conf, 1);
+    return FIRN_OK;
+}
+
+static firn_status
+set_kerberos(rd_kafka_conf_t *conf, const kafka_cluster *cluster, firn_error *err)
+{
+    if (cluster->service && !kafka_kerberos_is_service(cluster->service)) {
+        (void) firn_fail(err, FIRN_E_KAFKA_PROPERTY, "kerberos_service '%s' of cluster '%s' is not a service's name", cluster->service, cluster->name);
+        firn_hint(err, "it is what stands before the / in the brokers' principal, of letters, digits, '.', '_' and '-': kafka of kafka/host@REALM");
+        return err->status;
+    }
+    FIRN_TRY(set(conf, "sasl.kerberos.service.name", cluster->service, NULL, err));
+    /* No kinit through a shell. */
+    return set(conf, "sasl.kerberos.min.time.before.relogin", "0", NULL, err);
+}
+
+static firn_status
 set_login(rd_kafka_conf_t *conf, const kafka_cluster *cluster, firn_error *err)
 {
     const char *mechanism = cluster->mechanism;
@@ -241,18 +203,14 @@ set_login(rd_kafka_conf_t *conf, const kafka_cluster *cluster, firn_error *err)
         return err->status;
     }
     FIRN_TRY(set(conf, "sasl.mechanisms", mechanism, NULL, err));
-    /* No shell for kinit: the ticket is the user's matter. */
-    if (strcmp(mechanism, "GSSAPI") == 0) return set(conf, "sasl.kerberos.min.time.before.relogin", "0", NULL, err);
+    if (strcmp(mechanism, "GSSAPI") == 0) return set_kerberos(conf, cluster, err);
     if (!cluster->password) {
         (void) firn_fail(err, FIRN_E_KAFKA_PROPERTY, "cluster '%s' logs in by %s, and has no sasl_password", cluster->name, mechanism);
         firn_hint(err, "set security: sasl_password of '%s' in kafka_clusters.yaml, as ${NAME}%s", cluster->name,
-                  strcmp(mechanism, "OAUTHBEARER") == 0 ? "; for OAUTHBEARER it is the token" : "");
+                  strcmp(mechanism, "OAUTHBEARER") != 0 ? "" : cluster->token_url ? "; it is the client's secret" : "; for OAUTHBEARER it is the token, or with oauth_token_url the client's secret");
         return err->status;
     }
-    if (strcmp(mechanism, "OAUTHBEARER") == 0) {
-        rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, on_token);
-        return FIRN_OK;
-    }
+    if (strcmp(mechanism, "OAUTHBEARER") == 0) return set_tokens(conf, cluster, err);
     FIRN_TRY(set(conf, "sasl.username", cluster->username, NULL, err));
     return set(conf, "sasl.password", firn_secret_reveal(cluster->password), NULL, err);
 }
@@ -275,6 +233,21 @@ set_all(rd_kafka_conf_t *conf, const kafka_cluster *cluster, const kafka_propert
     return FIRN_OK;
 }
 
+static firn_status
+fail_settings(const kafka_cluster *cluster, const char *text, firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_KAFKA_PROPERTY, "librdkafka refuses the settings of cluster '%s': %.400s", cluster->name, text);
+    if (strstr(text, "ssl.key"))
+        firn_hint(err, "ssl_key (%s) must be a key in PEM that belongs to ssl_certificate, and ssl_key_password its password, where it is encrypted", cluster->key);
+    else if (strstr(text, "ssl.certificate"))
+        firn_hint(err, "ssl_certificate (%s) must be a readable file with a certificate in PEM", cluster->certificate);
+    else if (strstr(text, "No provider for SASL"))
+        firn_hint(err, "this librdkafka (%s) was built without it; that of Debian and of Confluent's packages has all mechanisms", rd_kafka_version_str());
+    else if (strstr(text, "ssl.ca"))
+        firn_hint(err, "ssl_ca (%s) must be a readable file with certificates in PEM", cluster->ca);
+    return err->status;
+}
+
 firn_status
 kafka_client_new(const kafka_cluster *cluster, rd_kafka_type_t type, const kafka_property extra[], unsigned extra_count,
                  void (*rebalance)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *),
@@ -290,36 +263,25 @@ kafka_client_new(const kafka_cluster *cluster, rd_kafka_type_t type, const kafka
     rd_kafka_conf_set_opaque(conf, trouble);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    if (rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate)) log_debug("kafka: librdkafka cannot say why a certificate is not trusted");
     if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     if (rebalance) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     FIRN_TRY(set_all(conf, cluster, extra, extra_count, err));
     *ret_client = rd_kafka_new(type, conf, text, sizeof text);
     if (!*ret_client) {
         firn_secret_redact(text);
-        return firn_fail(err, FIRN_E_KAFKA_PROPERTY, "librdkafka refuses the settings of cluster '%s': %.400s", cluster->name, text);
+        return fail_settings(cluster, text, err);
     }
     conf = NULL; /* the client's now */
+    if (cluster->mechanism && strcmp(cluster->mechanism, "OAUTHBEARER") == 0) {
+        rd_kafka_error_t *failed = rd_kafka_sasl_background_callbacks_enable(*ret_client);
+        if (failed) log_debug("kafka: tokens are renewed only where messages are read: %s", rd_kafka_error_string(failed));
+        if (failed) rd_kafka_error_destroy(failed);
+    }
     return FIRN_OK;
 }
 
 /* ---- the first contact ---- */
-
-static bool
-is_hopeless(kafka_trouble *trouble)
-{
-    char text[FIRN_ERROR_TEXT_MAX];
-
-    return weight_of(take(trouble, text)) >= 4;
-}
-
-static void
-forget(kafka_trouble *trouble)
-{
-    task_lock_hold(trouble->lock);
-    trouble->code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    trouble->text[0] = 0;
-    task_lock_release(trouble->lock);
-}
 
 firn_status
 kafka_client_wait(rd_kafka_t *client, const kafka_cluster *cluster, kafka_trouble *trouble, uint64_t timeout_ms,
@@ -334,17 +296,25 @@ kafka_client_wait(rd_kafka_t *client, const kafka_cluster *cluster, kafka_troubl
         (void) rd_kafka_poll(client, 0);
         if (metadata) rd_kafka_metadata_destroy(metadata);
         if (!code) break;
-        if (is_hopeless(trouble) || firn_clock_monotonic_us() >= until_us)
+        if (kafka_trouble_is_hopeless(trouble) || firn_clock_monotonic_us() >= until_us)
             return kafka_fail(err, cluster, trouble, code, "cannot reach the brokers");
         if (task_cancel_requested(cancel)) return firn_fail(err, FIRN_E_CANCELLED, "stopped while reaching Kafka cluster '%s'", cluster->name);
     }
-    forget(trouble);
+    kafka_trouble_forget(trouble);
+    __atomic_store_n(&trouble->was_reached, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&trouble->silent_since_us, 0, __ATOMIC_RELAXED);
     if (ret_cluster_id) {
         char *id = rd_kafka_clusterid(client, WAIT_STEP_MS);
         (void) snprintf(ret_cluster_id, CLUSTER_ID_SIZE, "%s", id ? id : "");
         if (id) rd_kafka_mem_free(client, id);
     }
     return FIRN_OK;
+}
+
+const char *
+kafka_library_version(void)
+{
+    return rd_kafka_version_str();
 }
 
 /* ---- topics ---- */

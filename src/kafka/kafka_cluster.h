@@ -2,8 +2,9 @@
  * How a Kafka cluster is spoken to: kafka_clusters.yaml → librdkafka's configuration, and librdkafka's errors → firn's.
  *
  * Trust:     TLS verifies certificate and host name; without `ssl_ca` by the system's certificates
- * Login:     PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 by name and password; OAUTHBEARER with a token as the password; GSSAPI by
- *            the ticket that is there already (librdkafka would run kinit through a shell: switched off)
+ * Login:     PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 by name and password; OAUTHBEARER with a token as the password, or with tokens of
+ *            an identity provider, where name and password are the client's (kafka_token.h); GSSAPI by a
+ *            keytab or the ticket that is there already (kafka_kerberos.h; librdkafka would run kinit through a shell: off)
  * Errors:    KAFKA_UNAVAILABLE, KAFKA_DENIED, KAFKA_TLS, KAFKA_PROPERTY
  * Threads:   librdkafka's own threads note errors here; everything else from one thread at a time
  */
@@ -28,6 +29,10 @@ typedef struct kafka_cluster {
     const char           *mechanism; /* of SASL; NULL: none */
     const char           *username;
     const firn_secret    *password;
+    const char           *token_url; /* of OAUTHBEARER; NULL: the password is the token */
+    const char           *token_scope, *token_ca, *token_extensions; /* NULL: none */
+    const char           *keytab;  /* of GSSAPI; NULL: the ticket that is there (kafka_kerberos.h) */
+    const char           *service; /* the brokers' name in Kerberos; NULL: kafka */
     const char           *ca, *certificate, *key; /* files; NULL: none */
     const firn_secret    *key_password;
     const kafka_property *properties; /* of the allow list */
@@ -55,6 +60,9 @@ FIRN_MUST_USE firn_status kafka_client_new(const kafka_cluster *cluster, rd_kafk
 /* The client has reached a broker and is let in; waits for that at most timeout_ms. `ret_cluster_id` (at least 64 bytes) may be NULL. */
 FIRN_MUST_USE firn_status kafka_client_wait(rd_kafka_t *client, const kafka_cluster *cluster, kafka_trouble *trouble,
                                             uint64_t timeout_ms, task_cancel *cancel, char *ret_cluster_id, firn_error *err);
+
+/* Of the librdkafka that runs, which need not be the one that firn was built with. */
+const char *kafka_library_version(void);
 
 /* Of "<prefix>.<something>". */
 bool kafka_topic_has_prefix(const char *topic, const char *prefix);

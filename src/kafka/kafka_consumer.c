@@ -6,11 +6,19 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "kafka/group_look.h"
+#include "kafka/kafka_trouble.h"
 #include "kafka/whole_topics.h"
 
 #define POLL_MS 100
 #define GROWTH_US (UINT64_C(30) * 1000000)
+/* After joining, and again before a topic counts as nobody's: longer than members need to see a new one. */
+#define STRAYS_FIRST_US (UINT64_C(2) * 1000000)
+#define STRAYS_AGAIN_US (UINT64_C(7) * 1000000)
 #define ASK_MS 10000
+#define LOOK_MS 500
+#define LOOK_US (UINT64_C(2) * 1000000)
 /* Not answered while partitions are being handed out. */
 #define TOLD_MS 1000
 #define REACH_MS_DEFAULT 15000
@@ -21,24 +29,30 @@
 #define QUEUE_MESSAGES 100000 /* each costs some 300 bytes beside its own */
 #define LEADER_COUNT_MAX 64u
 #define WAKE_MS 50
+#define CLOSE_MS 10000
+#define CLOSE_STEP_MS 100
+/* librdkafka 2.3.0: before, a client that has joined its group and was assigned nothing yet aborts when it is destroyed (pull request 4381). */
+#define DESTROYS_UNASSIGNED 0x02030000
 
 struct kafka_consumer {
     kafka_consumer_settings settings;
     kafka_trouble          *trouble;
     task_lock              *lock; /* for what follows up to the empty line */
     group_change_kind       change;
-    bool                    is_lost, is_closing;
+    bool                    is_lost;
     rd_kafka_resp_err_t     failure; /* of the group or a topic: nothing more comes */
     rd_kafka_topic_partition_list_t *changed;
 
+    rd_kafka_topic_partition_list_t *shown; /* of whoever asks: a copy, since another change may come any time */
     rd_kafka_t       *client;
+    bool              has_subscribed;
+    bool              was_assigned, has_strays, is_closing; /* of the thread that polls */
     rd_kafka_queue_t *messages; /* all partitions' */
     task_cancel      *finished;
     task_group       *threads;
     char              cluster_id[CLUSTER_ID_SIZE];
     const struct rd_kafka_metadata *topics; /* all, when it was opened */
     int               partition_total;
-    uint64_t          silent_since_us; /* monotonic; 0: brokers answer. Atomic */
 
     /* Of whoever reads: librdkafka stops fetching when its queue is full, and looks again a second later. */
     uint64_t          queue_bytes, read_count, read_bytes;
@@ -84,7 +98,7 @@ set_change(kafka_consumer *c, bool assigns, bool is_lost, rd_kafka_topic_partiti
     c->change = assigns ? GROUP_ASSIGNS : GROUP_REVOKES;
     c->is_lost = is_lost;
     task_lock_release(c->lock);
-    rd_kafka_queue_yield(c->messages);
+    kafka_consumer_interrupt(c);
 }
 
 static void
@@ -103,7 +117,7 @@ fail_group(kafka_consumer *c, rd_kafka_resp_err_t code)
     task_lock_hold(c->lock);
     if (!c->failure) c->failure = code;
     task_lock_release(c->lock);
-    rd_kafka_queue_yield(c->messages);
+    kafka_consumer_interrupt(c);
 }
 
 /* In the thread that polls; in free's when the group is left. */
@@ -113,6 +127,7 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partit
     kafka_consumer *c = state;
     bool            assigns = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 
+    c->was_assigned = c->was_assigned || assigns;
     if (c->is_closing) {
         leave(client, assigns);
         return;
@@ -123,21 +138,97 @@ on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partit
         fail_group(c, RD_KAFKA_RESP_ERR__TIMED_OUT);
 }
 
+/* A hand-over waits for whoever reads. */
+static bool
+is_changing(kafka_consumer *c)
+{
+    task_lock_hold(c->lock);
+    bool changes = c->change != GROUP_UNCHANGED;
+    task_lock_release(c->lock);
+    return changes;
+}
+
 /* The group gives a topic's new partitions to anybody; whoever reads the topic looks for them itself. */
 static void
 look_for_growth(kafka_consumer *c)
 {
     rd_kafka_topic_partition_list_t *current, *list;
 
-    task_lock_hold(c->lock);
-    bool is_changing = c->change != GROUP_UNCHANGED;
-    task_lock_release(c->lock);
-    if (is_changing || !(current = assignment(c->client))) return;
+    if (is_changing(c) || !(current = assignment(c->client))) return;
     list = current->cnt > 0 ? ours(c->client, true, current) : NULL;
     rd_kafka_topic_partition_list_destroy(current);
     if (list && list->cnt > 0) set_change(c, true, false, list);
     else if (list)
         rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* ---- topics that the group gives to nobody ---- */
+
+/* librdkafka takes what begins with ^ as an extended regular expression. */
+static firn_status
+subscribe(kafka_consumer *c, firn_error *err)
+{
+    char   pattern[PATTERN_SIZE_MAX] = "^";
+    size_t at = 1;
+
+    for (const char *p = c->settings.topic_prefix; *p; p++) {
+        if (at + 8 >= sizeof pattern) return firn_fail(err, FIRN_E_KAFKA_PROPERTY, "the topic prefix '%s' is too long", c->settings.topic_prefix);
+        if (*p == '.') at += (size_t) snprintf(pattern + at, sizeof pattern - at, "[.]");
+        else
+            pattern[at++] = *p;
+    }
+    (void) snprintf(pattern + at, sizeof pattern - at, "[.].+");
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, pattern, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(c->client, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    c->has_subscribed = !code;
+    return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics") : FIRN_OK;
+}
+
+static bool
+has_all(const rd_kafka_topic_partition_list_t *current, const char *prefix, const struct rd_kafka_metadata *topics)
+{
+    for (int i = 0; i < topics->topic_cnt; i++) {
+        const char *name = topics->topics[i].topic;
+        if (kafka_topic_has_prefix(name, prefix) && !rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *) (uintptr_t) current, name, 0)) return false;
+    }
+    return true;
+}
+
+static group_look
+look_at_group(const kafka_consumer *c)
+{
+    const struct rd_kafka_metadata  *topics = NULL;
+    rd_kafka_topic_partition_list_t *current = assignment(c->client);
+    group_look                       look = GROUP_LOOK_UNCLEAR;
+
+    if (current && !rd_kafka_metadata(c->client, 1, NULL, &topics, ASK_MS))
+        look = has_all(current, c->settings.topic_prefix, topics) ? GROUP_LOOK_WHOLE
+                                                                  : group_look_at(c->client, c->settings.group_id, c->settings.topic_prefix, topics);
+    if (topics) rd_kafka_metadata_destroy(topics);
+    if (current) rd_kafka_topic_partition_list_destroy(current);
+    return look;
+}
+
+/*
+ * A member that comes back under its name gets what it had, and nobody works out anew who has what: topics that were made meanwhile would
+ * be nobody's until another one is made. It leaves the group and joins it again. Returns when to look again.
+ */
+static uint64_t
+look_for_strays(kafka_consumer *c)
+{
+    firn_error ignored = {0};
+
+    group_look look = is_changing(c) || !c->was_assigned ? GROUP_LOOK_UNCLEAR : look_at_group(c);
+    bool       is_known = c->has_strays && look == GROUP_LOOK_LEAVES_OUT;
+    c->has_strays = look == GROUP_LOOK_LEAVES_OUT && !is_known;
+    if (is_known) {
+        log_debug("kafka: the group gives a topic to nobody: joining it anew");
+        (void) rd_kafka_unsubscribe(c->client);
+        if (subscribe(c, &ignored)) fail_group(c, RD_KAFKA_RESP_ERR__FAIL);
+    }
+    return look == GROUP_LOOK_WHOLE ? GROWTH_US : STRAYS_AGAIN_US;
 }
 
 static bool
@@ -155,21 +246,24 @@ is_final(rd_kafka_resp_err_t code)
     }
 }
 
+/* Where all brokers were away, an idle topic does not say that they are back. */
 static void
-note_failure(kafka_consumer *c, rd_kafka_resp_err_t code)
+look_for_brokers(kafka_consumer *c)
 {
-    uint64_t none = 0;
+    const struct rd_kafka_metadata *metadata = NULL;
 
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__TRANSPORT)
-        (void) __atomic_compare_exchange_n(&c->silent_since_us, &none, firn_clock_monotonic_us(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    if (is_final(code)) fail_group(c, code);
+    if (rd_kafka_metadata(c->client, 0, NULL, &metadata, LOOK_MS)) return;
+    rd_kafka_metadata_destroy(metadata);
+    __atomic_store_n(&c->trouble->silent_since_us, 0, __ATOMIC_RELAXED);
+    kafka_trouble_forget(c->trouble);
 }
 
 static firn_status
 answer_group(void *state, firn_error *err FIRN_UNUSED)
 {
     kafka_consumer *c = state;
-    uint64_t        growth_us = firn_clock_monotonic_us() + GROWTH_US;
+    uint64_t        growth_us = firn_clock_monotonic_us() + GROWTH_US, strays_us = firn_clock_monotonic_us() + STRAYS_FIRST_US;
+    uint64_t        look_us = 0;
 
     while (!task_cancel_requested(c->finished)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(c->client, POLL_MS);
@@ -178,8 +272,13 @@ answer_group(void *state, firn_error *err FIRN_UNUSED)
             look_for_growth(c);
             growth_us = firn_clock_monotonic_us() + GROWTH_US;
         }
+        if (firn_clock_monotonic_us() >= strays_us) strays_us = look_for_strays(c) + firn_clock_monotonic_us();
+        if (!kafka_consumer_is_connected(c) && firn_clock_monotonic_us() >= look_us) {
+            look_for_brokers(c);
+            look_us = firn_clock_monotonic_us() + LOOK_US;
+        }
         if (!message) continue;
-        if (message->err) note_failure(c, message->err);
+        if (is_final(message->err)) fail_group(c, message->err);
         rd_kafka_message_destroy(message);
     }
     return FIRN_OK;
@@ -220,27 +319,6 @@ make_client(kafka_consumer *c, firn_error *err)
         {"session.timeout.ms", "30000", NULL},
     };
     return kafka_client_new(c->settings.cluster, RD_KAFKA_CONSUMER, extra, EXTRA_COUNT, on_rebalance, c, c->trouble, &c->client, err);
-}
-
-/* librdkafka takes what begins with ^ as an extended regular expression. */
-static firn_status
-subscribe(kafka_consumer *c, firn_error *err)
-{
-    char   pattern[PATTERN_SIZE_MAX] = "^";
-    size_t at = 1;
-
-    for (const char *p = c->settings.topic_prefix; *p; p++) {
-        if (at + 8 >= sizeof pattern) return firn_fail(err, FIRN_E_KAFKA_PROPERTY, "the topic prefix '%s' is too long", c->settings.topic_prefix);
-        if (*p == '.') at += (size_t) snprintf(pattern + at, sizeof pattern - at, "[.]");
-        else
-            pattern[at++] = *p;
-    }
-    (void) snprintf(pattern + at, sizeof pattern - at, "[.].+");
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, pattern, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(c->client, topics);
-    rd_kafka_topic_partition_list_destroy(topics);
-    return code ? kafka_fail(err, c->settings.cluster, c->trouble, code, "cannot ask for the topics") : FIRN_OK;
 }
 
 /* ---- a queue that was full ---- */
@@ -358,19 +436,47 @@ kafka_consumer_open(const kafka_consumer_settings *settings, task_cancel *cancel
     return FIRN_OK;
 }
 
+/* Not rd_kafka_consumer_close, which has no limit: until 2.4.0 it may wait for ever for a hand-over that comes meanwhile (librdkafka's pull
+ * request 4528). */
+static bool
+close_client(kafka_consumer *c)
+{
+    uint64_t until_us = firn_clock_monotonic_us() + CLOSE_MS * 1000;
+
+    c->is_closing = true;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(c->client);
+    rd_kafka_error_t *failed = rd_kafka_consumer_close_queue(c->client, queue);
+    while (!failed && !rd_kafka_consumer_closed(c->client) && firn_clock_monotonic_us() < until_us) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(queue, CLOSE_STEP_MS); /* answers the group, too */
+        if (message) rd_kafka_message_destroy(message);
+    }
+    bool is_closed = failed || rd_kafka_consumer_closed(c->client);
+    if (failed) rd_kafka_error_destroy(failed);
+    rd_kafka_queue_destroy(queue);
+    return is_closed;
+}
+
+/* False: it stays until the process ends, and whatever its threads use. */
+static bool
+destroy_client(kafka_consumer *c)
+{
+    if (c->has_subscribed && !close_client(c)) return false;
+    if (c->has_subscribed && !c->was_assigned && rd_kafka_version() < DESTROYS_UNASSIGNED) return false;
+    if (c->messages) rd_kafka_queue_destroy(c->messages);
+    rd_kafka_destroy(c->client);
+    return true;
+}
+
 void
 kafka_consumer_free(kafka_consumer *c)
 {
     if (!c) return;
     if (c->finished) task_cancel_request(c->finished);
     task_group_free(c->threads); /* joins */
-    if (c->client) {
-        c->is_closing = true;
-        (void) rd_kafka_consumer_close(c->client);
-        if (c->messages) rd_kafka_queue_destroy(c->messages);
-        rd_kafka_destroy(c->client);
-    }
+    c->threads = NULL;
+    if (c->client && !destroy_client(c)) return;
     if (c->changed) rd_kafka_topic_partition_list_destroy(c->changed);
+    if (c->shown) rd_kafka_topic_partition_list_destroy(c->shown);
     if (c->topics) rd_kafka_metadata_destroy(c->topics);
     task_cancel_free(c->finished);
     task_lock_free(c->lock);
@@ -395,8 +501,10 @@ kafka_consumer_client(kafka_consumer *c)
 group_change
 kafka_consumer_change(kafka_consumer *c)
 {
+    if (c->shown) rd_kafka_topic_partition_list_destroy(c->shown);
     task_lock_hold(c->lock);
-    group_change change = {.kind = c->change, .is_lost = c->is_lost, .partitions = c->changed};
+    c->shown = c->changed ? rd_kafka_topic_partition_list_copy(c->changed) : NULL;
+    group_change change = {.kind = c->change, .is_lost = c->is_lost, .partitions = c->shown};
     task_lock_release(c->lock);
     return change;
 }
@@ -476,7 +584,7 @@ kafka_consumer_mirror(kafka_consumer *c, const rd_kafka_topic_partition_list_t *
 uint64_t
 kafka_consumer_silent_us(kafka_consumer *c, uint64_t now_us)
 {
-    uint64_t since_us = __atomic_load_n(&c->silent_since_us, __ATOMIC_RELAXED);
+    uint64_t since_us = __atomic_load_n(&c->trouble->silent_since_us, __ATOMIC_RELAXED);
 
     return since_us && now_us > since_us ? now_us - since_us : 0;
 }
@@ -484,7 +592,19 @@ kafka_consumer_silent_us(kafka_consumer *c, uint64_t now_us)
 bool
 kafka_consumer_is_connected(kafka_consumer *c)
 {
-    return __atomic_load_n(&c->silent_since_us, __ATOMIC_RELAXED) == 0;
+    return __atomic_load_n(&c->trouble->silent_since_us, __ATOMIC_RELAXED) == 0;
+}
+
+bool
+kafka_consumer_is_drained(const kafka_consumer *c)
+{
+    return rd_kafka_queue_length(c->messages) == 0;
+}
+
+void
+kafka_consumer_interrupt(kafka_consumer *c)
+{
+    rd_kafka_queue_yield(c->messages);
 }
 
 firn_status
@@ -500,7 +620,7 @@ kafka_consumer_read(kafka_consumer *c, uint64_t timeout_ms, rd_kafka_message_t *
     /* Not rd_kafka_consume_batch_queue: until 2.1.0 a pause within a batch, as every hand-over brings, drops messages that the position is
      * behind already (librdkafka's pull request 4208): they never come. */
     while (*ret_count < most && (ret_messages[*ret_count] = rd_kafka_consume_queue(c->messages, *ret_count ? 0 : (int) timeout_ms)) != NULL) ++*ret_count;
-    if (*ret_count) __atomic_store_n(&c->silent_since_us, 0, __ATOMIC_RELAXED);
+    if (*ret_count) __atomic_store_n(&c->trouble->silent_since_us, 0, __ATOMIC_RELAXED);
     c->read_count += *ret_count;
     for (size_t i = 0; i < *ret_count; i++) c->read_bytes += ret_messages[i]->len + ret_messages[i]->key_len;
     return FIRN_OK;

@@ -3,6 +3,9 @@
  *
  * Type of a column, the first that is known: the source's own now (where it can be asked); that of the lake, widened where the
  * form says that it has become wider; what the form stands for; what its first value is (schemas off, nobody to ask).
+ *
+ * Away: a source that does not answer now is waited for (FIRN_UNAVAILABLE), where messages do not say how a column's values are to be read,
+ *       or what type its column in a new table should have. One that refuses is done without: a value that is unclear then stops the table.
  */
 #include "kafka/stream_state.h"
 
@@ -30,6 +33,8 @@ typedef struct draft {
     const source_description *source; /* NULL: not to be had */
     const int                *source_places;
     const char *const        *source_declared;
+    firn_error                away; /* why the source does not say anything; OK: it does, or nobody can be asked */
+    bool                      was_told;
     unsigned                  count;
     schema_field             *fields;
     column_origin            *origins;
@@ -231,6 +236,33 @@ column_of(const table_schema *schema, const char *name)
     return schema ? schema_column_index(schema, name) : -1;
 }
 
+/* Guessed types stay: a table is not made of them because of a moment without its source. */
+static bool
+wants_source(const draft *d, const dbz_form *form, const data_type *type)
+{
+    if (!d->lake && form->kind == DBZ_FORM_UNKNOWN) return true;
+    return dbz_wants_declared(form, type, &d->s->settings.modes);
+}
+
+/* A refusal stays: it is told, since a value that is unclear will stop the table. */
+static firn_status
+go_without(draft *d, const char *column, firn_error *err)
+{
+    const source_teller *teller = d->s->settings.teller;
+    char                 text[FIRN_ERROR_TEXT_MAX + 256];
+
+    if (d->away.status != FIRN_UNAVAILABLE) {
+        (void) snprintf(text, sizeof text, "table '%s' is described without its source: %s", d->relation->name, d->away.cause);
+        if (teller && !d->was_told) teller->tell(teller->state, true, text);
+        d->was_told = true;
+        return FIRN_OK;
+    }
+    *err = d->away;
+    firn_hint(err, "or set value.converter.schemas.enable=true in the connector");
+    return firn_while(err, "asking for the type of column '%s' of '%s.%s', whose messages do not say how its values are to be read", column,
+                      d->relation->schema, d->relation->name);
+}
+
 static firn_status
 add_column(draft *d, unsigned column, firn_error *err)
 {
@@ -261,6 +293,7 @@ add_column(draft *d, unsigned column, firn_error *err)
         if (!field->type) field->type = type_of_value(d, column);
     }
     if (!field->name || !field->type) return firn_fail_memory(err, "a table's columns");
+    if (d->away.status && wants_source(d, &form, field->type)) FIRN_TRY(go_without(d, name, err));
     d->count++;
     return FIRN_OK;
 }
@@ -329,8 +362,10 @@ ask_source(draft *d, firn_error *err)
     d->source = found;
     if (!status) return FIRN_OK;
     d->source = NULL;
+    if (status == FIRN_CANCELLED || status == FIRN_NO_MEMORY) return status;
     /* What the source cannot say now, the lake and the events do. */
     log_debug("kafka: table '%s' is described without its source: %s", d->relation->name, err->cause);
+    d->away = *err;
     firn_error_reset(err);
     return FIRN_OK;
 }

@@ -133,7 +133,7 @@ parse_order(const jvalue *value, kafka_place *place)
     if (count != 2 && count != 4) return false;
     for (size_t i = 0; i < count; i++)
         if (!jinteger(jat(value, i), &numbers[i]) || numbers[i] < 0) return false;
-    place->order = (dbz_order){true, (uint64_t) numbers[0], (uint64_t) numbers[1], (uint64_t) numbers[2], (uint64_t) numbers[3]};
+    place->order = (dbz_order){.is_known = true, .major = (uint64_t) numbers[0], .minor = (uint64_t) numbers[1], .third = (uint64_t) numbers[2], .fourth = (uint64_t) numbers[3]};
     place->has_order = true;
     return true;
 }

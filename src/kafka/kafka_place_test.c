@@ -13,7 +13,7 @@ what_is_written_reads_back(void **state FIRN_UNUSED)
     kafka_place places[] = {
         {.topic = "b", .partition = 10, .next_offset = INT64_MAX, .mark = UINT64_MAX},
         {.topic = "b", .partition = 2, .next_offset = 0},
-        {.topic = "a\"\\.ü", .partition = 0, .next_offset = 7, .mark = 1, .has_order = true, .order = {true, INT64_MAX, 3, 0, 7}, .order_count = UINT32_MAX, .order_hash = 9},
+        {.topic = "a\"\\.ü", .partition = 0, .next_offset = 7, .mark = 1, .has_order = true, .order = {.is_known = true, .major = INT64_MAX, .minor = 3, .fourth = 7}, .order_count = UINT32_MAX, .order_hash = 9},
     };
     kafka_places written = {.cluster_id = "c-1", .since = "0/1A2B", .places = places, .count = 3}, read;
     FIRN_AUTO(firn_buffer_done) firn_buffer text = {0};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "change/change_stream.h"
 
@@ -11,6 +12,10 @@
 #define RUNNING_MAX 1000000u
 /* A connector that was started again needs longer than this; the rows of one WAL record come together. */
 #define RESTART_US ((int64_t) 1000000)
+/* Of two transactions the one that commits first may have the later time by so much: it takes its time before its place in the log. Not
+ * more is likely, but for clocks that are set back. */
+#define INVERSION_US ((int64_t) 1000000)
+#define INVERSION_US_USUAL ((int64_t) 10000)
 
 /* ---- the load ---- */
 
@@ -35,20 +40,21 @@ take_number(const char **at, char end, uint64_t *ret_number)
     return true;
 }
 
+/* Numbers with commas between them, up to the end; `ret_numbers` ascending, in the arena. */
 static firn_status
-parse_running(const char *at, firn_arena *arena, load_point *point, bool *ret_valid, firn_error *err)
+parse_numbers(const char *at, firn_arena *arena, const uint64_t **ret_numbers, unsigned *ret_count, bool *ret_valid, firn_error *err)
 {
     unsigned  count = *at ? 1 : 0;
-    uint64_t *running;
+    uint64_t *numbers;
 
     for (const char *p = at; *p; p++) count += *p == ',';
     *ret_valid = count <= RUNNING_MAX;
     if (!*ret_valid || !count) return FIRN_OK;
-    if (!(running = firn_arena_array(arena, count, sizeof *running))) return firn_fail_memory(err, "a load's snapshot");
-    for (unsigned i = 0; i < count && *ret_valid; i++) *ret_valid = take_number(&at, i + 1 < count ? ',' : 0, &running[i]);
-    qsort(running, count, sizeof *running, compare_numbers);
-    point->running = running;
-    point->running_count = count;
+    if (!(numbers = firn_arena_array(arena, count, sizeof *numbers))) return firn_fail_memory(err, "a load's snapshot");
+    for (unsigned i = 0; i < count && *ret_valid; i++) *ret_valid = take_number(&at, i + 1 < count ? ',' : 0, &numbers[i]);
+    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    *ret_numbers = numbers;
+    *ret_count = count;
     return FIRN_OK;
 }
 
@@ -67,11 +73,48 @@ load_point_parse(const char *position, const char *snapshot, bool is_exact, cons
     ret_point->is_known = true;
     if (!snapshot || !*snapshot) return FIRN_OK;
     valid = take_number(&at, ':', &ret_point->xmin) && take_number(&at, ':', &ret_point->xmax);
-    if (valid) FIRN_TRY(parse_running(at, arena, ret_point, &valid, err));
+    if (valid) FIRN_TRY(parse_numbers(at, arena, &ret_point->running, &ret_point->running_count, &valid, err));
     ret_point->has_snapshot = valid;
     return valid ? FIRN_OK
                  : firn_fail(err, FIRN_E_FOLLOW_POSITION, "the property firn.load-snapshot of table '%s' in the lake is '%.100s', which is none",
                              table, snapshot);
+}
+
+/* A position up to the next space, which is stepped over. */
+static bool
+take_position(const char **at, uint64_t *ret_position)
+{
+    char   text[CHANGE_POSITION_TEXT_MAX];
+    size_t size = strcspn(*at, " ");
+
+    if (size >= sizeof text || (*at)[size] != ' ') return false;
+    memcpy(text, *at, size);
+    text[size] = 0;
+    *at += size + 1;
+    return change_position_parse(text, ret_position);
+}
+
+firn_status
+load_point_follow(load_point *point, const char *load_position, const char *applied, firn_arena *arena, firn_error *err)
+{
+    uint64_t load = 0, of = 0;
+
+    point->was_followed = true;
+    if (load_position && change_position_parse(load_position, &load) && load == point->position) {
+        point->knows_applied = true; /* no change since */
+        return FIRN_OK;
+    }
+    /* Of another position it says nothing. */
+    if (!applied || !take_position(&applied, &of) || of != point->position || !take_position(&applied, &point->applied_since)) return FIRN_OK;
+    return parse_numbers(applied, arena, &point->applied, &point->applied_count, &point->knows_applied, err);
+}
+
+static bool
+is_applied(const load_point *point, uint64_t transaction)
+{
+    uint64_t xid = (uint32_t) transaction;
+
+    return point->knows_applied && point->applied_count && bsearch(&xid, point->applied, point->applied_count, sizeof xid, compare_numbers);
 }
 
 /* Events have the number without its epoch: the one nearest to the snapshot is meant. */
@@ -98,9 +141,11 @@ judge_postgres(const load_point *point, const dbz_source *source)
 
     if (!behind) return LOAD_UNCLEAR;
     if (behind >= point->position && (point->is_exact || behind - point->position > INEXACT_BYTES)) return LOAD_LACKS;
+    if (source->transaction_number && is_applied(point, source->transaction_number)) return LOAD_HAS;
     if (!point->has_snapshot || !source->transaction_number) return behind >= point->position ? LOAD_LACKS : LOAD_UNCLEAR;
     if (is_seen(point, source->transaction_number)) return LOAD_HAS;
-    return point->was_followed ? LOAD_UNCLEAR : LOAD_LACKS;
+    if (!point->was_followed) return LOAD_LACKS;
+    return point->knows_applied && behind >= point->applied_since ? LOAD_LACKS : LOAD_UNCLEAR;
 }
 
 load_verdict
@@ -116,6 +161,29 @@ load_point_judge(const load_point *point, const dbz_event *event)
 }
 
 /* ---- duplicates ---- */
+
+/* A flattened row says when Debezium made it, and its number in what was sent of its transaction. */
+static uint64_t
+hash_of_row(const dbz_event *e, firn_slice row)
+{
+    jscan    s = jscan_of(row);
+    jtoken   name, value;
+    uint64_t hash = 0;
+
+    if (!e->is_flattened || e->avro_value || !row.data || !jscan_enter(&s, JTOKEN_OBJECT)) return firn_hash_bytes(row.data, row.size);
+    while (jscan_member(&s, &name) && jscan_value(&s, &value)) {
+        bool is_of_sending = (name.text.size > 5 && memcmp(name.text.data, "__ts_", 5) == 0) || (name.text.size > 14 && memcmp(name.text.data, "__transaction_", 14) == 0);
+        if (!is_of_sending) hash = firn_hash_fold(hash ^ firn_hash_bytes(value.text.data, value.text.size), FIRN_HASH_KEY_B);
+    }
+    return hash;
+}
+
+uint64_t
+event_content_hash(const dbz_event *e)
+{
+    return hash_of_row(e, e->after) ^ firn_hash_fold(hash_of_row(e, e->before), FIRN_HASH_KEY_A) ^
+           firn_hash_fold(firn_hash_bytes(e->key.data, e->key.size) + (uint64_t) e->kind, FIRN_HASH_KEY_C);
+}
 
 static int
 compare_orders(const dbz_event *event, const event_order *seen)
@@ -148,29 +216,59 @@ begins_repeat(const event_order *seen, const dbz_event *event, uint64_t hash)
     return !seen->first_time_us || !event->time_us || event->time_us - seen->first_time_us >= RESTART_US;
 }
 
-bool
-event_order_repeats(event_order *seen, const dbz_event *event, uint64_t hash)
+void
+event_order_begin_again(event_order *seen)
 {
-    if (!event->order.is_known || event->kind == DBZ_READ) return false;
+    seen->in_repeat = true;
+    seen->repeat_count = 0;
+}
+
+bool
+event_goes_back(const dbz_event *event, const dbz_event *last)
+{
+    event_order seen = {0};
+
+    if (!event->order.is_known || !last->order.is_known) return false;
+    begin_order(&seen, last, 0);
+    int way = compare_orders(event, &seen);
+    return way < 0 || (way == 0 && event->kind == last->kind);
+}
+
+/* By its time the event is older, but that is not sure: its place in the log is behind, or the times are hardly apart. */
+static bool
+may_be_new(const event_order *seen, const dbz_event *event, bool is_keyed)
+{
+    const dbz_order *a = &event->order, *b = &seen->order;
+    int64_t          behind_us = seen->commit_us - event->source.time_us;
+
+    if ((a->major && b->major) || !event->source.time_us || !seen->commit_us || behind_us <= 0) return false;
+    return is_keyed ? a->minor > b->minor || behind_us <= INVERSION_US_USUAL : a->minor > b->minor && behind_us <= INVERSION_US;
+}
+
+event_novelty
+event_order_judge(event_order *seen, const dbz_event *event, uint64_t hash, bool is_keyed)
+{
+    if (!event->order.is_known || event->kind == DBZ_READ) return EVENT_NEW;
+    if (event->is_flattened && !event->order.is_whole) return EVENT_NEW; /* a lower LSN may be one of a transaction that began before */
     int way = seen->has_order ? compare_orders(event, seen) : 1;
+    if (way < 0 && may_be_new(seen, event, is_keyed)) {
+        if (!is_keyed) return EVENT_UNCLEAR;
+        way = 1;
+    }
     if (way > 0) {
         begin_order(seen, event, hash);
-        return false;
+        return EVENT_NEW;
     }
     if (way < 0) {
-        seen->in_repeat = true;
-        seen->repeat_count = 0;
-        return true;
+        event_order_begin_again(seen);
+        return EVENT_REPEATS;
     }
-    if (!seen->in_repeat && begins_repeat(seen, event, hash)) {
-        seen->in_repeat = true;
-        seen->repeat_count = 0;
-    }
+    if (!seen->in_repeat && begins_repeat(seen, event, hash)) event_order_begin_again(seen);
     if (seen->in_repeat && seen->repeat_count < seen->count) {
         seen->repeat_count++;
-        return true;
+        return EVENT_REPEATS;
     }
     seen->in_repeat = false;
     seen->count++;
-    return false;
+    return EVENT_NEW;
 }

@@ -46,6 +46,37 @@ a_later_position_knows_what_came_behind_it_and_what_the_load_saw(void **state FI
     }
 }
 
+/* The same, and what was applied in between is known, behind 0/C00. */
+static void
+what_was_applied_from_the_slot_is_known(void **state FIRN_UNUSED)
+{
+    const struct {
+        const char  *load, *applied;
+        dbz_event    event;
+        load_verdict verdict;
+    } cases[] = {{"0/100", "0/1000 0/C00 115,111", change_at(0, 0xD00, 111), LOAD_HAS},
+                 {"0/100", "0/1000 0/C00 115,111", change_at(0, 0xD00, 112), LOAD_LACKS},
+                 {"0/100", "0/1000 0/C00 115,111", change_at(0, 0xB00, 112), LOAD_UNCLEAR},
+                 {"0/100", "0/1000 0/C00 115,111", change_at(0, 0xB00, 115), LOAD_HAS},
+                 {"0/100", "0/1000 0/C00 115,111", change_at(0, 0xB00, 104), LOAD_HAS},
+                 {"0/100", "0/1000 0/C00 ", change_at(0, 0xD00, 111), LOAD_LACKS},
+                 {"0/100", "0/1000 0/0 115", change_at(0, 0xB00, 112), LOAD_LACKS},
+                 {"0/100", "0/F00 0/0 115", change_at(0, 0xB00, 115), LOAD_UNCLEAR},
+                 {"0/100", "0/1000 0/0 x", change_at(0, 0xB00, 115), LOAD_UNCLEAR},
+                 {"0/100", "0/1000", change_at(0, 0xB00, 115), LOAD_UNCLEAR},
+                 {"0/1000", NULL, change_at(0, 0xB00, 115), LOAD_LACKS}};
+
+    for (size_t i = 0; i < FIRN_COUNT(cases); i++) {
+        FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+        load_point point;
+        firn_error err = {0};
+
+        assert_int_equal(load_point_parse("0/1000", "100:110:105", true, "t", &arena, &point, &err), FIRN_OK);
+        assert_int_equal(load_point_follow(&point, cases[i].load, cases[i].applied, &arena, &err), FIRN_OK);
+        assert_int_equal(load_point_judge(&point, &cases[i].event), cases[i].verdict);
+    }
+}
+
 static void
 a_load_has_what_it_saw(void **state FIRN_UNUSED)
 {
@@ -107,13 +138,34 @@ what_is_no_point_is_refused(void **state FIRN_UNUSED)
     assert_int_equal(load_point_parse("here", NULL, true, "t", &arena, &point, &err), FIRN_CORRUPT);
 }
 
+static void
+a_connector_that_begins_again_goes_back(void **state FIRN_UNUSED)
+{
+    dbz_event removed = change_at(0x800, 0x900, 5), again = removed, later = change_at(0x980, 0x890, 6), first = change_at(0, 0x890, 6);
+
+    removed.kind = again.kind = DBZ_DELETE;
+    assert_true(event_goes_back(&again, &removed));
+    again.kind = DBZ_CREATE; /* of the same place: what it was changed to */
+    assert_false(event_goes_back(&again, &removed));
+    assert_false(event_goes_back(&later, &removed));
+    assert_true(event_goes_back(&removed, &later));
+    /* the first transaction that a connector sends does not say which commit was before it */
+    removed.source.time_us = 1000;
+    first.source.time_us = 2000;
+    assert_false(event_goes_back(&first, &removed));
+    first.source.time_us = 500;
+    assert_true(event_goes_back(&first, &removed));
+    first.order.is_known = false;
+    assert_false(event_goes_back(&first, &removed));
+}
+
 static bool
 repeats(event_order *seen, uint64_t last_commit, uint64_t lsn, uint64_t hash, int64_t time_us)
 {
     dbz_event event = change_at(last_commit, lsn, 1);
 
     event.time_us = time_us;
-    return event_order_repeats(seen, &event, hash);
+    return event_order_judge(seen, &event, hash, true) == EVENT_REPEATS;
 }
 
 static void
@@ -146,15 +198,47 @@ the_first_transaction_of_a_connector_goes_by_its_time(void **state FIRN_UNUSED)
     event_order seen = {0};
     dbz_event   first = change_at(0, 100, 1), slow = change_at(150, 50, 2), again = change_at(0, 40, 3), later = change_at(0, 30, 4);
 
-    first.source.time_us = 1000;
-    slow.source.time_us = 2000;
-    again.source.time_us = 1500;
-    later.source.time_us = 3000;
-    assert_false(event_order_repeats(&seen, &first, 1));
-    assert_false(event_order_repeats(&seen, &slow, 2)); /* began before it, committed behind it */
+    first.source.time_us = 1000000;
+    slow.source.time_us = 2000000;
+    again.source.time_us = 1500000;
+    later.source.time_us = 3000000;
+    assert_false(event_order_judge(&seen, &first, 1, true) == EVENT_REPEATS);
+    assert_false(event_order_judge(&seen, &slow, 2, true) == EVENT_REPEATS); /* began before it, committed behind it */
     /* the connector was started again: one from before, one that nobody has seen */
-    assert_true(event_order_repeats(&seen, &again, 3));
-    assert_false(event_order_repeats(&seen, &later, 4));
+    assert_true(event_order_judge(&seen, &again, 3, true) == EVENT_REPEATS);
+    assert_false(event_order_judge(&seen, &later, 4, true) == EVENT_REPEATS);
+}
+
+/* Transaction A was the last one before the connector was started again; what comes first does not say which commit was before it. */
+static void
+a_time_that_is_older_is_not_believed_against_the_log(void **state FIRN_UNUSED)
+{
+    const event_order a = {.has_order = true, .order = {.is_known = true, .major = 90, .minor = 100}, .commit_us = 2000000, .count = 1};
+    static const struct {
+        uint64_t      lsn;
+        int64_t       time_us;
+        event_novelty keyed, keyless;
+    } cases[] = {
+        {110, 1999997, EVENT_NEW, EVENT_UNCLEAR},     /* committed behind A, but took its time before A did */
+        {110, 2000003, EVENT_NEW, EVENT_NEW},
+        {95, 1999997, EVENT_NEW, EVENT_REPEATS},      /* was changed before A's last change, too */
+        {95, 1900000, EVENT_REPEATS, EVENT_REPEATS},
+        {110, 900000, EVENT_NEW, EVENT_REPEATS},      /* a clock was set back, or A was idle before its commit */
+        {100, 1900000, EVENT_REPEATS, EVENT_REPEATS},
+    };
+
+    for (size_t i = 0; i < FIRN_COUNT(cases); i++) {
+        for (int is_keyed = 0; is_keyed < 2; is_keyed++) {
+            event_order seen = a;
+            dbz_event   first = change_at(0, cases[i].lsn, 1), next = change_at(105, cases[i].lsn + 20, 2);
+            first.source.time_us = cases[i].time_us;
+            next.source.time_us = cases[i].time_us + 1;
+            event_novelty novelty = event_order_judge(&seen, &first, 1, is_keyed);
+            assert_int_equal(novelty, is_keyed ? cases[i].keyed : cases[i].keyless);
+            /* Whoever takes it again takes all that followed it again. */
+            if (novelty == EVENT_NEW) assert_int_equal(event_order_judge(&seen, &next, 2, is_keyed), EVENT_NEW);
+        }
+    }
 }
 
 static void
@@ -165,8 +249,8 @@ what_has_no_order_counts(void **state FIRN_UNUSED)
 
     read.kind = DBZ_READ;
     assert_false(repeats(&seen, 1, 10, 1, 1000));
-    assert_false(event_order_repeats(&seen, &read, 1));
-    assert_false(event_order_repeats(&seen, &unknown, 1));
+    assert_false(event_order_judge(&seen, &read, 1, true) == EVENT_REPEATS);
+    assert_false(event_order_judge(&seen, &unknown, 1, true) == EVENT_REPEATS);
     assert_true(repeats(&seen, 1, 9, 1, 1000));
 }
 
@@ -174,13 +258,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_applied_from_the_slot_is_known),
         cmocka_unit_test(a_load_has_what_it_saw),
         cmocka_unit_test(a_later_position_knows_what_came_behind_it_and_what_the_load_saw),
         cmocka_unit_test(transaction_numbers_come_without_their_epoch),
         cmocka_unit_test(oracle_goes_by_the_commit),
         cmocka_unit_test(what_is_no_point_is_refused),
+        cmocka_unit_test(a_connector_that_begins_again_goes_back),
         cmocka_unit_test(a_connector_that_goes_back_is_seen),
         cmocka_unit_test(the_first_transaction_of_a_connector_goes_by_its_time),
+        cmocka_unit_test(a_time_that_is_older_is_not_believed_against_the_log),
         cmocka_unit_test(what_has_no_order_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

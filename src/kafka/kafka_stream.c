@@ -7,12 +7,16 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "kafka/intake_topic.h"
 #include "kafka/stream_state.h"
 
 #define QUEUE_SHARE 8
+#define INTAKE_SHARE 32
 #define ROOM_BYTES_MAX ((size_t) 2 << 30)
 /* How long more of a transaction may take to come once its partition has no more. */
 #define GRACE_US ((uint64_t) 300000)
+/* The same of the row with a changed key, of which a delete says that it comes: Kafka Connect may be stopped in between. */
+#define NEW_KEY_US ((uint64_t) 30000000)
 /* How long a window waits for that at most. */
 #define SETTLE_US ((uint64_t) 5000000)
 /* Brokers that are away for so long end the job. */
@@ -34,40 +38,51 @@ fail_offset(const rd_kafka_message_t *message, firn_error *err)
 }
 
 static firn_status
-take_in(kafka_stream *s, rd_kafka_message_t *take_message, uint64_t now_us, firn_error *err)
+take_in(kafka_stream *s, intake_message *take_message, uint64_t now_us, firn_error *err)
 {
-    const char       *name = take_message->rkt ? rd_kafka_topic_name(take_message->rkt) : NULL;
+    const rd_kafka_message_t *record = take_message->record;
+    const char       *name = record->rkt ? rd_kafka_topic_name(record->rkt) : NULL;
     stream_topic     *topic = !name ? NULL : s->came_last && strcmp(s->came_last->name, name) == 0 ? s->came_last : stream_find_topic(s, name);
-    stream_partition *p = topic ? stream_topic_partition(topic, take_message->partition) : NULL;
-    rd_kafka_resp_err_t code = take_message->err;
+    stream_partition *p = topic ? stream_topic_partition(topic, record->partition) : NULL;
+    rd_kafka_resp_err_t code = record->err;
 
     s->came_last = topic;
-    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) (void) fail_offset(take_message, err);
-    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && p) p->eof = take_message->offset;
-    if (p && code != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) (void) fail_offset(record, err);
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && p) p->eof = record->offset;
+    if (p) {
         p->heard_us = now_us;
         p->awaits_next = false;
     }
     if (code || !p || !p->is_assigned) {
-        rd_kafka_message_destroy(take_message);
+        intake_message_drop(take_message);
         return err->status;
     }
-    STORE(s->counts.received_bytes, s->counts.received_bytes + take_message->len + take_message->key_len);
+    STORE(s->counts.received_bytes, s->counts.received_bytes + record->len + record->key_len);
     STORE(s->counts.message_count, s->counts.message_count + 1);
     return stream_partition_push(p, take_message) ? FIRN_OK : firn_fail_memory(err, "a stream of changes");
+}
+
+static bool
+awaits_twin(const kafka_stream *s)
+{
+    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) {
+        if (p->awaits_next) return true;
+    }
+    return false;
 }
 
 static firn_status
 receive(kafka_stream *s, uint64_t timeout_ms, bool *ret_got, firn_error *err)
 {
-    rd_kafka_message_t *messages[STREAM_BATCH];
-    size_t              count = 0, i = 0;
+    intake_message *messages[INTAKE_BATCH];
+    unsigned        count = 0, i = 0;
 
-    FIRN_TRY(kafka_consumer_read(s->consumer, timeout_ms, messages, STREAM_BATCH, &count, err));
+    FIRN_TRY(kafka_intake_take(s->intake, timeout_ms, messages, &count, err));
     *ret_got = count > 0;
     uint64_t now_us = firn_clock_monotonic_us();
     for (; i < count && !err->status; i++) (void) !take_in(s, messages[i], now_us, err);
-    for (; i < count; i++) rd_kafka_message_destroy(messages[i]);
+    for (; i < count; i++) intake_message_drop(messages[i]);
+    if (awaits_twin(s) && kafka_intake_is_drained(s->intake)) s->drained_us = now_us;
     STORE(s->counts.is_connected, kafka_consumer_is_connected(s->consumer));
     return err->status;
 }
@@ -78,8 +93,9 @@ static uint64_t
 mark_of(const rd_kafka_message_t *m)
 {
     rd_kafka_timestamp_type_t type;
+    firn_slice key = record_key(m), value = record_value(m);
     uint64_t time = (uint64_t) rd_kafka_message_timestamp(m, &type);
-    uint64_t hash = firn_hash_bytes(m->payload, m->payload ? m->len : 0) ^ firn_hash_fold(firn_hash_bytes(m->key, m->key ? m->key_len : 0), FIRN_HASH_KEY_A);
+    uint64_t hash = firn_hash_bytes(value.data, value.size) ^ firn_hash_fold(firn_hash_bytes(key.data, key.size), FIRN_HASH_KEY_A);
 
     hash = firn_hash_fold(hash ^ time, FIRN_HASH_KEY_B);
     return hash ? hash : 1;
@@ -88,15 +104,7 @@ mark_of(const rd_kafka_message_t *m)
 uint64_t
 stream_mark(const kafka_stream *s, const stream_partition *p)
 {
-    return s->held && s->held_of == p ? mark_of(s->held) : p->mark;
-}
-
-/* What the event says, whenever Debezium made it. */
-static uint64_t
-hash_of(const dbz_event *e)
-{
-    return firn_hash_bytes(e->after.data, e->after.size) ^ firn_hash_fold(firn_hash_bytes(e->before.data, e->before.size), FIRN_HASH_KEY_A) ^
-           firn_hash_fold(firn_hash_bytes(e->key.data, e->key.size) + (uint64_t) e->kind, FIRN_HASH_KEY_C);
+    return s->held && s->held_of == p ? mark_of(s->held->record) : p->mark;
 }
 
 static void
@@ -119,11 +127,11 @@ tell_spot(kafka_stream *s)
 static void
 step(kafka_stream *s, stream_partition *p)
 {
-    rd_kafka_message_t *m = stream_partition_pop(p);
+    intake_message *m = stream_partition_pop(p);
 
-    p->read_offset = m->offset + 1;
-    if (s->held_of && s->held_of != p) s->held_of->mark = mark_of(s->held);
-    if (s->held) rd_kafka_message_destroy(s->held);
+    p->read_offset = m->record->offset + 1;
+    if (s->held_of && s->held_of != p) s->held_of->mark = mark_of(s->held->record);
+    if (s->held) intake_message_drop(s->held);
     s->held = m;
     s->held_of = p;
 }
@@ -159,27 +167,17 @@ keep_aside(kafka_stream *s, const rd_kafka_message_t *m, const char *reason, fir
     return FIRN_OK;
 }
 
-/* *ret_item is ITEM_DAMAGED for the table whose message it is. Without one the job cannot go on. */
+/* Of the first message: *ret_item is ITEM_DAMAGED for the table whose it is. Without one the job cannot go on. */
 static firn_status
-damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret_item, firn_error *err)
+stop_for(kafka_stream *s, stream_partition *p, const char *table, change_item *ret_item, firn_error *err)
 {
-    const rd_kafka_message_t *m = stream_partition_head(p);
+    const rd_kafka_message_t *m = p->messages[p->first]->record;
     firn_error why = {0};
 
-    assert(m != NULL);
     set_spot(s, p, m->offset);
-    if (s->settings.dead_letter_topic) {
-        if (keep_aside(s, m, err->cause, &why)) {
-            *err = why;
-            return err->status;
-        }
-        firn_error_reset(err);
-        step(s, p);
-        return FIRN_OK;
-    }
     (void) firn_fail(&why, FIRN_E_KAFKA_MESSAGE, "the message at offset %" PRId64 " of topic '%s', partition %d, cannot be applied: %.280s", m->offset,
                      p->topic->name, (int) p->number, err->cause);
-    firn_hint(&why, "load the table again; or set follow: dead_letter_topic: to keep such messages aside");
+    firn_hint(&why, "%s", err->hint[0] ? err->hint : "load the table again; or set follow: dead_letter_topic: to keep such messages aside");
     if (!table) table = p->topic->owner;
     if (!table && only_table(p->topic)) table = only_table(p->topic)->table->name;
     *err = why;
@@ -190,6 +188,24 @@ damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret
     stream_table *stopped = stream_find_table(s, s->settings.schema, s->damaged_table);
     if (stopped) stopped->is_stopped = true;
     *ret_item = (change_item){.kind = ITEM_DAMAGED, .position = s->ordinal, .damaged = {s->damaged_table, &s->damage}};
+    step(s, p);
+    return FIRN_OK;
+}
+
+/* Of the first message, which is kept aside where that is configured. */
+static firn_status
+damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret_item, firn_error *err)
+{
+    const rd_kafka_message_t *m = p->messages[p->first]->record;
+    firn_error why = {0};
+
+    if (!s->settings.dead_letter_topic) return stop_for(s, p, table, ret_item, err);
+    set_spot(s, p, m->offset);
+    if (keep_aside(s, m, err->cause, &why)) {
+        *err = why;
+        return err->status;
+    }
+    firn_error_reset(err);
     step(s, p);
     return FIRN_OK;
 }
@@ -211,18 +227,12 @@ is_token(const jtoken *token)
     return token->kind == JTOKEN_STRING && token->text.size;
 }
 
-/* Rows come in runs of one table: its name as it stood last is looked at first. */
 static firn_status
-find_owner_table(kafka_stream *s, stream_partition *p, const dbz_event *e, topic_table **ret_table, firn_error *err)
+find_named_table(kafka_stream *s, stream_partition *p, const dbz_event *e, topic_table **ret_table, firn_error *err)
 {
     char        schema[256], name[256];
     const char *text;
 
-    if (p->topic->tables && !e->source.table.has_escape && jtoken_is(&e->source.table, p->topic->tables->table->name) &&
-        (!is_token(&e->source.schema) || jtoken_is(&e->source.schema, p->topic->tables->table->schema))) {
-        *ret_table = p->topic->tables;
-        return FIRN_OK;
-    }
     firn_buffer_reset(&s->scratch);
     if (is_token(&e->source.schema)) FIRN_TRY(name_of(s, &e->source.schema, &text, err));
     else
@@ -240,10 +250,22 @@ find_owner_table(kafka_stream *s, stream_partition *p, const dbz_event *e, topic
     return stream_table_in(s, p->topic, table, ret_table, err);
 }
 
-static bool
-is_of_us(const kafka_stream *s, const dbz_event *e)
+static firn_status
+find_owner_table(kafka_stream *s, stream_partition *p, const intake_message *m, topic_table **ret_table, firn_error *err)
 {
-    return !is_token(&e->source.name) || jtoken_is(&e->source.name, s->settings.topic_prefix);
+    if (m->origin && m->origin->table) {
+        *ret_table = m->origin->table;
+        return FIRN_OK;
+    }
+    FIRN_TRY(find_named_table(s, p, &m->event, ret_table, err));
+    if (m->origin) m->origin->table = *ret_table;
+    return FIRN_OK;
+}
+
+static bool
+is_of_us(const kafka_stream *s, const intake_message *m)
+{
+    return m->origin ? m->origin->is_of_prefix : source_is_of_prefix(&m->event.source, s->settings.topic_prefix);
 }
 
 static bool
@@ -276,21 +298,35 @@ fail_unclear(const topic_table *t, firn_error *err)
     return err->status;
 }
 
+/* What has no key goes to any partition of its topic: nobody can say what came before what. */
+static firn_status
+check_order(const stream_topic *topic, const dbz_event *e, firn_error *err)
+{
+    bool is_fine = e->kind == DBZ_CREATE || e->kind == DBZ_READ || (e->key.data && e->kind != DBZ_TRUNCATE);
+
+    if (is_fine || topic->partition_count <= 1) return FIRN_OK;
+    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it is %s, and the topic has %u partitions: its place among the table's other changes is not known",
+                     e->kind == DBZ_TRUNCATE ? "a TRUNCATE" : "a change of a row without a key", topic->partition_count);
+    firn_hint(err, "such a table needs a topic with one partition: make it anew so, and load the table again; or set follow: dead_letter_topic: to keep such messages aside");
+    return err->status;
+}
+
 /* Whether the table is to get the event. */
 static firn_status
-judge(kafka_stream *s, stream_partition *p, topic_table *t, const dbz_event *e, bool *ret_takes, firn_error *err)
+judge(kafka_stream *s, stream_partition *p, topic_table *t, const intake_message *m, bool *ret_takes, firn_error *err)
 {
-    const rd_kafka_message_t *m = stream_partition_head(p);
-    table_place *place = topic_table_place(t, p->number);
+    const dbz_event *e = &m->event;
+    int64_t          offset = p->messages[p->first]->record->offset;
+    table_place     *place = topic_table_place(t, p->number);
 
     *ret_takes = false;
     if (!place) return firn_fail_memory(err, "a stream of changes");
     if (!t->table->is_followed) {
         /* Of another schema, or of a table that nobody follows: the caller is told of the relation. */
         *ret_takes = !t->table->is_stopped && strcmp(t->table->schema, s->settings.schema) == 0;
-        return FIRN_OK;
+        return *ret_takes ? flattened_row_check(e, t->table->key_count || e->key.data, NULL, t->table->name, err) : FIRN_OK;
     }
-    if (t->table->is_stopped || m->offset < place->has_before) return FIRN_OK;
+    if (t->table->is_stopped || offset < place->has_before) return FIRN_OK;
     if (place->run != s->run || !s->running) {
         place->before_run = place->order;
         place->run = s->running ? s->run : s->run + 1;
@@ -301,18 +337,56 @@ judge(kafka_stream *s, stream_partition *p, topic_table *t, const dbz_event *e, 
         p->from_beginning = false; /* older than the load: nothing is missing */
         return FIRN_OK;
     }
-    if (event_order_repeats(&place->order, e, hash_of(e))) return FIRN_OK;
-    if (verdict == LOAD_UNCLEAR && !t->table->is_keyed) return fail_unclear(t, err);
+    FIRN_TRY(flattened_row_check(e, t->table->is_keyed, &t->table->load, t->table->name, err));
+    event_novelty novelty = event_order_judge(&place->order, e, m->content_hash, t->table->is_keyed);
+    if (novelty == EVENT_REPEATS) return FIRN_OK;
+    if (novelty == EVENT_UNCLEAR || (verdict == LOAD_UNCLEAR && !t->table->is_keyed)) return fail_unclear(t, err);
     *ret_takes = true;
     return FIRN_OK;
 }
 
+/* What comes next was here before, though it is not older than what the table has. */
 static firn_status
-make_change(kafka_stream *s, topic_table *t, const dbz_event *e, firn_error *err)
+begin_again(topic_table *t, int32_t partition, firn_error *err)
 {
+    table_place *place = topic_table_place(t, partition);
+
+    if (!place) return firn_fail_memory(err, "a stream of changes");
+    event_order_begin_again(&place->order);
+    return FIRN_OK;
+}
+
+/* The next messages of the table come with their changes. */
+static firn_status
+renew_shape(kafka_stream *s, topic_table *t, intake_origin *origin, firn_error *err)
+{
+    dbz_row_shape *shape;
+
+    FIRN_TRY(dbz_table_shape(t->rows, &shape, err));
+    if (!shape || shape->id == origin->told_id) return FIRN_OK;
+    origin->told_id = shape->id;
+    intake_origin_renew(s->intake, origin, shape);
+    return FIRN_OK;
+}
+
+/* Of a message that was not made to one, or by a shape that the table does not have any more. */
+static firn_status
+make_change(kafka_stream *s, topic_table *t, const intake_message *m, firn_error *err)
+{
+    const dbz_event *e = &m->event;
+
     firn_buffer_reset(&s->room);
     FIRN_TRY(firn_buffer_reserve(&s->room, dbz_table_room(t->rows, e), err));
     FIRN_TRY(dbz_table_change(t->rows, e, s->room.data, &s->pending, err));
+    return m->origin ? renew_shape(s, t, m->origin, err) : FIRN_OK;
+}
+
+static firn_status
+take_change(kafka_stream *s, topic_table *t, const intake_message *m, firn_error *err)
+{
+    if (FIRN_LIKELY(m->row_shape_id && m->row_shape_id == dbz_table_shape_id(t->rows))) s->pending = m->change;
+    else
+        FIRN_TRY(make_change(s, t, m, err));
     if (!s->pending.relation && t->table->in_lake) s->pending.relation = &t->table->in_lake->base;
     if (!s->pending.relation) return firn_fail(err, FIRN_E_KAFKA_MESSAGE, "no row of the table has shown its columns yet");
     s->pending_table = t;
@@ -320,32 +394,70 @@ make_change(kafka_stream *s, topic_table *t, const dbz_event *e, firn_error *err
     return FIRN_OK;
 }
 
+/* ---- what a message says ---- */
+
+/* Into the message; where it was not read already. */
+static firn_status
+read_event(kafka_stream *s, const stream_partition *p, intake_message *m, firn_error *err)
+{
+    if (FIRN_LIKELY(m->was_read)) return FIRN_OK;
+    const topic_table *last = p->topic->tables;
+    const dbz_record   record = {.role = p->topic->role,
+                                 .key = record_key(m->record),
+                                 .value = record_value(m->record),
+                                 .known_key_schema = last ? dbz_table_key_schema(last->rows) : (firn_slice){0},
+                                 .known_value_schema = last ? dbz_table_value_schema(last->rows) : (firn_slice){0}};
+    FIRN_TRY(record_read(s->reader, &record, s->caller, &m->event, err));
+    intake_message_was_read(m);
+    return FIRN_OK;
+}
+
 /* ---- changed keys ---- */
 
-typedef enum next_row { NEXT_ROW_OTHER, NEXT_ROW_TWIN, NEXT_ROW_NOT_YET } next_row;
+typedef enum next_row {
+    NEXT_ROW_OTHER,
+    NEXT_ROW_TWIN,
+    NEXT_ROW_NOT_YET,
+    NEXT_ROW_AGAIN, /* the connector was killed before the twin, and sends both anew */
+    NEXT_ROW_LOST,  /* it was stopped before the twin, and goes on behind it */
+} next_row;
+
+/* Of several partitions, the row with the new key may be in another one. */
+static bool
+has_new_key(const stream_partition *p)
+{
+    return p->topic->partition_count == 1 && p->messages[p->first]->has_new_key;
+}
+
+static bool
+is_twin(const dbz_event *removed, const dbz_event *event)
+{
+    return event->kind == DBZ_CREATE && event->order.is_known && dbz_order_compare(&event->order, &removed->order) == 0 &&
+           firn_slice_equal(event->source.table.text, removed->source.table.text) &&
+           firn_slice_equal(event->source.schema.text, removed->source.schema.text);
+}
 
 /* Of an update that changed the key Debezium makes a delete, a tombstone and a create, all of one place in the log. */
 static firn_status
-find_twin(kafka_stream *s, const stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
+find_twin(kafka_stream *s, const stream_partition *p, const intake_message **ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
 {
     *ret_next = NEXT_ROW_OTHER;
     for (size_t i = 1; i < p->count; i++) {
-        const rd_kafka_message_t *m = p->messages[p->first + i];
-        const dbz_record          record = {.role = p->topic->role, .key = firn_slice_of(m->key, m->key ? m->key_len : 0), .value = firn_slice_of(m->payload, m->payload ? m->len : 0)};
+        intake_message *m = p->messages[p->first + i];
 
-        if (!m->payload) continue;
+        if (!m->record->payload) continue;
         *ret_steps = (unsigned) i + 1;
-        if (record_read(s->reader, &record, s->caller, ret_twin, err)) {
+        if (read_event(s, p, m, err)) {
             /* One that is no event is told of when it is its turn; a registry that is away now says nothing of it. */
             if (!record_is_damaged(err->status)) return err->status;
             firn_error_reset(err);
             return FIRN_OK;
         }
-        *ret_next = ret_twin->kind == DBZ_CREATE && ret_twin->order.is_known && dbz_order_compare(&ret_twin->order, &p->head.order) == 0 &&
-                       firn_slice_equal(ret_twin->source.table.text, p->head.source.table.text) &&
-                       firn_slice_equal(ret_twin->source.schema.text, p->head.source.schema.text)
-                        ? NEXT_ROW_TWIN
-                        : NEXT_ROW_OTHER;
+        const dbz_event *twin = &m->event;
+        *ret_twin = m;
+        if (is_twin(p->head, twin)) *ret_next = NEXT_ROW_TWIN;
+        else if (is_row(twin->kind) && has_new_key(p))
+            *ret_next = event_goes_back(twin, p->head) ? NEXT_ROW_AGAIN : NEXT_ROW_LOST;
         return FIRN_OK;
     }
     *ret_next = NEXT_ROW_NOT_YET;
@@ -355,19 +467,19 @@ find_twin(kafka_stream *s, const stream_partition *p, dbz_event *ret_twin, unsig
 /* Values that such a create does not have (unchanged TOAST) are those of the row with the old key: both are one update then. The
  * delete is the pending change. */
 static firn_status
-join_twin(kafka_stream *s, stream_partition *p, topic_table *t, const dbz_event *twin, unsigned steps, firn_error *err)
+join_twin(kafka_stream *s, stream_partition *p, topic_table *t, const intake_message *twin, unsigned steps, firn_error *err)
 {
     change removed = s->pending, added = {0};
     bool   takes = false;
 
     if (!removed.old.bytes.data || !removed.old_is_key) return FIRN_OK;
-    size_t used = removed.old.bytes.size, at = (size_t) (removed.old.bytes.data - s->room.data);
-    s->room.size = at + used;
-    FIRN_TRY(firn_buffer_reserve(&s->room, dbz_table_room(t->rows, twin), err));
-    removed.old.bytes.data = s->room.data + at; /* it may have moved */
-    FIRN_TRY(dbz_table_change(t->rows, twin, s->room.data + s->room.size, &added, err));
-    s->pending.old.bytes.data = removed.old.bytes.data;
-    s->pending.relation = removed.relation;
+    /* It stays when its message goes, which is before the change does. */
+    firn_buffer_reset(&s->scratch);
+    FIRN_TRY(firn_buffer_add(&s->scratch, removed.old.bytes.data, removed.old.bytes.size, err));
+    removed.old.bytes.data = s->pending.old.bytes.data = s->scratch.data;
+    firn_buffer_reset(&s->room);
+    FIRN_TRY(firn_buffer_reserve(&s->room, dbz_table_room(t->rows, &twin->event), err));
+    FIRN_TRY(dbz_table_change(t->rows, &twin->event, s->room.data, &added, err));
     if (!added.new.has_unchanged || added.relation != removed.relation) return FIRN_OK;
     FIRN_TRY(judge(s, p, t, twin, &takes, err));
     if (!takes) return FIRN_OK;
@@ -376,15 +488,35 @@ join_twin(kafka_stream *s, stream_partition *p, topic_table *t, const dbz_event 
     return FIRN_OK;
 }
 
+/* The offset that both have was stored with the delete, and the connector goes on behind it (Debezium 3.2). */
+static firn_status
+fail_twin_lost(firn_error *err)
+{
+    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it is the delete of a changed key, and the row with the new key does not come behind it: Debezium was stopped between the two, and has left it out");
+    firn_hint(err, "load the table again: the row is not in the topic");
+    return err->status;
+}
+
+/* The partition was at its end, and nothing more came: time in which nobody looked does not count, as that of a commit. */
+static bool
+has_waited(const kafka_stream *s, const stream_partition *p)
+{
+    int64_t end = p->messages[p->first + p->count - 1]->record->offset + 1;
+
+    return p->eof >= end && s->drained_us >= p->heard_us + p->twin_wait_us;
+}
+
 /* What follows a delete; p->awaits_next: to be waited for. */
 static firn_status
-await_twin(kafka_stream *s, stream_partition *p, dbz_event *ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
+await_twin(kafka_stream *s, stream_partition *p, const intake_message **ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
 {
     *ret_next = NEXT_ROW_OTHER;
     p->awaits_next = false;
-    if (p->head.kind != DBZ_DELETE || !p->head.key.data) return FIRN_OK;
+    if (p->head->kind != DBZ_DELETE || !p->head->key.data) return FIRN_OK;
     FIRN_TRY(find_twin(s, p, ret_twin, ret_steps, ret_next, err));
-    p->awaits_next = *ret_next == NEXT_ROW_NOT_YET && firn_clock_monotonic_us() - p->heard_us < GRACE_US;
+    if (*ret_next != NEXT_ROW_NOT_YET) return FIRN_OK;
+    p->twin_wait_us = has_new_key(p) ? NEW_KEY_US : GRACE_US;
+    p->awaits_next = !has_waited(s, p);
     return FIRN_OK;
 }
 
@@ -432,35 +564,48 @@ continues(const stream_partition *p, const dbz_event *e)
     return p->is_open && transaction_of(e) == p->open_transaction;
 }
 
+/* From the message before the first one that is read, where there is one: it may be what tells of a tombstone that follows. */
+static void
+learn_form(kafka_stream *s, stream_partition *p, intake_message *m)
+{
+    firn_error ignored = {0};
+
+    if (p->topic->role != DBZ_ROLE_ROWS || !m->record->payload) return;
+    if (!read_event(s, p, m, &ignored) && is_row(m->event.kind)) p->form = row_form_of(&m->event);
+}
+
 /* Reads the first message, once. *ret_row false: nothing in it for anybody; it is behind us. */
 static firn_status
 read_head(kafka_stream *s, stream_partition *p, bool *ret_row, change_item *ret_item, firn_error *err)
 {
-    const rd_kafka_message_t *m = stream_partition_head(p);
+    intake_message *m = p->messages[p->first];
 
-    *ret_row = p->has_head;
-    if (p->has_head) return FIRN_OK;
-    FIRN_TRY(check_mark(p, m, err));
-    if (m->offset < p->read_offset || (!m->payload && !m->key) || p->topic->role != DBZ_ROLE_ROWS) {
-        if (m->offset < p->read_offset) rd_kafka_message_destroy(stream_partition_pop(p));
-        else
-            step(s, p);
+    *ret_row = p->head != NULL;
+    if (p->head) return FIRN_OK;
+    FIRN_TRY(check_mark(p, m->record, err));
+    if (m->record->offset < p->read_offset) {
+        learn_form(s, p, m);
+        intake_message_drop(stream_partition_pop(p));
         return FIRN_OK;
     }
-    const topic_table *last = p->topic->tables;
-    const dbz_record   record = {.role = p->topic->role,
-                                 .key = firn_slice_of(m->key, m->key ? m->key_len : 0),
-                                 .value = firn_slice_of(m->payload, m->payload ? m->len : 0),
-                                 .known_key_schema = last ? dbz_table_key_schema(last->rows) : (firn_slice){0},
-                                 .known_value_schema = last ? dbz_table_value_schema(last->rows) : (firn_slice){0},
-                                 .memo = p->topic->memo};
-    if (record_read(s->reader, &record, s->caller, &p->head, err)) return record_is_damaged(err->status) ? damage(s, p, NULL, ret_item, err) : err->status;
-    if (!is_row(p->head.kind) || !is_of_us(s, &p->head)) {
+    if (p->topic->role != DBZ_ROLE_ROWS) {
         step(s, p);
         return FIRN_OK;
     }
-    p->last_time_us = p->head.source.time_us ? p->head.source.time_us : p->head.time_us;
-    *ret_row = p->has_head = true;
+    if (!m->record->payload) {
+        if (tombstone_check(p->form, m->record->offset, err)) return damage(s, p, NULL, ret_item, err);
+        step(s, p);
+        return FIRN_OK;
+    }
+    if (read_event(s, p, m, err)) return record_is_damaged(err->status) ? damage(s, p, NULL, ret_item, err) : err->status;
+    if (is_row(m->event.kind)) p->form = row_form_of(&m->event);
+    if (!is_row(m->event.kind) || !is_of_us(s, m)) {
+        step(s, p);
+        return FIRN_OK;
+    }
+    p->last_time_us = m->event.source.time_us ? m->event.source.time_us : m->event.time_us;
+    p->head = &m->event;
+    *ret_row = true;
     return FIRN_OK;
 }
 
@@ -470,7 +615,7 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
 {
     topic_table *t = NULL;
     bool         takes = false;
-    dbz_event    twin;
+    const intake_message *m = p->messages[p->first], *twin = NULL;
     unsigned     twin_steps = 0;
     next_row     next;
 
@@ -479,22 +624,27 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
         if (s->running) end_run(s, ret_item);
         return FIRN_OK;
     }
-    firn_status status = find_owner_table(s, p, &p->head, &t, err);
-    if (!status) status = judge(s, p, t, &p->head, &takes, err);
-    if (!status && takes && p->topic->owner && t->table->is_followed && !stream_topic_may_have(p->topic, t->table))
-        return firn_fail(err, FIRN_E_KAFKA_ROUTING, "topic '%s' is named for another table, and has changes of '%s'", p->topic->name, t->table->name);
-    if (!status && takes) status = make_change(s, t, &p->head, err);
-    if (!status && takes && next == NEXT_ROW_TWIN) status = join_twin(s, p, t, &twin, twin_steps, err);
+    firn_status status = find_owner_table(s, p, m, &t, err);
+    if (!status) stream_note_owner(s, p->topic, t);
+    if (!status) status = next == NEXT_ROW_AGAIN ? begin_again(t, p->number, err) : judge(s, p, t, m, &takes, err);
+    if (!status && takes) FIRN_TRY(stream_check_owner(p->topic, t, err));
+    if (!status && takes && t->table->is_followed && next == NEXT_ROW_LOST) {
+        (void) fail_twin_lost(err);
+        return stop_for(s, p, t->table->name, ret_item, err);
+    }
+    if (!status && takes && t->table->is_followed) status = check_order(p->topic, p->head, err);
+    if (!status && takes) status = take_change(s, t, m, err);
+    if (!status && takes && next == NEXT_ROW_TWIN) status = join_twin(s, p, t, twin, twin_steps, err);
     if (status) {
         bool is_ours = err->code != FIRN_E_KAFKA_OFFSET_LOST && status != FIRN_NO_MEMORY;
         return is_ours ? damage(s, p, t ? t->table->name : NULL, ret_item, err) : status;
     }
     if (!takes) {
-        if (p->is_open && !continues(p, &p->head)) p->is_open = false;
+        if (p->is_open && !continues(p, p->head)) p->is_open = false;
         step(s, p);
         return FIRN_OK;
     }
-    if (!s->running) begin_run(s, p, &p->head, ret_item); /* the change comes next: its bytes stay until then */
+    if (!s->running) begin_run(s, p, p->head, ret_item); /* the change comes next: its bytes stay until then */
     return FIRN_OK;
 }
 
@@ -504,16 +654,17 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
 static bool
 is_unsettled(const stream_partition *p, uint64_t now_us)
 {
-    if (!p->is_open) return false;
-    if (p->count) return true;
-    return p->eof < p->read_offset || now_us - p->heard_us < GRACE_US;
+    bool is_late = now_us - p->heard_us >= GRACE_US;
+
+    if (!p->is_open || (p->awaits_next && is_late)) return false;
+    return p->count || p->eof < p->read_offset || !is_late;
 }
 
 /* While a window is to be cut, only what goes on in an open transaction is read. */
 static bool
 may_read(const kafka_stream *s, const stream_partition *p)
 {
-    if (p->awaits_next && firn_clock_monotonic_us() - p->heard_us < GRACE_US) return false;
+    if (p->awaits_next && !has_waited(s, p)) return false;
     return p->count && (!s->is_settling || p->is_open);
 }
 
@@ -533,6 +684,20 @@ choose(kafka_stream *s)
 
 /* ---- what is handed out ---- */
 
+/* The change behind the one that waits, if its message came with it. */
+static const change *
+following_change(const kafka_stream *s)
+{
+    const stream_partition *p = s->running;
+
+    for (size_t i = p->first + s->pending_steps; i < p->first + p->count; i++) {
+        const intake_message *m = p->messages[i];
+        if (!m->record->payload) continue; /* a tombstone */
+        return m->row_shape_id && m->change.relation == s->pending.relation ? &m->change : NULL;
+    }
+    return NULL;
+}
+
 static void
 hand_out_change(kafka_stream *s, change_item *ret_item)
 {
@@ -544,12 +709,14 @@ hand_out_change(kafka_stream *s, change_item *ret_item)
         return;
     }
     assert(s->running && s->running->count);
-    set_spot(s, s->running, s->running->messages[s->running->first]->offset);
+    set_spot(s, s->running, s->running->messages[s->running->first]->record->offset);
+    s->pending.following = following_change(s);
     s->pending.origin_part = s->running->origin_part;
-    s->pending.origin = (uint64_t) s->running->messages[s->running->first + s->pending_steps - 1]->offset;
+    s->pending.origin = (uint64_t) s->running->messages[s->running->first + s->pending_steps - 1]->record->offset;
     s->last_steps = s->pending_steps;
     *ret_item = (change_item){.kind = ITEM_CHANGE, .position = s->ordinal, .change = s->pending};
     s->last_change = s->pending;
+    s->last_change.following = NULL; /* it is another one by then */
     s->pending_table = NULL;
     for (unsigned i = 0; i < s->pending_steps; i++) step(s, s->running);
 }
@@ -572,11 +739,11 @@ next_here(kafka_stream *s, change_item *ret_item, firn_error *err)
         if (!p) return FIRN_OK;
         FIRN_TRY(read_head(s, p, &is_a_row, ret_item, err));
         if (!is_a_row) continue;
-        if (s->running && !continues(p, &p->head)) {
+        if (s->running && !continues(p, p->head)) {
             end_run(s, ret_item);
             return FIRN_OK;
         }
-        if (s->is_settling && !continues(p, &p->head)) {
+        if (s->is_settling && !continues(p, p->head)) {
             p->is_open = false;
             continue;
         }
@@ -586,6 +753,21 @@ next_here(kafka_stream *s, change_item *ret_item, firn_error *err)
 }
 
 /* ---- the group ---- */
+
+/* What was taken in of the partitions as they were must not be met by what they begin with later. */
+static firn_status
+hand_over(kafka_stream *s, const group_change *change, firn_error *err)
+{
+    bool got = true;
+
+    kafka_intake_hold(s->intake);
+    while (got && !receive(s, 0, &got, err)) {}
+    if (!err->status && change->kind == GROUP_ASSIGNS) (void) !stream_accept_assigned(s, change->partitions, err);
+    else if (!err->status)
+        (void) !stream_accept_revoked(s, change->partitions, err);
+    kafka_intake_release(s->intake);
+    return err->status;
+}
 
 /* *ret_waits: the caller has to be asked first, or a run to be ended. */
 static firn_status
@@ -607,7 +789,7 @@ follow_group(kafka_stream *s, change_item *ret_item, firn_error *err)
         }
     }
     s->asked_caller = false;
-    return change.kind == GROUP_ASSIGNS ? stream_accept_assigned(s, change.partitions, err) : stream_accept_revoked(s, change.partitions, err);
+    return hand_over(s, &change, err);
 }
 
 static firn_status
@@ -619,6 +801,16 @@ check_silence(kafka_stream *s, firn_error *err)
     return firn_fail(err, FIRN_E_KAFKA_UNAVAILABLE, "the brokers of Kafka cluster '%s' have not answered for 10 minutes", s->settings.cluster->name);
 }
 
+/* What comes of other partitions while a transaction is waited for is kept, but not without end. */
+static bool
+keeps_much(const kafka_stream *s)
+{
+    uint64_t bytes = 0;
+
+    for (const stream_partition *p = s->assigned; p; p = p->next_assigned) bytes += p->waiting_bytes;
+    return bytes >= s->settings.memory_bytes / QUEUE_SHARE;
+}
+
 /* Whether what is to be settled is: the caller may cut now. No more is read before that, since all that comes would have to be kept. */
 static bool
 is_settled(kafka_stream *s)
@@ -627,7 +819,7 @@ is_settled(kafka_stream *s)
 
     if (!s->is_settling || s->running || s->pending_table) return false;
     for (const stream_partition *p = s->assigned; p; p = p->next_assigned) {
-        if (is_unsettled(p, now_us)) return false;
+        if (is_unsettled(p, now_us)) return keeps_much(s);
     }
     s->is_settling = false;
     return true;
@@ -661,7 +853,7 @@ stream_may_cut(change_stream *stream)
     uint64_t      now_us = firn_clock_monotonic_us();
 
     if (!s->is_settling) s->settling_us = now_us;
-    s->is_settling = now_us - s->settling_us < SETTLE_US;
+    s->is_settling = now_us - s->settling_us < SETTLE_US && !keeps_much(s);
     for (const stream_partition *p = s->assigned; s->is_settling && p; p = p->next_assigned) {
         if (is_unsettled(p, now_us)) return false;
     }
@@ -758,8 +950,8 @@ stream_set_aside(change_stream *stream, const firn_error *why, change *ret_rest,
 
     *ret_rest = (change){0};
     assert(s->held != NULL);
-    if (s->held_of) set_spot(s, s->held_of, s->held->offset);
-    FIRN_TRY(keep_aside(s, s->held, why->cause, err));
+    if (s->held_of) set_spot(s, s->held_of, s->held->record->offset);
+    FIRN_TRY(keep_aside(s, s->held->record, why->cause, err));
     if (s->last_steps > 1) {
         *ret_rest = s->last_change;
         ret_rest->op = CHANGE_DELETE;
@@ -789,7 +981,7 @@ stream_free(change_stream *stream)
 {
     kafka_stream *s = (kafka_stream *) stream;
 
-    if (s->held) rd_kafka_message_destroy(s->held);
+    if (s->held) intake_message_drop(s->held);
     while (s->topics) {
         stream_topic *next = s->topics->next;
         stream_topic_free(s->topics);
@@ -806,6 +998,7 @@ stream_free(change_stream *stream)
     }
     dead_letter_free(s->dead);
     record_reader_free(s->reader);
+    kafka_intake_free(s->intake);
     kafka_consumer_free(s->consumer);
     firn_buffer_done(&s->room);
     firn_buffer_done(&s->scratch);
@@ -853,7 +1046,8 @@ start(kafka_stream *s, task_cancel *cancel, firn_error *err)
     (void) snprintf(s->base.identity.system, sizeof s->base.identity.system, "%s", kafka_consumer_cluster_id(s->consumer));
     (void) snprintf(s->base.identity.text, sizeof s->base.identity.text, "kafka:%s", kafka_consumer_cluster_id(s->consumer));
     FIRN_TRY(stream_take_tables(s, s->settings.tables, s->settings.table_count, err));
-    return stream_check_topics(s, err);
+    FIRN_TRY(stream_check_topics(s, err));
+    return kafka_intake_start(s->consumer, s->settings.topic_prefix, s->settings.memory_bytes / INTAKE_SHARE, &s->intake, err);
 }
 
 firn_status

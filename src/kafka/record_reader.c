@@ -88,18 +88,12 @@ schema_of(record_reader *reader, dbz_role role, firn_slice message, const char *
 
 /* ---- messages ---- */
 
-static bool
-is_framed(firn_slice message)
-{
-    return message.size > 0 && message.data[0] == 0;
-}
-
 static firn_status
 read_avro(record_reader *reader, const dbz_record *record, task_cancel *cancel, dbz_event *ret_event, firn_error *err)
 {
     dbz_avro_record avro = {.key = record->key};
 
-    if (is_framed(record->key)) {
+    if (record_is_framed(record->key)) {
         FIRN_TRY(schema_of(reader, DBZ_ROLE_ROWS, record->key, "key", cancel, &reader->last_key, &avro.key, err));
         avro.key_plan = reader->last_key->plan;
     }
@@ -121,7 +115,7 @@ fail_unreadable(const char *what, const char *hint, firn_error *err)
 firn_status
 record_read(record_reader *reader, const dbz_record *record, task_cancel *cancel, dbz_event *ret_event, firn_error *err)
 {
-    bool is_avro = is_framed(record->value), has_avro_key = is_framed(record->key);
+    bool is_avro = record_is_framed(record->value), has_avro_key = record_is_framed(record->key);
 
     if (!is_avro && !has_avro_key) return dbz_event_read(record, ret_event, err);
     if (!reader->registry)

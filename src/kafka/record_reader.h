@@ -11,6 +11,8 @@
 #ifndef FIRN_KAFKA_RECORD_READER_H
 #define FIRN_KAFKA_RECORD_READER_H
 
+#include <librdkafka/rdkafka.h>
+
 #include "debezium/event.h"
 #include "registry/schema_registry.h"
 
@@ -26,6 +28,23 @@ FIRN_DEFINE_FREEP(record_reader, record_reader_free)
 /* `record`: the message's key and value, whole. `cancel` may be NULL. */
 FIRN_MUST_USE firn_status record_read(record_reader *reader, const dbz_record *record, task_cancel *cancel, dbz_event *ret_event,
                                       firn_error *err);
+/* Of a message; data NULL: none. */
+static inline firn_slice
+record_key(const rd_kafka_message_t *message)
+{
+    return firn_slice_of(message->key, message->key ? message->key_len : 0);
+}
+static inline firn_slice
+record_value(const rd_kafka_message_t *message)
+{
+    return firn_slice_of(message->payload, message->payload ? message->len : 0);
+}
+/* Whether a key or value is framed as Avro is. */
+static inline bool
+record_is_framed(firn_slice bytes)
+{
+    return bytes.size > 0 && bytes.data[0] == 0;
+}
 /* Whether a failure is one of the message. */
 static inline bool
 record_is_damaged(firn_status status)

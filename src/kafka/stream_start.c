@@ -119,15 +119,24 @@ take_table(kafka_stream *s, const change_table_start *start, firn_error *err)
     }
     FIRN_TRY(load_point_parse(direct ? direct : start->load_position, start->load_snapshot, direct || start->load_is_exact, start->name,
                               &table->arena, &table->load, err));
-    table->load.was_followed = direct != NULL;
+    if (direct) FIRN_TRY(load_point_follow(&table->load, start->load_position, start->applied, &table->arena, err));
     if (start->schema) FIRN_TRY(make_lake_relation(table, start->schema, err));
     return check_cluster(s, table, err);
+}
+
+/* A position that names a topic of another table's name has seen that it is shared. */
+static void
+note_shared(const kafka_stream *s, stream_topic *topic)
+{
+    for (const stream_table *t = s->tables; t && topic->owner && !topic->is_shared; t = t->next)
+        topic->is_shared = t->is_followed && !stream_topic_is_named_for(topic, t) && kafka_places_has_topic(&t->places, topic->name);
 }
 
 firn_status
 stream_take_tables(kafka_stream *s, const change_table_start tables[], unsigned count, firn_error *err)
 {
     for (unsigned i = 0; i < count; i++) FIRN_TRY(take_table(s, &tables[i], err));
+    for (stream_topic *t = s->topics; t; t = t->next) note_shared(s, t);
     return FIRN_OK;
 }
 
@@ -149,7 +158,42 @@ stream_find_topic(kafka_stream *s, const char *name)
     stream_topic *made = stream_topic_new(name, s->settings.topic_prefix, s->settings.schema);
     if (!made) return NULL;
     made->next = s->topics;
+    note_shared(s, made);
     return s->topics = made;
+}
+
+static bool
+is_named_for_followed(const kafka_stream *s, const stream_topic *topic)
+{
+    for (const stream_table *t = s->tables; t; t = t->next) {
+        if (t->is_followed && stream_topic_is_named_for(topic, t)) return true;
+    }
+    return false;
+}
+
+void
+stream_note_owner(const kafka_stream *s, stream_topic *topic, const topic_table *t)
+{
+    if (!topic->owner || topic->is_shared || t->is_named || strcmp(t->table->schema, s->settings.schema) != 0 || is_named_for_followed(s, topic))
+        return;
+    topic->is_shared = true;
+    /* It was read from where it began, since nobody had a place in it. */
+    for (unsigned i = 0; i < topic->partition_count; i++) {
+        if (topic->partitions[i]) topic->partitions[i]->from_beginning = true;
+    }
+}
+
+firn_status
+stream_check_owner(const stream_topic *topic, const topic_table *t, firn_error *err)
+{
+    const stream_table *table = t->table;
+
+    if (!topic->owner) return FIRN_OK;
+    if (table->is_followed && !topic->is_shared && !t->is_named)
+        return firn_fail(err, FIRN_E_KAFKA_ROUTING, "topic '%s' is named for another table, and has changes of '%s'", topic->name, table->name);
+    if (!table->is_followed && topic->is_shared && t->is_named)
+        return firn_fail(err, FIRN_E_KAFKA_ROUTING, "topic '%s' has changes of several tables, and of one that has its name and that nobody has loaded", topic->name);
+    return FIRN_OK;
 }
 
 /* What a table has in a partition, from its position in the lake. */
@@ -176,6 +220,7 @@ stream_table_in(kafka_stream *s, stream_topic *topic, stream_table *table, topic
 
         if (!(t = firn_calloc(1, sizeof *t))) return firn_fail_memory(err, "a stream of changes");
         t->table = table;
+        t->is_named = stream_topic_is_named_for(topic, table);
         if (dbz_table_new(&settings, &t->rows, err)) {
             topic_table_free(t);
             return err->status;
@@ -266,6 +311,7 @@ begin_partition(kafka_stream *s, rd_kafka_topic_partition_t *given, firn_error *
     if (!p) return firn_fail_memory(err, "a stream of changes");
     stream_partition_clear(p);
     p->from_beginning = false;
+    p->form = ROW_FORM_UNKNOWN;
     FIRN_TRY(find_ends(s, p, &high, err));
     FIRN_TRY(find_begin(s, p, high, &p->read_offset, &place, err));
     if (s->settings.cluster->from_latest && p->from_beginning) {

@@ -9,7 +9,6 @@
 #include "kafka/record_reader.h"
 #include "kafka/stream_topic.h"
 
-#define STREAM_BATCH 1000u
 /* As many transactions as a server can have between their commit in its log and their being seen, and more. */
 #define RECENT_MAX 4096u
 
@@ -18,6 +17,7 @@ typedef struct kafka_stream {
     kafka_stream_settings settings;
     task_cancel          *caller; /* borrowed; NULL: none */
     kafka_consumer       *consumer;
+    kafka_intake         *intake;
     record_reader        *reader;
     dead_letter          *dead;   /* NULL: not opened yet, or none */
     stream_topic         *topics;
@@ -45,7 +45,7 @@ typedef struct kafka_stream {
     unsigned           pending_steps; /* messages that it is made of */
     change             pending, last_change;
     unsigned           last_steps; /* as pending_steps */
-    rd_kafka_message_t *held; /* whose bytes the last item points into */
+    intake_message    *held; /* whose bytes the last item points into */
     stream_partition   *held_of; /* where it is the last one: `mark` is not made of it yet; NULL: none */
     firn_buffer        room;  /* tuples of the last change */
     firn_buffer        scratch;
@@ -56,6 +56,7 @@ typedef struct kafka_stream {
     int64_t            spot_offset;
     char               spot[384]; /* these, as they are told */
 
+    uint64_t drained_us;  /* monotonic: when nothing more was there to be received, the last time */
     bool     is_settling; /* only what open transactions lack is read */
     uint64_t settling_us;
     change_stream_counts counts;
@@ -70,6 +71,11 @@ FIRN_MUST_USE firn_status stream_check_topics(const kafka_stream *s, firn_error 
 /* Made where it is not known; NULL: no memory. */
 stream_table *stream_find_table(kafka_stream *s, const char *schema, const char *name);
 stream_topic *stream_find_topic(kafka_stream *s, const char *name);
+/* An event of the table came in the topic: where that shows that tables share it, it is shared from now on. Not one that is named for a table that is
+ * followed: what others have in it could have been passed over, as far as that table had got. */
+void                      stream_note_owner(const kafka_stream *s, stream_topic *topic, const topic_table *table);
+/* Whether the table's event may be taken from it. FIRN_UNSUPPORTED (KAFKA_ROUTING). */
+FIRN_MUST_USE firn_status stream_check_owner(const stream_topic *topic, const topic_table *table, firn_error *err);
 /* The table in the topic; made where it is not there. */
 FIRN_MUST_USE firn_status stream_table_in(kafka_stream *s, stream_topic *topic, stream_table *table, topic_table **ret_table,
                                           firn_error *err);

@@ -61,10 +61,7 @@ stream_topic_new(const char *name, const char *prefix, const char *schema)
 
     if (!topic) return NULL;
     topic->name = firn_alloc(size);
-    topic->memo = dbz_event_memo_new();
-    if (!topic->name || !topic->memo) {
-        firn_free(topic->name);
-        dbz_event_memo_free(topic->memo);
+    if (!topic->name) {
         firn_free(topic);
         return NULL;
     }
@@ -100,7 +97,6 @@ stream_topic_free(stream_topic *topic)
         topic->tables = next;
     }
     firn_free(topic->partitions);
-    dbz_event_memo_free(topic->memo);
     firn_free(topic->name);
     firn_free(topic);
 }
@@ -109,7 +105,13 @@ bool
 stream_topic_may_have(const stream_topic *topic, const stream_table *table)
 {
     if (topic->is_aside) return false;
-    return !topic->owner || matches(topic->owner, strlen(topic->owner), table->name);
+    return !topic->owner || topic->is_shared || stream_topic_is_named_for(topic, table);
+}
+
+bool
+stream_topic_is_named_for(const stream_topic *topic, const stream_table *table)
+{
+    return topic->owner && matches(topic->owner, strlen(topic->owner), table->name);
 }
 
 stream_partition *
@@ -149,33 +151,41 @@ topic_table_place(topic_table *table, int32_t partition)
 
 /* ---- messages ---- */
 
+static uint64_t
+bytes_of(const intake_message *message)
+{
+    return sizeof *message + message->record->len + message->record->key_len;
+}
+
 bool
-stream_partition_push(stream_partition *p, rd_kafka_message_t *take_message)
+stream_partition_push(stream_partition *p, intake_message *take_message)
 {
     if (p->first + p->count == p->capacity && p->first) {
-        memmove(p->messages, p->messages + p->first, p->count * sizeof(rd_kafka_message_t *));
+        memmove(p->messages, p->messages + p->first, p->count * sizeof(intake_message *));
         p->first = 0;
     }
     if (p->count == p->capacity) {
-        size_t               capacity = p->capacity ? 2 * p->capacity : CAPACITY_FIRST;
-        rd_kafka_message_t **messages = firn_realloc(p->messages, capacity * sizeof(rd_kafka_message_t *));
+        size_t           capacity = p->capacity ? 2 * p->capacity : CAPACITY_FIRST;
+        intake_message **messages = firn_realloc(p->messages, capacity * sizeof(intake_message *));
         if (!messages) {
-            rd_kafka_message_destroy(take_message);
+            intake_message_drop(take_message);
             return false;
         }
         p->messages = messages;
         p->capacity = capacity;
     }
     p->messages[p->first + p->count++] = take_message;
+    p->waiting_bytes += bytes_of(take_message);
     return true;
 }
 
-rd_kafka_message_t *
+intake_message *
 stream_partition_pop(stream_partition *p)
 {
-    rd_kafka_message_t *message = p->messages[p->first++];
+    intake_message *message = p->messages[p->first++];
 
-    p->has_head = false;
+    p->head = NULL;
+    p->waiting_bytes -= bytes_of(message);
     if (!--p->count) p->first = 0;
     return message;
 }
@@ -183,6 +193,6 @@ stream_partition_pop(stream_partition *p)
 void
 stream_partition_clear(stream_partition *p)
 {
-    while (p->count) rd_kafka_message_destroy(stream_partition_pop(p));
-    p->has_head = false;
+    while (p->count) intake_message_drop(stream_partition_pop(p));
+    p->head = NULL;
 }

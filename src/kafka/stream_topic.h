@@ -2,15 +2,16 @@
  * What a stream knows of one topic: its partitions, where each is read, and the tables whose events it has.
  *
  * Owner:  a topic that is named as Debezium names it, <prefix>.<schema>.<table>, has that table's events only. All other topics
- *         are shared: every table's position has their offsets, since any table's events may come in them
+ *         are shared: every table's position has their offsets, since any table's events may come in them. So is one that is named for a
+ *         table that nobody follows and has been seen to have others' events (ByLogicalTableRouter): once it is, some table's position says so
  * Places: of a table in a partition: what it has of it (from its position in the lake), and how far it has got in the source's log
  */
 #ifndef FIRN_KAFKA_STREAM_TOPIC_H
 #define FIRN_KAFKA_STREAM_TOPIC_H
 
-#include "debezium/event_memo.h"
 #include "debezium/relation.h"
-#include "kafka/kafka_consumer.h"
+#include "kafka/flattened_row.h"
+#include "kafka/kafka_intake.h"
 #include "kafka/kafka_place.h"
 #include "kafka/kafka_skip.h"
 
@@ -39,6 +40,7 @@ typedef struct table_place {
 
 typedef struct topic_table {
     stream_table        *table;
+    bool                 is_named; /* the topic has its name */
     dbz_table           *rows;
     change_relation     *told;   /* by the last RELATION item; borrowed from `rows` */
     table_place         *places; /* by partition */
@@ -59,8 +61,9 @@ typedef struct stream_partition {
     int64_t              told_offset;    /* the group was told; -1: nothing by us */
     int64_t              eof;            /* the end that was met last; -1: none */
     /* Messages that wait. */
-    rd_kafka_message_t **messages;
+    intake_message     **messages;
     size_t               first, count, capacity;
+    uint64_t             waiting_bytes;
     /* What is read. */
     int64_t              read_offset;  /* all before was taken */
     uint64_t             mark;         /* of the message before it; 0: not known. Ask stream_mark */
@@ -68,13 +71,14 @@ typedef struct stream_partition {
     uint64_t             check_mark;
     int64_t              run_offset;   /* read_offset and mark when the run at work began */
     uint64_t             run_mark;
-    bool                 has_head;     /* the first message was read into `head` */
-    dbz_event            head;
+    row_form             form;
+    const dbz_event     *head;         /* of the first message, once it was looked at; NULL: not yet */
     /* The transaction that the last message was of: more of it may come. */
     bool                 is_open;
     uint64_t             open_transaction;
-    uint64_t             heard_us;     /* monotonic: of its last message */
+    uint64_t             heard_us;     /* monotonic: of its last message, or end */
     bool                 awaits_next;  /* the first message is a delete, and what follows it is not here yet */
+    uint64_t             twin_wait_us; /* how long that is waited for */
     int64_t              last_time_us; /* of the source, of the last event */
     struct stream_partition *next_assigned;
 } stream_partition;
@@ -84,7 +88,7 @@ struct stream_topic {
     dbz_role            role;
     bool                is_aside; /* never has rows of tables: heartbeats, messages, transactions */
     const char         *owner; /* the table's part of the name; NULL: shared */
-    dbz_event_memo     *memo;
+    bool                is_shared; /* though its name is a table's */
     stream_partition  **partitions;
     unsigned            partition_count;
     topic_table        *tables;
@@ -100,16 +104,13 @@ void                            topic_table_free(topic_table *table);
 
 /* Whether the table's events may come in the topic: Debezium replaces in a topic's name what Kafka does not allow. */
 bool stream_topic_may_have(const stream_topic *topic, const stream_table *table);
+/* Whether it has the table's name. */
+bool stream_topic_is_named_for(const stream_topic *topic, const stream_table *table);
 
 /* The waiting messages. */
-FIRN_MUST_USE bool stream_partition_push(stream_partition *partition, rd_kafka_message_t *take_message);
-static inline rd_kafka_message_t *
-stream_partition_head(const stream_partition *p)
-{
-    return p->count ? p->messages[p->first] : NULL;
-}
+FIRN_MUST_USE bool stream_partition_push(stream_partition *partition, intake_message *take_message);
 /* The first one, whose owner is the caller then. */
-rd_kafka_message_t *stream_partition_pop(stream_partition *partition);
+intake_message *stream_partition_pop(stream_partition *partition);
 void                stream_partition_clear(stream_partition *partition);
 
 #endif

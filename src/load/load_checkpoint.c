@@ -132,17 +132,29 @@ prepare(load_checkpoint *c, const load_context *ctx)
         load_tell(ctx, LOAD_EVENT_WARNING, NULL, "finished splits are not kept, should this run die", &failed);
 }
 
-split_ledger *
-load_checkpoint_begin(load_checkpoint *c, const load_context *ctx, split_line *line, const source_split splits[])
+static bool
+is_prepared(load_checkpoint *c, const load_context *ctx)
 {
     bool ready;
 
-    if (!c) return NULL;
+    if (!c) return false;
     task_lock_hold(c->guard);
     if (!c->failed) prepare(c, ctx);
     ready = !c->failed;
     task_lock_release(c->guard);
-    if (!ready) return NULL;
+    return ready;
+}
+
+void
+load_checkpoint_keep(load_checkpoint *c, const load_context *ctx)
+{
+    (void) is_prepared(c, ctx);
+}
+
+split_ledger *
+load_checkpoint_begin(load_checkpoint *c, const load_context *ctx, split_line *line, const source_split splits[])
+{
+    if (!is_prepared(c, ctx)) return NULL;
     line->plan = c->plan;
     line->source = c->settings->source_name;
     line->schema_name = c->settings->schema_name;

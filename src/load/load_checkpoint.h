@@ -3,7 +3,8 @@
  * splits are done (split_ledger). The next run of the same source takes the point over and reads only the rest; without
  * a keeper that is still alive it begins under a point of its own, as if there had been no list.
  *
- * The keeper is asked only when a table turns out to be worth it: one whose files are closed several times.
+ * The keeper is asked only when that turns out to be worth it: for a table whose files are closed several times, and before
+ * the first of several tables is in the lake, so that the others come to be of the same point, whatever happens.
  * Threads: all, but for open, end and free
  */
 #ifndef FIRN_LOAD_LOAD_CHECKPOINT_H
@@ -29,5 +30,7 @@ split_ledger *load_checkpoint_kept(const load_checkpoint *c);
  * NULL where that is not worth it, or cannot be had. Its plan, source and point are set here. */
 split_ledger *load_checkpoint_begin(load_checkpoint *c, const load_context *ctx, split_line *line,
                                     const source_split splits[]);
+/* Before a table is committed that is not the only one: has the point kept, where that can be had. */
+void load_checkpoint_keep(load_checkpoint *c, const load_context *ctx);
 
 #endif

@@ -162,7 +162,7 @@ job_prepare(job *j, firn_error *err)
     load_result         *result = j->result;
     unsigned             count;
 
-    count = j->plan.table_count;
+    count = j->ctx.table_count = j->plan.table_count;
     j->ctx.table_worker_count = s->parallel_workers < count ? s->parallel_workers : count;
     if (!j->ctx.table_worker_count) j->ctx.table_worker_count = 1;
     result->tables = firn_arena_array(&result->arena, count, sizeof *result->tables);

@@ -411,6 +411,7 @@ static firn_status
 finish_table(table_work *w, bool with_rows, load_table_result *result, bool *ret_offered, firn_error *err)
 {
     w->commit.with_rows = with_rows;
+    if (with_rows && w->ctx->table_count > 1) load_checkpoint_keep(w->ctx->checkpoint, w->ctx);
     firn_status status = load_commit_run(&w->commit, result, err);
     *ret_offered = w->commit.offered;
     if (!status && w->ledger) split_ledger_drop(w->ledger, w->commit_text); /* the table says it from now on */

@@ -23,6 +23,7 @@ typedef struct load_context {
     pending_files       *pending;            /* or NULL */
     struct load_checkpoint *checkpoint;      /* or NULL */
     load_crew           *crew;               /* or NULL */
+    unsigned             table_count;        /* of the run */
     unsigned             table_worker_count; /* that run at the same time: they share the memory */
 } load_context;
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "batch/schema.h"
+#include "source/column_places.h"
 
 #define SELECT_LIST_SIZE_MAX ((size_t) 4 << 20)
 
@@ -118,6 +119,7 @@ typedef struct description_draft {
     copy_field            *fields;
     const char           **expressions, **orderable;
     int                   *places;
+    int                   *row_places; /* per column that was asked for, also those that are left out */
     column_origin         *origins;
     bool                  *can_be_key;
     postgres_table        *table;
@@ -227,7 +229,7 @@ add_column(description_draft *d, const PGresult *rows, int row, unsigned *index,
     d->orderable[i] = orderable_expression(d->arena, &mapping, column.type_oid);
     if (!d->orderable[i]) return firn_fail_memory(err, "a column");
     d->can_be_key[i] = mapping.can_be_key;
-    d->places[i] = (int) postgres_cell_i64(rows, row, 7);
+    d->places[i] = d->row_places[row];
     d->origins[i] = (column_origin){.place = d->places[i], .has_default = postgres_cell_true(rows, row, 8)};
     if (postgres_cell(rows, row, 9)) {
         d->origins[i].missing_value = firn_arena_strdup(d->arena, postgres_cell(rows, row, 9));
@@ -256,15 +258,25 @@ add_array_item(firn_buffer *array, const char *text, firn_error *err)
     "coalesce(a.atthasdef OR a.attidentity <> '', false),"                                \
     " CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END"
 
+/* The names of the relation's columns as an array. */
+static firn_status
+add_names(const change_relation *relation, firn_buffer *array, firn_error *err)
+{
+    firn_buffer_init(array, SELECT_LIST_SIZE_MAX);
+    for (unsigned i = 0; i < relation->column_count; i++) FIRN_TRY(add_array_item(array, relation->columns[i].name, err));
+    FIRN_TRY(firn_buffer_add_text(array, array->size ? "}" : "{}", err));
+    return firn_buffer_add_byte(array, 0, err);
+}
+
 static firn_status
 query_relation_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
 {
     FIRN_AUTO(firn_buffer_done) firn_buffer names = {0}, types = {0}, typmods = {0};
-    firn_buffer *arrays[] = {&names, &types, &typmods};
+    firn_buffer *arrays[] = {&types, &typmods};
+    FIRN_TRY(add_names(d->relation, &names, err));
     for (size_t i = 0; i < FIRN_COUNT(arrays); i++) firn_buffer_init(arrays[i], SELECT_LIST_SIZE_MAX);
     for (unsigned i = 0; i < d->relation->column_count; i++) {
         const change_column *column = &d->relation->columns[i];
-        FIRN_TRY(add_array_item(&names, column->name, err));
         FIRN_TRY(firn_buffer_printf(&types, err, "%c%u", i ? ',' : '{', column->type_oid));
         FIRN_TRY(firn_buffer_printf(&typmods, err, "%c%d", i ? ',' : '{', (int) column->typmod));
     }
@@ -304,6 +316,42 @@ query_columns(description_draft *d, PGresult **ret_rows, firn_error *err)
     return postgres_query(d->types->connection, sql, parameters, 1, "reading the columns", ret_rows, err);
 }
 
+/* The numbers of the columns that the table has now under names which the relation does not. */
+static firn_status
+query_unclaimed(const description_draft *d, PGresult **ret_unclaimed, firn_error *err)
+{
+    FIRN_AUTO(firn_buffer_done) firn_buffer names = {0};
+    FIRN_TRY(add_names(d->relation, &names, err));
+    const char *parameters[] = {d->oid, (const char *) names.data};
+    return postgres_query(d->types->connection,
+                          d->types->connection->server_version >= 120000
+                              ? "SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+                                " AND attname <> ALL ($2::text[]) ORDER BY attnum"
+                              : "SELECT attnum FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped"
+                                " AND attname <> ALL ($2::text[]) ORDER BY attnum",
+                          parameters, 2, "reading the columns", ret_unclaimed, err);
+}
+
+/* Names are those of now, and may be others' than those that the relation means. */
+static firn_status
+infer_places(const description_draft *d, unsigned count, firn_error *err)
+{
+    FIRN_AUTO(postgres_result_freep) PGresult *unclaimed = NULL;
+    bool is_sound = true;
+    for (unsigned i = 0, last = 0; i < count; i++) {
+        is_sound = is_sound && d->row_places[i] && (unsigned) d->row_places[i] > last;
+        last = (unsigned) d->row_places[i];
+    }
+    if (is_sound) return FIRN_OK;
+    FIRN_TRY(query_unclaimed(d, &unclaimed, err));
+    unsigned unclaimed_count = (unsigned) PQntuples(unclaimed);
+    int     *numbers = firn_arena_array(d->arena, unclaimed_count + 1, sizeof *numbers);
+    if (!numbers) return firn_fail_memory(err, "the columns");
+    for (unsigned i = 0; i < unclaimed_count; i++) numbers[i] = (int) postgres_cell_i64(unclaimed, (int) i, 0);
+    column_places_infer(d->row_places, count, numbers, unclaimed_count);
+    return FIRN_OK;
+}
+
 static firn_status
 read_columns(description_draft *d, firn_error *err)
 {
@@ -317,9 +365,12 @@ read_columns(description_draft *d, firn_error *err)
     d->places = firn_arena_array(d->arena, count, sizeof *d->places);
     d->origins = firn_arena_array(d->arena, count, sizeof *d->origins);
     d->can_be_key = firn_arena_array(d->arena, count, sizeof *d->can_be_key);
-    if (count && (!d->origins || !d->columns || !d->fields || !d->expressions || !d->orderable || !d->places || !d->can_be_key))
+    d->row_places = firn_arena_array(d->arena, count, sizeof *d->row_places);
+    if (count && (!d->row_places || !d->origins || !d->columns || !d->fields || !d->expressions || !d->orderable || !d->places || !d->can_be_key))
         return firn_fail_memory(err, "the columns");
     d->table->plain_columns = true;
+    for (size_t i = 0; i < count; i++) d->row_places[i] = (int) postgres_cell_i64(rows, (int) i, 7);
+    if (d->relation) FIRN_TRY(infer_places(d, (unsigned) count, err));
     for (int i = 0; i < (int) count; i++) FIRN_TRY(add_column(d, rows, i, &d->column_count, err));
     if (d->column_count == 0)
         return firn_fail(err, FIRN_E_TYPE_UNSUPPORTED, "table '%s.%s' has no columns to read", d->schema_name,

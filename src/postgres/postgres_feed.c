@@ -20,6 +20,7 @@
 #define SILENCE_MS_LEAST 1000
 #define STATUS_INTERVAL_MS_MAX 10000
 #define STATUS_INTERVAL_MS_MIN 100
+#define END_MS 1000 /* for the server's own end */
 #define BACKOFF_MS 250
 #define BACKOFF_MS_MAX 15000
 /* A walsender whose client died needs a moment to see it; one that was cut off, its own time limit. */
@@ -236,9 +237,9 @@ receive(void *state, firn_error *err)
         }
     }
     firn_error_reset(err);
-    if (LOAD(feed->acknowledged_position) > feed->sent_position && feed->link.connection && !feed->link.connection->broken &&
-        send_status(feed, err))
-        firn_error_reset(err);
+    if (!feed->link.connection || feed->link.connection->broken) return FIRN_OK;
+    if (LOAD(feed->acknowledged_position) > feed->sent_position && send_status(feed, err)) firn_error_reset(err);
+    else replication_link_end(&feed->link, END_MS);
     return FIRN_OK;
 }
 

@@ -193,8 +193,10 @@ publication_prepare(postgres_connection *catalog, const postgres_settings *setti
     if (sql.size == 0) return FIRN_OK;
     FIRN_TRY(firn_buffer_add_byte(&sql, 0, err));
     if (run_sql(catalog, (const char *) sql.data, &refused)) {
-        if (refused.status == FIRN_CANCELLED || catalog->broken) {
+        /* What passes must not leave a table loaded whose changes are not sent: later nobody could tell that some are missing. */
+        if (refused.status == FIRN_CANCELLED || refused.status == FIRN_UNAVAILABLE || catalog->broken) {
             *err = refused;
+            firn_state(err, "nothing was loaded: changes of tables that are not in publication '%s' would be lost", state.name);
             return err->status;
         }
         tell_refused(&state, (const char *) sql.data, &refused, teller);

@@ -198,7 +198,7 @@ look_at_messages(replication_link *link, size_t *ret_missing, firn_error *err)
         } else if (header[0] == 'E') {
             link->connection->broken = true;
             return postgres_fail_response(WHAT, firn_slice_of(body, size - 4), err);
-        } else if (header[0] == 'c' || header[0] == 'C' || header[0] == 'Z') {
+        } else if (header[0] == 'Z' || (!link->is_ending && (header[0] == 'c' || header[0] == 'C'))) {
             return postgres_socket_fail_lost(link->connection, WHAT, err); /* the server ends the stream: it shuts down */
         } else if (header[0] != 'W' && header[0] != 'N' && header[0] != 'S' && header[0] != 'A') {
             return fail_protocol(link, "a message of an unknown type", err);
@@ -233,6 +233,7 @@ receive_through_libpq(replication_link *link, size_t *ret_size, firn_error *err)
             continue;
         }
         if (size < 0) {
+            if (link->is_ending) return postgres_socket_fail_lost(link->connection, WHAT, err); /* the result would be waited for */
             FIRN_AUTO(postgres_result_freep) PGresult *result = PQgetResult(pg);
             link->connection->broken = true;
             const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -326,4 +327,39 @@ replication_link_send_status(replication_link *link, uint64_t received, uint64_t
     if (PQputCopyData(link->connection->pg, (const char *) body, STATUS_SIZE) < 0 || PQflush(link->connection->pg) < 0)
         return postgres_fail_lost(err, link->connection, WHAT);
     return FIRN_OK;
+}
+
+/* ---- the end ---- */
+
+static firn_status
+send_copy_done(replication_link *link, firn_error *err)
+{
+    static const uint8_t message[LINK_HEADER_SIZE] = {'c', 0, 0, 0, 4};
+    PGconn              *pg = link->connection->pg;
+
+    if (!link->through_libpq)
+        return postgres_socket_send_all(&link->socket, link->connection, message, sizeof message, WHAT, err);
+    if (PQputCopyEnd(pg, NULL) < 0 || PQflush(pg) < 0) return postgres_fail_lost(err, link->connection, WHAT);
+    return FIRN_OK;
+}
+
+void
+replication_link_end(replication_link *link, uint64_t timeout_ms)
+{
+    const uint64_t until_us = firn_clock_monotonic_us() + timeout_ms * 1000;
+    firn_error     ignored = {0};
+    link_segment   segment;
+
+    link->is_ending = true;
+    if (send_copy_done(link, &ignored)) return;
+    while (!replication_link_receive(link, &segment, &ignored)) {
+        uint64_t now_us = firn_clock_monotonic_us();
+
+        change_block_unref(segment.block);
+        if (now_us >= until_us) return;
+        if (link->is_drained) {
+            struct pollfd socket = {.fd = PQsocket(link->connection->pg), .events = POLLIN};
+            (void) poll(&socket, 1, (int) ((until_us - now_us) / 1000) + 1);
+        }
+    }
 }

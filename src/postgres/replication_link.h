@@ -25,6 +25,7 @@ typedef struct replication_link {
     size_t               whole; /* bytes of `block` that are whole messages */
     unsigned             empty_naps;
     bool                 is_drained; /* by the last receive: more is to come first */
+    bool                 is_ending;  /* CopyDone was sent */
     /* Seen so far. */
     uint64_t received_position, server_position, message_count, byte_count;
     int64_t  server_time_us;
@@ -50,5 +51,8 @@ FIRN_MUST_USE firn_status replication_link_wait(replication_link *link, int wake
 /* Standby status update: all before `received` was received, all before `flushed` is durable. */
 FIRN_MUST_USE firn_status replication_link_send_status(replication_link *link, uint64_t received, uint64_t flushed,
                                                        bool wants_reply, firn_error *err);
+/* Tells the server that this is the end and lets it say so, too: then it has read the last status and given the slot back.
+ * One that is busy with a large transaction does not listen: it is left alone after the time. What still comes is dropped. */
+void replication_link_end(replication_link *link, uint64_t timeout_ms);
 
 #endif

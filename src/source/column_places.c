@@ -1,8 +1,62 @@
 #include "source/column_places.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+
+/* Names that stand in another order than their places are not those that the relation means. */
+static void
+mark_disordered(int places[], unsigned count)
+{
+    int most = 0, least = INT_MAX;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool is_behind = places[i] && places[i] <= most;
+        if (places[i] > most) most = places[i];
+        if (is_behind) places[i] = -places[i]; /* the others of its pair still have to see it */
+    }
+    for (unsigned i = count; i-- > 0;) {
+        int place = abs(places[i]);
+        if (!place) continue;
+        if (places[i] < 0 || place >= least) places[i] = COLUMN_PLACE_UNCLEAR;
+        if (place < least) least = place;
+    }
+}
+
+/* Columns without a place between two that have one; `most`: INT_MAX behind the last one. False: they cannot stand there, or another one
+ * should, so that some name is not that of the column that has it now. */
+static bool
+place_run(int run[], unsigned count, int least, int most, const int unclaimed[], unsigned unclaimed_count)
+{
+    unsigned first = 0, found = 0;
+    bool     is_last = most == INT_MAX, is_clear = !is_last;
+
+    while (first < unclaimed_count && unclaimed[first] <= least) first++;
+    while (first + found < unclaimed_count && unclaimed[first + found] < most) found++;
+    if (!is_last && (found > count || count > (unsigned) (most - least - 1))) return false;
+    if (!found) return true; /* all are gone */
+    for (unsigned i = 0; i < count; i++) is_clear = is_clear && run[i] == 0;
+    is_clear = is_clear && found == count;
+    for (unsigned i = 0; i < count; i++) run[i] = is_clear ? unclaimed[first + i] : COLUMN_PLACE_UNCLEAR;
+    return true;
+}
+
+void
+column_places_infer(int places[], unsigned count, const int unclaimed[], unsigned unclaimed_count)
+{
+    int  least = 0;
+    bool fits = true;
+
+    mark_disordered(places, count);
+    for (unsigned from = 0, to; from < count; from = to + 1) {
+        for (to = from; to < count && places[to] <= 0; to++) {}
+        fits = fits && place_run(&places[from], to - from, least, to < count ? places[to] : INT_MAX, unclaimed, unclaimed_count);
+        if (to < count) least = places[to];
+    }
+    for (unsigned i = 0; !fits && i < count; i++) places[i] = COLUMN_PLACE_UNCLEAR;
+}
 
 const char *
 column_places_add(firn_arena *arena, const char *before, const column_place *place)

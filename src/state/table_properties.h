@@ -12,6 +12,7 @@
 #define PROPERTY_SOURCE_IDENTITY "firn.source-identity"
 #define PROPERTY_LOAD_POSITION "firn.load-position"
 #define PROPERTY_LOAD_SNAPSHOT "firn.load-snapshot" /* which transactions the load, or the last resync, has seen, as pg_current_snapshot() gives it */
+#define PROPERTY_APPLIED "firn.applied-transactions" /* of a table without a key: follow/applied_transactions.h */
 #define PROPERTY_POSITION_EXACT "firn.position-exact" /* of the load's point: "true", "false" */
 #define PROPERTY_POSITION "firn.position" /* in each commit's summary, too */
 #define PROPERTY_CONSISTENT "firn.consistent-position"

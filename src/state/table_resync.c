@@ -1,5 +1,6 @@
 #include "state/table_resync.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "catalog/commit.h"
@@ -65,8 +66,12 @@ table_resync_fill(const table_metadata *base, const resync_point *point, resync_
                                        {PROPERTY_FOLLOWED_LOAD, table_metadata_property(base, PROPERTY_LOAD_POSITION)},
                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING},
                                        {PROPERTY_LOAD_SNAPSHOT, point->visible},
-                                       {PROPERTY_POSITION_EXACT, "true"}},
+                                       {PROPERTY_POSITION_EXACT, "true"},
+                                       {PROPERTY_APPLIED, NULL}},
                         .removed = {PROPERTY_RESYNC, PROPERTY_SOURCE_RELATION}};
+    /* The snapshot is just that of the position. */
+    (void) snprintf(end->applied, sizeof end->applied, "%s " NO_POSITION " ", point->position);
+    end->properties[FIRN_COUNT(end->properties) - 1].value = end->applied;
     change->properties = end->properties;
     change->property_count = FIRN_COUNT(end->properties);
     change->removed_properties = end->removed;

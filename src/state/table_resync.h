@@ -25,7 +25,8 @@ typedef struct resync_point {
 
 /* What a change has of the end; it must live as long as the change. */
 typedef struct resync_end {
-    table_property properties[6];
+    table_property properties[7];
+    char           applied[64];
     const char    *removed[2];
 } resync_end;
 void table_resync_fill(const table_metadata *base, const resync_point *point, resync_end *end, table_change *change);

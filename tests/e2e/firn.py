@@ -19,6 +19,13 @@ SUMMARY = re.compile(r"firn load: (?P<done>[\d,]+) tables? done, (?P<failed>[\d,
                      r"(?P<rows>[\d,]+) rows?, (?P<bytes>\S+ \S+) in (?P<time>[^;\s]+)(?:; position (?P<position>\S+))?")
 
 
+def cause(err):
+    """What a run says last of why it ended, in a line: of the tables that were stopped, and of itself."""
+    stopped = re.findall(r"^\S+ error +(.*)$", err, re.M)
+    itself = re.findall(r"^firn: (.*)$", err, re.M)
+    return " | ".join(stopped[-1:] + itself[-1:]) or " ".join(err.splitlines()[-3:])
+
+
 @dataclass
 class Result:
     arguments: tuple
@@ -31,7 +38,7 @@ class Result:
         return f"firn {' '.join(self.arguments)} → {self.code} in {self.seconds:.1f} s\nstdout:\n{self.out}\nstderr:\n{self.err}"
 
     def expect(self, code=0):
-        assert self.code == code, f"expected exit code {code}\n{self}"
+        assert self.code == code, f"{cause(self.err)}\nexpected exit code {code}\n{self}"
         return self
 
     @property
@@ -103,7 +110,7 @@ class Project:
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"firn {' '.join(arguments)} did not end within {timeout} s\n{err[-3000:]}") from None
+            raise AssertionError(f"firn {' '.join(arguments)} did not end within {timeout} s: {cause(err)}\n{err[-3000:]}") from None
         result = Result(arguments, process.returncode, out or "", err or "", time.monotonic() - started)
         self.assert_no_secret(result)
         return result

@@ -191,7 +191,20 @@ def test_register_again(shop, kafka_connect):
     kafka_connect.request("DELETE", f"/connectors/{shop.slot}")
     shop.project.load(shop.name, "--fresh-start", "--yes")
     shop.connection.execute("INSERT INTO plain VALUES (4, 'after the new load')")
-    again = shop.register().expect(0).json
+    front = Front(kafka_connect.port)
+    stopped = []  # what a worker says of it until it has come to the resume
+
+    def resumed(answer):
+        front.answers[("GET", f"/connectors/{shop.slot}/status")] = [lambda _: stopped[-1]] * 2
+        return answer
+
+    def noted(answer):
+        stopped.append(answer)
+        return answer
+    front.answers = {("PUT", f"/connectors/{shop.slot}/resume"): [resumed], ("GET", f"/connectors/{shop.slot}/status"): [noted] * 20}
+    again = shop.register(url=f"http://127.0.0.1:{front.port}").expect(0).json
+    front.stop()
+    assert b"STOPPED" in stopped[-1]
     assert again["offset_was_forgotten"] and again["slot_is_read"]
     records = topic_records(kafka_connect.broker, "dev.again.public.plain", 2, timeout_s=30)
     assert [json.loads(value)["after"]["id"] for _, value in records] == [2, 4]

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from firn import BINARY, LOADER
+from firn import BINARY, LOADER, cause
 from servers.process import free_port, scratch_folder
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 20000) g"
@@ -26,7 +26,7 @@ def assert_message(result, code, *parts):
     assert re.search(r"FIRN-\d{4}", result.err), f"no error code\n{result}"
     for part in parts:
         assert part in result.err, f"{part!r} is not in the message\n{result}"
-    assert result.code == code, f"expected exit code {code}\n{result}"
+    assert result.code == code, f"{cause(result.err)}\nexpected exit code {code}\n{result}"
 
 
 @pytest.mark.parametrize("command", ["load", "check"])

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import expected
+from conftest import connect
 from firn import BINARY
 from judges import assert_equal, read_pyiceberg
 from servers.postgres import SUPERUSER
@@ -255,6 +256,45 @@ def test_columns_that_come_go_and_change_their_name(project, followed, duck):
     assert_all_equal(project, duck, ("t",))
     recorded = project.run("schema-changes", "--source", "n", "--format", "json").expect(0).json
     assert {row["kind"] for row in recorded["changes"]} >= {"add_column", "rename_column", "change_type", "drop_column"}
+
+
+@pytest.mark.parametrize("statements, is_loaded", [
+    (("RENAME b TO b1", "RENAME b1 TO b2"), False),
+    (("RENAME b TO b1", "RENAME y TO y1", "RENAME b1 TO b2", "RENAME y1 TO y2"), False),
+    (("RENAME b TO b1", "RENAME z TO z1", "RENAME z1 TO z2", "RENAME b1 TO b2"), True),
+    (("RENAME b TO c", "RENAME y TO b", "RENAME c TO y"), True),
+    (("ADD n text", "RENAME n TO n2"), True),
+    (("RENAME z TO z1", "ADD z text", "RENAME z1 TO z2", "RENAME z TO z3"), True),
+], ids=["twice", "two of them", "the last one", "swapped", "new", "last and new"])
+def test_columns_that_were_renamed_again_meanwhile(project, followed, duck, statements, is_loaded):
+    """The catalog does not know a column any more by the name that its rows came with."""
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a int, b text, gone text, y text, z text);"
+                 "INSERT INTO t SELECT g, g, 'b' || g, 'g', 'y' || g, 'z' || g FROM generate_series(1, 100) g")
+    c.execute("ALTER TABLE t DROP gone")
+    for number, statement in enumerate(statements):
+        c.execute(f"ALTER TABLE t {statement}")
+        name = statement.split()[-1] if statement.startswith("RENAME") else statement.split()[1]
+        c.execute(f"UPDATE t SET a = a + 1, {name} = '{name}' WHERE id BETWEEN {number * 10} AND {number * 10 + 5}")
+    result = project.run("follow", "--source", "n", "--until-caught-up", "--load", timeout=60).expect(0)
+    assert ("loaded again" in result.err or "reload" in result.err) == is_loaded, result.err
+    assert_all_equal(project, duck, ("t",))
+
+
+def test_a_table_that_cannot_be_published_now_is_not_loaded(project, followed, duck):
+    """A lock that reading does not mind: loaded without being published, its changes would be lost, and nobody could tell later."""
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'a')")
+    c.execute("CREATE TABLE late (id int PRIMARY KEY, a text); INSERT INTO late SELECT g, 'a' FROM generate_series(1, 10) g")
+    with connect(project.server, c.info.dbname) as other:
+        other.autocommit = True
+        other.execute("BEGIN; LOCK TABLE public.late IN SHARE UPDATE EXCLUSIVE MODE")
+        result = project.run("load", "--source", "n", timeout=60).expect(75)
+        assert "lock timeout" in result.err and "nothing was loaded" in result.err, result.err
+        assert "late" not in project.lake.tables("bronze.n")
+        other.execute("ROLLBACK")
+    project.load("n")
+    c.execute("UPDATE late SET a = 'b' WHERE id < 4")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "late"))
 
 
 def test_a_default_of_a_new_column_is_in_old_rows(project, followed, spark_new):

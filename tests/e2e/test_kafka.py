@@ -11,7 +11,7 @@ import pytest
 import expected
 from conftest import connect
 from judges import assert_equal, read_pyiceberg
-from servers.kafka import Broker, Connect
+from servers.kafka import Broker, Connect, topic_records
 from firn import LOADER_PASSWORD
 from test_follow import CRASH_BINARY
 from workload import NAMES, TABLES, Workload
@@ -82,7 +82,7 @@ class Chain:
         slot = f"firn_{self.name}"
         if slot in self.connect.request("GET", "/connectors"):
             self.connect.request("DELETE", f"/connectors/{slot}")
-        for _ in range(100):
+        for _ in range(600):  # its task may be at work
             row = self.connection.execute("SELECT active FROM pg_replication_slots WHERE slot_name = %s", (slot,)).fetchone()
             if not row:
                 return
@@ -200,6 +200,58 @@ def test_debezium_sends_again(chain, duck, kafka_connect):
     chain.wait()
     chain.follow()
     chain.assert_equal(duck)
+
+
+def test_topic_between_two_runs(chain, duck):
+    """The group takes the second run for the first one, and gives it the topics that there were then."""
+    c = chain.make("CREATE TABLE first (id int PRIMARY KEY); CREATE TABLE second (id int PRIMARY KEY)").connection
+    chain.register()
+    c.execute("INSERT INTO first VALUES (1)")
+    chain.wait()
+    chain.follow()
+    c.execute("INSERT INTO second VALUES (1)")
+    chain.wait()
+    chain.follow()
+    chain.assert_equal(duck, ("first", "second"))
+
+
+def test_a_changed_key_in_two_parts(chain, duck):
+    """The delete is there, and what has the new key is not: it is waited for; a connector that died in between sends both again."""
+    c = chain.make("CREATE TABLE t (id int PRIMARY KEY, big text NOT NULL); ALTER TABLE t ALTER big SET STORAGE EXTERNAL;"
+                   "INSERT INTO t SELECT g, repeat(md5(g::text), 200) FROM generate_series(1, 9) g").connection
+    chain.register()
+    c.execute("UPDATE t SET id = 101 WHERE id = 1")
+    c.execute("UPDATE t SET id = 102 WHERE id = 2")
+    chain.wait()
+    topic = f"dev.{chain.name}.public.t"
+    said = chain.broker.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "3",
+                             "--timeout-ms", "20000", "--property", "print.headers=true", "--property", "print.value=false")
+    assert ["newkey" in line for line in said.splitlines()[:3]] == [True, True, False], said
+    records = topic_records(chain.broker, topic, 6)
+    chain.broker.topics("--delete", "--topic", topic)
+    for _ in range(50):
+        try:
+            chain.broker.topics("--create", "--topic", topic)
+            break
+        except RuntimeError:
+            time.sleep(0.2)
+
+    def send(*numbers):
+        lines = [f"{'__debezium.newkey:x' if n % 3 == 0 else 'a:b'}\t{records[n][0]}\t{'NULL' if n % 3 == 1 else records[n][1]}" for n in numbers]
+        chain.broker.tool("org.apache.kafka.tools.ConsoleProducer", "--topic", topic, "--property", "parse.key=true", "--property", "parse.headers=true",
+                          "--property", "null.marker=NULL", stdin="\n".join(lines) + "\n")
+    send(0)
+    process = chain.project.start("follow", "--source", chain.name)
+    time.sleep(3)
+    send(1, 2, 3)
+    time.sleep(2)
+    send(0, 1, 2, 3, 4, 5)
+    time.sleep(1)
+    process.terminate()
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, err
+    chain.follow()
+    chain.assert_equal(duck, ["t"])
 
 
 def test_topic_that_was_made_anew(chain):

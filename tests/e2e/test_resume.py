@@ -132,6 +132,20 @@ def test_killed_at_a_point_and_run_again(bank, server, duck, point):
     assert server.sql("SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'firn_load_%'") == "0"
 
 
+def test_small_tables_are_of_one_point(bank, server, duck):
+    """None of them is worth a list of splits, but the first is in the lake when the run dies."""
+    bank.source("bank", bank.database, "public", bulk_load={"parallel_workers": 1, "parallel_tables": 1})
+    with Movers(server, bank.database, count=2) as movers:
+        crash(bank, "load.after-commit")
+        first, moves = held(bank), movers.moves
+        assert first and not noted(bank)
+        wait_until(lambda: movers.moves > moves + 100, "nothing moves")
+        again(bank)
+    assert bank.run_json()["point"]["position"] == first["position"]
+    assert_balanced(bank, duck)
+    assert_tidy(bank)
+
+
 def test_the_slot_of_a_killed_run_is_used(bank, server, duck):
     bank.connection.execute("CREATE PUBLICATION firn_bank FOR TABLE left_account, right_account")
     bank.source("bank", bank.database, "public", bulk_load={**OFTEN, "create_slot": True})
@@ -195,7 +209,7 @@ def test_without_its_holder_everything_begins_anew(bank, server, duck):
 @pytest.mark.parametrize("arguments", [("--no-resume",), ("--fresh-start", "--yes")])
 @pytest.mark.parametrize("point", ["split.after-ledger:3", "load.after-offer:2", "load.after-commit:2"])
 def test_starting_over_ends_the_holder(bank, duck, arguments, point):
-    """The second table's commit: the small table may be in the lake before anybody holds the snapshot for the large one."""
+    """The second table's commit: of one table in the lake, and of one that is not."""
     crash(bank, point)
     first = held(bank)
     assert "goes on" not in again(bank, *arguments)

@@ -27,9 +27,10 @@ def write_log(shop, megabytes):  # noqa: F811
 
 @pytest.fixture
 def held(shop):  # noqa: F811
-    """A transaction of the source that stays open: the slot cannot let go of the log behind it. Ends when it is told."""
+    """A transaction of the source that stays open: the slot cannot let go of the log behind it. Ends when it is told. It has written:
+    one that has none but its number is not known to the log, and a snapshot of what runs, every 15 s, would let go."""
     other = connect(shop.server, shop.connection.info.dbname)
-    other.execute("BEGIN; SELECT txid_current()")
+    other.execute("BEGIN; SELECT pg_logical_emit_message(true, 'held', 'x')")
     yield other
     other.close()
     for process in getattr(shop, "started", ()):

@@ -7,7 +7,8 @@ import urllib.request
 
 
 class Front:
-    """`answers`: (method, part of the path) → statuses that it gives by itself, one after the other, before it passes requests on."""
+    """`answers`: (method, part of the path) → what it answers by itself, one after the other, before it passes requests on: a status, or
+    what makes the answer of what would have been passed on."""
 
     def __init__(self, port, login=None):
         self.login, self.answers, self.seen = login, {}, []
@@ -38,15 +39,18 @@ class Front:
         self.seen.append((method, path))
         if self.login and headers.get("Authorization") != "Basic " + base64.b64encode(self.login.encode()).decode():
             return 401, "application/json", b'{"error_code":401,"message":"no"}'
-        for (wanted, part), statuses in self.answers.items():
-            if method == wanted and part in path and statuses:
-                status = statuses.pop(0)
-                return status, "application/json", b'{"error_code":%d,"message":"Cannot complete request because of a conflicting operation"}' % status
+        change = None
+        for (wanted, part), answers in self.answers.items():
+            if method == wanted and part in path and answers:
+                status = change = answers.pop(0)
+                if isinstance(status, int):
+                    return status, "application/json", b'{"error_code":%d,"message":"Cannot complete request because of a conflicting operation"}' % status
+                break
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body or None, method=method,
                                          headers={"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=60) as done:
-                return done.status, done.headers.get("Content-Type", ""), done.read()
+                return done.status, done.headers.get("Content-Type", ""), change(done.read()) if change else done.read()
         except urllib.error.HTTPError as error:
             return error.code, error.headers.get("Content-Type", ""), error.read()
 

@@ -27,19 +27,6 @@ group.initial.rebalance.delay.ms=0
 num.partitions=1
 """
 
-# Beside the plain listener, one with TLS and a login: by SCRAM and PLAIN, and by OAUTHBEARER with tokens that nobody signs.
-SECURE = """
-listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://localhost:{secure}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
-ssl.keystore.type=PEM
-ssl.keystore.location={folder}/broker.pem
-listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
-listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
-"""
-
 WORKER = """
 bootstrap.servers=127.0.0.1:{broker}
 listeners=http://127.0.0.1:{port}
@@ -70,40 +57,32 @@ def _listens(port):
 
 
 class Broker:
-    """`login` (name, password): a second listener, `secure_port` of localhost, with TLS (`certificate` is trusted) and SASL."""
+    """Subclasses bring further `listeners` (name → port of localhost), what the broker's file has of them, and options of its Java."""
+    listeners, java_options = {}, ()
 
-    def __init__(self, login=None):
+    def __init__(self):
         self.port, controller = free_port(), free_port()
         self.folder = scratch_folder("kafka")
         self.properties = os.path.join(self.folder, "kraft.properties")
         text = BROKER.format(port=self.port, controller=controller, folder=self.folder)
-        if login:
-            self.secure_port = free_port()
-            self.certificate = self._make_certificate()
-            secure = SECURE.format(port=self.port, secure=self.secure_port, controller=controller, folder=self.folder, user=login[0], password=login[1])
-            names = {line.split("=")[0] for line in secure.splitlines() if line}
-            text = "\n".join(line for line in text.splitlines() if line.split("=")[0] not in names) + secure
+        more = self.more_properties()
+        for name, port in self.listeners.items():
+            text = text.replace("\nlisteners=", f"\nlisteners={name}://127.0.0.1:{port},").replace(
+                "\nadvertised.listeners=", f"\nadvertised.listeners={name}://localhost:{port},")
         with open(self.properties, "w", encoding="utf-8") as file:
-            file.write(text)
-        subprocess.run(_java("256m", "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", self.properties),
+            file.write(text + more)
+        subprocess.run(_java("256m", "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", self.properties, *self.format_arguments()),
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.start()
-        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512") if login else ():
-            self.tool("kafka.admin.ConfigCommand", "--alter", "--add-config", f"{mechanism}=[password={login[1]}]",
-                      "--entity-type", "users", "--entity-name", login[0])
 
-    def _make_certificate(self):
-        key, certificate = os.path.join(self.folder, "key.pem"), os.path.join(self.folder, "certificate.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "30",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, stderr=subprocess.DEVNULL)
-        with open(os.path.join(self.folder, "broker.pem"), "w", encoding="utf-8") as out:
-            for part in (key, certificate):
-                with open(part, encoding="utf-8") as file:
-                    out.write(file.read())
-        return certificate
+    def more_properties(self):
+        return ""
+
+    def format_arguments(self):
+        return ()
 
     def start(self):
-        self.process = Process("Kafka", _java("512m", "kafka.Kafka", self.properties), os.path.join(self.folder, "log"))
+        self.process = Process("Kafka", _java("512m", *self.java_options, "kafka.Kafka", self.properties), os.path.join(self.folder, "log"))
         self.process.wait_until(lambda: _listens(self.port), 60)
 
     def stop(self):
@@ -113,8 +92,11 @@ class Broker:
         """Kafka's own kafka-topics."""
         return self.tool("org.apache.kafka.tools.TopicCommand", *arguments)
 
+    def tool_command(self, main, *arguments):
+        return _java("128m", main, "--bootstrap-server", f"127.0.0.1:{self.port}", *arguments)
+
     def tool(self, main, *arguments, stdin=None):
-        done = subprocess.run(_java("128m", main, "--bootstrap-server", f"127.0.0.1:{self.port}", *arguments), input=stdin,
+        done = subprocess.run(self.tool_command(main, *arguments), input=stdin,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{main} {' '.join(arguments)}: {done.stdout}{done.stderr[-2000:]}")
