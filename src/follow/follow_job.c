@@ -364,6 +364,7 @@ run_with_tables(follow_context *ctx, const follow_feed *feed, table_list *list, 
     take_counts(&loop, result);
     firn_status status = begin(&loop, err);
 
+    ctx->was_open = ctx->was_open || loop.stream;
     if (!status) status = follow_loop_run(&loop, err);
     if (status == FIRN_CANCELLED && task_cancel_requested(ctx->cancel)) {
         firn_error_reset(err);

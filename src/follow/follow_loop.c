@@ -12,6 +12,7 @@
 #include "follow/index_opening.h"
 #include "follow/row_reselect.h"
 #include "follow/source_look.h"
+#include "follow/source_wait.h"
 #include "follow/table_apply.h"
 #include "follow/table_create.h"
 #include "follow/table_evolve.h"
@@ -56,14 +57,18 @@ close_stream(follow_loop *loop)
     loop->stream = NULL;
 }
 
-/* A run that was killed a moment ago may still have the source's ear. */
+/* A run that was killed a moment ago may still have the source's ear. A source that was there before is waited for. */
 static firn_status
 open_surely(follow_loop *loop, const follow_start *start, firn_error *err)
 {
-    for (unsigned attempt = 0;; attempt++) {
-        firn_status status = loop->feed->open(loop->feed->state, start, loop->stream_cancel, &loop->stream, err);
+    source_wait wait = source_wait_of(loop->ctx, NULL);
+    unsigned    in_use_count = 0;
 
-        if (status != FIRN_CONFLICT || attempt == IN_USE_ATTEMPTS) return status;
+    for (;;) {
+        (void) !loop->feed->open(loop->feed->state, start, loop->stream_cancel, &loop->stream, err);
+        if (loop->ctx->was_open && source_wait_again(&wait, err)) continue;
+        firn_status status = err->status;
+        if (status != FIRN_CONFLICT || in_use_count++ == IN_USE_ATTEMPTS) return status;
         if (task_cancel_wait(loop->ctx->cancel, IN_USE_WAIT_MS)) return status;
         firn_error_reset(err);
     }

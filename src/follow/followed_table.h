@@ -83,6 +83,7 @@ typedef struct follow_context {
     task_cancel           *cancel; /* of work that may be left undone: rebuilding an index */
     pending_files         *pending;
     const char            *identity; /* of the stream */
+    bool                   was_open; /* the stream, in this job */
     unsigned               fenced_count; /* rounds of a stream of ordinals that somebody else has ended, one after the other */
 } follow_context;
 

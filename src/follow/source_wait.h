@@ -1,6 +1,7 @@
 /*
- * A source that does not answer while a table's columns are to be described: it is asked again, about as long as a stream itself
- * waits for its connection (ten minutes). Meanwhile nothing is read, so that nothing is lost, and /readyz says so.
+ * A source that does not answer while a table's columns are to be described, or the stream is to be opened again: it is asked again,
+ * about as long as a stream itself waits for its connection (ten minutes). Meanwhile nothing is read, so that nothing is lost, and
+ * /readyz says so.
  */
 #ifndef FIRN_FOLLOW_SOURCE_WAIT_H
 #define FIRN_FOLLOW_SOURCE_WAIT_H
@@ -10,7 +11,7 @@
 
 typedef struct source_wait {
     const follow_context *ctx;
-    const char           *table;
+    const char           *table; /* NULL: the stream as a whole */
     task_retry            retry;
     bool                  was_told;
 } source_wait;

@@ -115,7 +115,7 @@ class Cable:
     def __init__(self, host, port):
         self.target, self.cut, self.pairs = (host, port), False, []
         self.accepted, self.refused, self.refuses_from = 0, 0, None
-        self.pace = 0
+        self.pace, self.last_words = 0, None  # whoever says these bytes is the last that is let through
         self.flows = threading.Event()
         self.flows.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -141,6 +141,8 @@ class Cable:
     def carry(self, one, other):
         try:
             while data := one.recv(65536):
+                if self.last_words and self.last_words in data:
+                    self.refuses_from = 0
                 self.flows.wait()
                 time.sleep(self.pace)
                 other.sendall(data)
@@ -200,16 +202,18 @@ def page(shop):
     started = []
 
     def start(*arguments, address="127.0.0.1:0", env=None):
-        process = shop.start("follow", "--source", "shop", "--http", address, *arguments, env=env or {})
-        started.append(process)
+        process, told = shop.start("follow", "--source", "shop", "--http", address, *arguments, env=env or {}), []
+        started.append((process, told))
         for line in process.stderr:
+            told.append(line)
             found = re.search(r"status page is at port (\d+)", line)
             if found:
-                threading.Thread(target=process.stderr.read, daemon=True).start()
+                threading.Thread(target=told.extend, args=(process.stderr,), daemon=True).start()
                 return process, int(found.group(1))
         raise AssertionError("no page")
     yield start
-    for process in started:
+    for process, told in started:
+        print("ended before" if process.poll() is not None else "runs", process.returncode, *told, sep="\n")  # shown where a test fails
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=30) == 0
@@ -238,6 +242,31 @@ def test_a_cut_connection_is_seen_and_nothing_is_lost(shop, page, duck):
              {"a": 3 * 21 * 100, "b": 3 * 20})
     cable.break_now()
     wait_for(lambda: get(port, "/readyz")[0] == 503)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    cable.listener.close()
+    for table in ("a", "b"):
+        assert_equal(expected.read(shop.connection, "public", table), duck.read(shop.lake, "bronze.shop", table), "DuckDB")
+
+
+def test_a_source_away_while_the_stream_is_opened_again(shop, page, duck):
+    """A transaction is cut in two, the stream connects, and must be opened from the transaction's begin: the source is away just then."""
+    cable = Cable(shop.server.host, shop.server.port)
+    shop.configure({"host": "127.0.0.1", "port": cable.port})
+    process, port = page()
+    wait_for(lambda: get(port, "/readyz")[0] == 200)
+    shop.connection.execute("UPDATE a SET n = n + 1")
+    wait_for(lambda: {t["events_applied"] for t in json.loads(get(port, "/api/status")[1])["tables"]} == {0, 100})
+    cable.pace = 0.05
+    shop.connection.execute("INSERT INTO a SELECT g, g FROM generate_series(1000, 200000) g")
+    time.sleep(1.5)  # in its middle
+    cable.last_words = b"START_REPLICATION"
+    cable.break_now()
+    cable.cut, cable.pace = False, 0
+    wait_for(lambda: cable.refused > 2)
+    assert process.poll() is None and get(port, "/healthz")[0] == 200 and get(port, "/readyz")[0] == 503
+    cable.last_words = cable.refuses_from = None
+    wait_for(lambda: {t["events_applied"] for t in json.loads(get(port, "/api/status")[1])["tables"]} == {0, 199101})
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
     cable.listener.close()
