@@ -7,6 +7,8 @@
 #include "cli/connector_print.h"
 #include "cli/connector_register.h"
 #include "cli/session.h"
+#include "source/transaction_snapshot.h"
+#include "state/table_properties.h"
 
 #define JSON_BYTES_MAX ((size_t) 64 << 20)
 
@@ -65,6 +67,42 @@ find_lake_position(void *state, lake_position *ret_position, firn_error *err)
 }
 
 static firn_status
+warn_if_late(const table_metadata *table, const published_table *published, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char          *text = table_metadata_property(table, PROPERTY_LOAD_SNAPSHOT);
+    transaction_snapshot snapshot;
+    bool                 is_valid;
+
+    if (!text || !*text) return FIRN_OK;
+    FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
+    if (!is_valid || transaction_snapshot_sees(&snapshot, published->published_by)) return FIRN_OK;
+    log_warning("'%s' was put into the publication after it was loaded: what changed in between will not come; load it again: "
+                "firn load --no-resume --table-filter '%s'", published->name, published->name);
+    return FIRN_OK;
+}
+
+/* Tables that lack changes, of which no event will tell. */
+static firn_status
+look_for_late_tables(session *s, const replication_ready *ready, firn_error *err)
+{
+    FIRN_AUTO(lake_connection_done) lake_connection lake = {0};
+    table_ident                                     ident = {0};
+
+    FIRN_TRY(connect_lake(s, &lake, err));
+    FIRN_TRY(connect_namespace(s, &ident.namespace_levels, &ident.level_count, err));
+    for (unsigned i = 0; i < ready->published_count; i++) {
+        FIRN_AUTO(table_metadata_unrefp) table_metadata *table = NULL;
+
+        ident.name = ready->published[i].name;
+        if (lake.lake->ops->load(lake.lake, &ident, &table, err) == FIRN_OK) FIRN_TRY(warn_if_late(table, &ready->published[i], err));
+        else if (err->status == FIRN_NOT_FOUND) firn_error_reset(err);
+        else return err->status;
+    }
+    return FIRN_OK;
+}
+
+static firn_status
 register_connector(session *s, source *src, const connector_settings *out, firn_slice json, firn_error *err)
 {
     FIRN_AUTO(connect_worker_login_done) connect_worker_login login = {0};
@@ -88,6 +126,10 @@ register_connector(session *s, source *src, const connector_settings *out, firn_
     FIRN_TRY(connect_worker_login_find(s, url, &login, err));
     FIRN_TRY(kafka_connect_open(&connect, url, firn_secret_text(login.login), login.ca_file, "--register", &s->arena, s->cancel, err));
     firn_status status = connector_register(&job, &result, err);
+    if (status == FIRN_OK && look_for_late_tables(s, &result.ready, &print_error)) {
+        log_warning("not looked for tables that were published after their load: %s", print_error.cause);
+        firn_error_reset(&print_error);
+    }
     if (print_result(s, out, &connect, &result, &print_error) != FIRN_OK && status == FIRN_OK) {
         *err = print_error;
         return err->status;

@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "follow/table_evolve.h"
+#include "source/transaction_snapshot.h"
+#include "state/table_properties.h"
 
 #define LOOK_US_MAX ((uint64_t) 10000000)
 #define LOOK_US_MIN ((uint64_t) 1000000)
@@ -26,20 +28,41 @@ find_look(const table_looks *looks, const char *name)
     return NULL;
 }
 
+/* Whether the source sends its changes since after the load's snapshot only: put into the publication by hand, or taken out and put in again. */
+static firn_status
+is_published_late(const followed_table *table, const table_look *look, bool *ret_late, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    const char          *text = table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT);
+    transaction_snapshot snapshot;
+    bool                 is_valid;
+
+    *ret_late = false;
+    if (!look->published_by || !text || !*text) return FIRN_OK;
+    FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
+    *ret_late = is_valid && !transaction_snapshot_sees(&snapshot, look->published_by);
+    return FIRN_OK;
+}
+
 /* What is wrong stays wrong from the first look that saw it. */
-static void
-judge(followed_table *table, const table_looks *looks)
+static firn_status
+judge(followed_table *table, const table_looks *looks, firn_error *err)
 {
     const table_look *look = find_look(looks, table->name);
     uint32_t          known = table_evolve_known_relation(table);
     bool              is_other = look && known && look->relation_id != known;
 
+    table->lost_between = false;
     if (look && !is_other && look->is_published) {
-        table->lost_at = 0;
-        return;
+        FIRN_TRY(is_published_late(table, look, &table->lost_between, err));
+        if (!table->lost_between) {
+            table->lost_at = 0;
+            return FIRN_OK;
+        }
     }
     table->lost_relation = look ? look->relation_id : 0;
     if (!table->lost_at) table->lost_at = looks->position;
+    return FIRN_OK;
 }
 
 firn_status
@@ -61,7 +84,7 @@ source_look_ask(follow_loop *loop, uint64_t now_us, firn_error *err)
         followed_table *table = &loop->tables[i];
 
         if (table->is_stopped) continue;
-        judge(table, &looks);
+        FIRN_TRY(judge(table, &looks, err));
         /* A run that is to end stops at its first look what was lost before it began. */
         if (is_first && table->lost_at && loop->target && !loop->ctx->settings->until_position && loop->target < looks.position)
             loop->target = looks.position;
@@ -79,14 +102,16 @@ source_look_found(const follow_loop *loop)
     return false;
 }
 
-/* Its changes do not come any more: a load puts it into the publication again. */
+/* Its changes do not come any more, or did not for a while: a load puts it into the publication again, or is as of later. */
 static firn_status
 fail_unpublished(followed_table *table, const follow_context *ctx, firn_error *err)
 {
     table->wants_reload = ctx->settings->schema_changes != SCHEMA_STOP;
-    (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE, "table '%s' is not in the publication any more: its changes do not come", table->name);
-    firn_hint(err, "load the table again, which puts it into the publication: firn load --source %s --no-resume --table-filter '%s'",
-              ctx->settings->source_name, table->name);
+    (void) firn_fail(err, FIRN_E_FOLLOW_SHAPE,
+                     table->lost_between ? "table '%s' was put into the publication after it was loaded: what changed in between did not come"
+                                         : "table '%s' is not in the publication any more: its changes do not come", table->name);
+    firn_hint(err, "load the table again%s: firn load --source %s --no-resume --table-filter '%s'",
+              table->lost_between ? "" : ", which puts it into the publication", ctx->settings->source_name, table->name);
     return err->status;
 }
 
@@ -94,9 +119,9 @@ static firn_status
 why_lost(follow_loop *loop, followed_table *table, firn_error *err)
 {
     schema_change_kind kind = table->lost_relation ? SCHEMA_RECREATE_TABLE : SCHEMA_DROP_TABLE;
+    uint32_t           known = table_evolve_known_relation(table);
 
-    if (table->lost_relation && table->lost_relation == table_evolve_known_relation(table)) return fail_unpublished(table, loop->ctx, err);
-    if (table->lost_relation && !table_evolve_known_relation(table)) return fail_unpublished(table, loop->ctx, err);
+    if (table->lost_between || (table->lost_relation && (!known || table->lost_relation == known))) return fail_unpublished(table, loop->ctx, err);
     return table_evolve_lost(table, loop->ctx, kind, table->lost_relation, table->lost_at, firn_clock_now_us(), err);
 }
 

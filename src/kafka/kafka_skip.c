@@ -1,6 +1,5 @@
 #include "kafka/kafka_skip.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -9,7 +8,6 @@
 
 /* How far behind an inexact load position a transaction may still be in the load. */
 #define INEXACT_BYTES ((uint64_t) 1 << 30)
-#define RUNNING_MAX 1000000u
 /* A connector that was started again needs longer than this; the rows of one WAL record come together. */
 #define RESTART_US ((int64_t) 1000000)
 /* Of two transactions the one that commits first may have the later time by so much: it takes its time before its place in the log. Not
@@ -19,51 +17,11 @@
 
 /* ---- the load ---- */
 
-static int
-compare_numbers(const void *x, const void *y)
-{
-    uint64_t a = *(const uint64_t *) x, b = *(const uint64_t *) y;
-
-    return a < b ? -1 : a > b;
-}
-
-/* The number up to `end`, which is stepped over. */
-static bool
-take_number(const char **at, char end, uint64_t *ret_number)
-{
-    size_t size = strcspn(*at, ":,");
-
-    if (!text_parse_u64(firn_slice_of(*at, size), ret_number)) return false;
-    *at += size;
-    if (**at != end) return false;
-    if (end) (*at)++;
-    return true;
-}
-
-/* Numbers with commas between them, up to the end; `ret_numbers` ascending, in the arena. */
-static firn_status
-parse_numbers(const char *at, firn_arena *arena, const uint64_t **ret_numbers, unsigned *ret_count, bool *ret_valid, firn_error *err)
-{
-    unsigned  count = *at ? 1 : 0;
-    uint64_t *numbers;
-
-    for (const char *p = at; *p; p++) count += *p == ',';
-    *ret_valid = count <= RUNNING_MAX;
-    if (!*ret_valid || !count) return FIRN_OK;
-    if (!(numbers = firn_arena_array(arena, count, sizeof *numbers))) return firn_fail_memory(err, "a load's snapshot");
-    for (unsigned i = 0; i < count && *ret_valid; i++) *ret_valid = take_number(&at, i + 1 < count ? ',' : 0, &numbers[i]);
-    qsort(numbers, count, sizeof *numbers, compare_numbers);
-    *ret_numbers = numbers;
-    *ret_count = count;
-    return FIRN_OK;
-}
-
 firn_status
 load_point_parse(const char *position, const char *snapshot, bool is_exact, const char *table, firn_arena *arena,
                  load_point *ret_point, firn_error *err)
 {
-    bool        valid = true;
-    const char *at = snapshot;
+    bool valid = true;
 
     *ret_point = (load_point){.is_exact = is_exact};
     if (!position || !*position) return FIRN_OK;
@@ -72,8 +30,7 @@ load_point_parse(const char *position, const char *snapshot, bool is_exact, cons
         return firn_fail(err, FIRN_E_FOLLOW_POSITION, "the position of table '%s' in the lake is '%.100s', which is none", table, position);
     ret_point->is_known = true;
     if (!snapshot || !*snapshot) return FIRN_OK;
-    valid = take_number(&at, ':', &ret_point->xmin) && take_number(&at, ':', &ret_point->xmax);
-    if (valid) FIRN_TRY(parse_numbers(at, arena, &ret_point->running, &ret_point->running_count, &valid, err));
+    FIRN_TRY(transaction_snapshot_parse(snapshot, arena, &ret_point->snapshot, &valid, err));
     ret_point->has_snapshot = valid;
     return valid ? FIRN_OK
                  : firn_fail(err, FIRN_E_FOLLOW_POSITION, "the property firn.load-snapshot of table '%s' in the lake is '%.100s', which is none",
@@ -106,32 +63,13 @@ load_point_follow(load_point *point, const char *load_position, const char *appl
     }
     /* Of another position it says nothing. */
     if (!applied || !take_position(&applied, &of) || of != point->position || !take_position(&applied, &point->applied_since)) return FIRN_OK;
-    return parse_numbers(applied, arena, &point->applied, &point->applied_count, &point->knows_applied, err);
+    return transaction_list_parse(applied, arena, &point->applied, &point->applied_count, &point->knows_applied, err);
 }
 
 static bool
 is_applied(const load_point *point, uint64_t transaction)
 {
-    uint64_t xid = (uint32_t) transaction;
-
-    return point->knows_applied && point->applied_count && bsearch(&xid, point->applied, point->applied_count, sizeof xid, compare_numbers);
-}
-
-/* Events have the number without its epoch: the one nearest to the snapshot is meant. */
-static uint64_t
-with_epoch(uint64_t xid, uint64_t near)
-{
-    return near + (uint64_t) (int64_t) (int32_t) ((uint32_t) xid - (uint32_t) near);
-}
-
-static bool
-is_seen(const load_point *point, uint64_t transaction)
-{
-    uint64_t xid = with_epoch(transaction, point->xmax);
-
-    if (xid < point->xmin) return true;
-    if (xid >= point->xmax) return false;
-    return !bsearch(&xid, point->running, point->running_count, sizeof xid, compare_numbers);
+    return point->knows_applied && transaction_list_has(point->applied, point->applied_count, (uint32_t) transaction);
 }
 
 static load_verdict
@@ -143,7 +81,7 @@ judge_postgres(const load_point *point, const dbz_source *source)
     if (behind >= point->position && (point->is_exact || behind - point->position > INEXACT_BYTES)) return LOAD_LACKS;
     if (source->transaction_number && is_applied(point, source->transaction_number)) return LOAD_HAS;
     if (!point->has_snapshot || !source->transaction_number) return behind >= point->position ? LOAD_LACKS : LOAD_UNCLEAR;
-    if (is_seen(point, source->transaction_number)) return LOAD_HAS;
+    if (transaction_snapshot_sees(&point->snapshot, source->transaction_number)) return LOAD_HAS;
     if (!point->was_followed) return LOAD_LACKS;
     return point->knows_applied && behind >= point->applied_since ? LOAD_LACKS : LOAD_UNCLEAR;
 }

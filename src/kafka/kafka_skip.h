@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "debezium/event.h"
+#include "source/transaction_snapshot.h"
 
 /* What a table has of the source from its load. */
 typedef struct load_point {
@@ -25,9 +26,7 @@ typedef struct load_point {
     bool            is_exact; /* a transaction that committed at or behind it is not in the load */
     bool            has_snapshot;
     bool            was_followed; /* the position is where the slot itself was followed to, later than the snapshot */
-    uint64_t        xmin, xmax; /* seen: all below xmin, none from xmax on, between them those that are not in `running` */
-    const uint64_t *running;    /* ascending */
-    unsigned        running_count;
+    transaction_snapshot snapshot;
     bool            knows_applied; /* of was_followed: what was applied behind `applied_since` (0: behind the snapshot) */
     uint64_t        applied_since;
     const uint64_t *applied; /* ascending */

@@ -387,7 +387,8 @@ feed_look_at_tables(change_stream *stream, firn_arena *arena, table_looks *ret_l
     if (PQntuples(row) != 1 || !change_position_parse(PQgetvalue(row, 0, 0), &ret_looks->position))
         return firn_fail(err, FIRN_E_POSTGRES_PROTOCOL, "the server does not say where its log ends");
     for (unsigned i = 0; i < state.table_count && i < count; i++)
-        looks[ret_looks->count++] = (table_look){state.tables[i].name, state.tables[i].oid, state.tables[i].published};
+        looks[ret_looks->count++] = (table_look){.name = state.tables[i].name, .relation_id = state.tables[i].oid,
+                                                 .is_published = state.tables[i].published, .published_by = state.tables[i].published_by};
     return FIRN_OK;
 }
 

@@ -25,7 +25,8 @@ static const char tables_sql_tail[] =
     "   AND (c.relreplident = 'd' AND x.indisprimary OR c.relreplident = 'i' AND x.indisreplident)) AS identified"
     "  FROM tree t JOIN pg_class c ON c.oid = t.oid WHERE c.relkind = 'r')"
     " SELECT r.relname, coalesce(bool_and(l.identified), true), r.relpersistence = 'p' AND coalesce(bool_and(l.logged), true),"
-    "  r.oid IN (SELECT oid FROM published) OR coalesce(bool_and(l.published), false), r.oid"
+    "  r.oid IN (SELECT oid FROM published) OR coalesce(bool_and(l.published), false), r.oid,"
+    "  (SELECT x.xmin FROM pg_publication_rel x JOIN pg_publication p ON p.oid = x.prpubid WHERE p.pubname = $2 AND x.prrelid = r.oid)"
     " FROM roots r LEFT JOIN leaves l ON l.root = r.oid GROUP BY r.oid, r.relname, r.relpersistence ORDER BY r.relname";
 
 static firn_status
@@ -55,7 +56,8 @@ look_at_tables(postgres_connection *catalog, const source_table *const tables[],
                                                .identified = postgres_cell_true(rows, row, 1),
                                                .logged = postgres_cell_true(rows, row, 2),
                                                .published = postgres_cell_true(rows, row, 3),
-                                               .oid = postgres_cell_oid(rows, row, 4)};
+                                               .oid = postgres_cell_oid(rows, row, 4),
+                                               .published_by = postgres_cell_oid(rows, row, 5)};
         if (!state->tables[i].name) return firn_fail_memory(err, "the publication's tables");
     }
     state->table_count = count;
@@ -149,7 +151,7 @@ tell_refused(const publication_state *state, const char *sql, const firn_error *
     bool shown = strlen(sql) <= SHOWN_BYTES_MAX;
 
     snprintf(text, sizeof text, "the publication '%s' %s (%s); %s%s", state->name,
-             state->exists ? "lacks tables of this load, whose changes will not come"
+             state->exists ? "lacks tables of this load, whose changes will not come: add them, then load them again"
                            : "does not exist, so no replication slot is made: changes after the load cannot be followed",
              cause->cause, shown ? "to be run by who may: " : "`firn check --sql` prints what is to be run", shown ? sql : "");
     teller->tell(teller->state, true, text);

@@ -36,8 +36,13 @@ look_at_publication(postgres_source *s, const char *const names[], unsigned coun
     }
     FIRN_TRY(publication_look(s->catalog, &s->settings, listed, count, arena, &state, err));
     ready->has_publication = state.exists;
+    published_table *published = firn_arena_array(arena, state.table_count + 1, sizeof *published);
+    if (!published) return firn_fail_memory(err, "the publication's tables");
+    ready->published = published;
     for (unsigned i = 0; i < state.table_count; i++) {
-        if (state.tables[i].published) continue;
+        const publication_table *table = &state.tables[i];
+        if (table->published_by) published[ready->published_count++] = (published_table){table->name, table->published_by};
+        if (table->published) continue;
         if (!ready->unpublished) ready->unpublished = state.tables[i].name;
         ready->unpublished_count++;
     }

@@ -6,6 +6,11 @@
 
 #include "postgres/postgres_source.h"
 
+typedef struct published_table {
+    const char *name;
+    uint32_t    published_by; /* the transaction that has put it into the publication, without its epoch */
+} published_table;
+
 typedef struct replication_ready {
     int         server_version; /* 150018 */
     bool        in_recovery;    /* a standby: nothing can be written */
@@ -14,6 +19,8 @@ typedef struct replication_ready {
     const char *publication_sql;     /* makes it, or completes it; "": nothing to do. In the arena */
     unsigned    unpublished_count;   /* of the tables asked for */
     const char *unpublished;         /* the first of them, or NULL. In the arena */
+    const published_table *published; /* those of the tables asked for of which that is known; in the arena */
+    unsigned    published_count;
     bool        has_slot, slot_foreign, slot_lost;
     int64_t     slot_pid;       /* who reads it; 0: nobody */
     char        slot_owner[160]; /* foreign: plugin and database */

@@ -153,6 +153,10 @@ def test_register_anew(shop, kafka_connect):
     assert shop.config()["max.batch.size"] == "4096" and shop.config()["time.precision.mode"] == "microseconds"
     text = shop.project.run("connector", "--source", shop.name, "--register", shop.url).expect(0).out
     assert "unchanged" in text and "max.batch.size" in text and "is being read" in text
+    assert "after it was loaded" not in changed.err
+    shop.connection.execute(f"ALTER PUBLICATION {shop.slot} DROP TABLE plain")
+    shop.connection.execute(f"ALTER PUBLICATION {shop.slot} ADD TABLE plain")
+    assert "'plain' was put into the publication after it was loaded" in shop.register().expect(0).err
 
 
 def test_register_failed(shop, kafka_connect):

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from conftest import LOADER
 from test_follow import assert_all_equal, follow, followed  # noqa: F401 (a fixture)
 from test_follow_load import properties, write_until
 
@@ -83,5 +84,53 @@ def test_taken_out_of_the_publication(project, followed, duck):  # noqa: F811
     c.execute("UPDATE t SET a = a || '!'")
     follow(project, "--load")
     c.execute("UPDATE t SET a = a || '?'")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "other"))
+
+
+@pytest.mark.parametrize("running", (False, True))
+def test_out_of_the_publication_for_a_while(project, followed, duck, running):  # noqa: F811
+    """What changed meanwhile did not come, and nothing in the stream tells: the table stops, and a load mends it."""
+    c = followed(TABLES)
+    follow(project)
+    process = project.start("follow", "--source", "n") if running else None
+    c.execute("ALTER PUBLICATION firn_n DROP TABLE t")
+    c.execute("UPDATE t SET a = 'unseen'")
+    c.execute("ALTER PUBLICATION firn_n ADD TABLE t")
+    c.execute("UPDATE t SET a = a || '!' WHERE id = 1; INSERT INTO other VALUES (1)")
+    if running:
+        write_until(process, lambda: properties(project, "t").get("firn.follow-state") == "reload", lambda step: c.execute(f"INSERT INTO other VALUES ({step + 2})"))
+        process.send_signal(signal.SIGINT)
+        assert "after it was loaded" in process.communicate(timeout=60)[1]
+        follow(project, code=1)
+    else:
+        result = follow(project, code=1)
+        assert "was put into the publication after it was loaded" in result.err and "--no-resume --table-filter 't'" in result.err, result.err
+    assert_all_equal(project, duck, ("other",))
+    c.execute("UPDATE t SET a = a || '?'")
+    follow(project, "--load")
+    assert_all_equal(project, duck, ("t", "other"))
+    c.execute("UPDATE t SET a = a || '.'")
+    follow(project)
+    assert_all_equal(project, duck, ("t", "other"))
+
+
+def test_published_by_hand_after_the_load(project, followed, duck):  # noqa: F811
+    """The load's role may not add a table to the publication, and says so; its owner does it later: what changed in between did not come."""
+    c = followed(TABLES + "; CREATE PUBLICATION firn_n FOR TABLE other", load=False)
+    owner = dict(project.sources["n"]["database_connection"])
+    project.sources["n"]["database_connection"].update(username=LOADER, password="${FIRN_TEST_PASSWORD}")
+    project.write_config()
+    assert "lacks tables of this load" in project.load("n").err
+    c.execute("UPDATE t SET a = 'unseen' WHERE id = 1; INSERT INTO other VALUES (1)")
+    c.execute("ALTER PUBLICATION firn_n ADD TABLE t")
+    c.execute("UPDATE t SET a = 'seen' WHERE id = 2")
+    result = follow(project, code=1)
+    assert "was put into the publication after it was loaded" in result.err and "1 stopped" in result.err, result.err
+    assert_all_equal(project, duck, ("other",))
+    project.load("n", "--no-resume", "--table-filter", "t")
+    c.execute("UPDATE t SET a = a || '!'; INSERT INTO other VALUES (2)")
+    project.sources["n"]["database_connection"] = owner
+    project.write_config()
     follow(project)
     assert_all_equal(project, duck, ("t", "other"))
