@@ -68,4 +68,11 @@ jtoken_is(const jtoken *string, const char *text)
     return string->kind == JTOKEN_STRING && !string->has_escape && firn_slice_equal(string->text, firn_slice_text(text));
 }
 
+/* A string that is not empty. */
+static inline bool
+jtoken_has_text(const jtoken *token)
+{
+    return token->kind == JTOKEN_STRING && token->text.size;
+}
+
 #endif

@@ -26,6 +26,7 @@ typedef enum dbz_role {
 } dbz_role;
 
 typedef enum dbz_event_kind {
+    /* Of rows (dbz_kind_is_row): */
     DBZ_CREATE,   /* c */
     DBZ_UPDATE,   /* u; also a flattened row that does not say what it is: merge it by its key */
     DBZ_DELETE,   /* d */
@@ -38,6 +39,12 @@ typedef enum dbz_event_kind {
     DBZ_TRANSACTION_END,
     DBZ_SCHEMA_CHANGE,
 } dbz_event_kind;
+
+static inline bool
+dbz_kind_is_row(dbz_event_kind kind)
+{
+    return kind <= DBZ_TRUNCATE;
+}
 
 typedef enum dbz_connector { DBZ_POSTGRES, DBZ_ORACLE, DBZ_MYSQL /* and MariaDB */, DBZ_OTHER } dbz_connector;
 

@@ -141,7 +141,7 @@ intake_message_was_read(intake_message *m)
 {
     m->was_read = true;
     m->has_new_key = m->event.kind == DBZ_DELETE && has_header(m->record, NEW_KEY_HEADER);
-    if (m->event.kind <= DBZ_TRUNCATE) m->content_hash = event_content_hash(&m->event);
+    if (dbz_kind_is_row(m->event.kind)) m->content_hash = event_content_hash(&m->event);
 }
 
 void
@@ -162,5 +162,5 @@ intake_topic_read(intake_topic *topic, intake_message *m)
     intake_message_was_read(m);
     keep_schema(topic, &topic->key_schema, m->event.key_schema);
     keep_schema(topic, &topic->value_schema, m->event.value_schema);
-    if (m->event.kind <= DBZ_TRUNCATE) m->origin = find_origin(topic, &m->event.source);
+    if (dbz_kind_is_row(m->event.kind)) m->origin = find_origin(topic, &m->event.source);
 }

@@ -7,16 +7,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "kafka/changed_key.h"
 #include "kafka/intake_topic.h"
 #include "kafka/stream_state.h"
 
 #define QUEUE_SHARE 8
 #define INTAKE_SHARE 32
 #define ROOM_BYTES_MAX ((size_t) 2 << 30)
-/* How long more of a transaction may take to come once its partition has no more. */
-#define GRACE_US ((uint64_t) 300000)
-/* The same of the row with a changed key, of which a delete says that it comes: Kafka Connect may be stopped in between. */
-#define NEW_KEY_US ((uint64_t) 30000000)
 /* How long a window waits for that at most. */
 #define SETTLE_US ((uint64_t) 5000000)
 /* Brokers that are away for so long end the job. */
@@ -210,151 +207,7 @@ damage(kafka_stream *s, stream_partition *p, const char *table, change_item *ret
     return FIRN_OK;
 }
 
-/* ---- whose event ---- */
-
-static firn_status
-name_of(kafka_stream *s, const jtoken *token, const char **ret_name, firn_error *err)
-{
-    FIRN_TRY(dbz_name_add(token, &s->scratch, err));
-    FIRN_TRY(firn_buffer_add_byte(&s->scratch, 0, err));
-    *ret_name = (const char *) s->scratch.data;
-    return FIRN_OK;
-}
-
-static bool
-is_token(const jtoken *token)
-{
-    return token->kind == JTOKEN_STRING && token->text.size;
-}
-
-static firn_status
-find_named_table(kafka_stream *s, stream_partition *p, const dbz_event *e, topic_table **ret_table, firn_error *err)
-{
-    char        schema[256], name[256];
-    const char *text;
-
-    firn_buffer_reset(&s->scratch);
-    if (is_token(&e->source.schema)) FIRN_TRY(name_of(s, &e->source.schema, &text, err));
-    else
-        text = s->settings.schema;
-    (void) snprintf(schema, sizeof schema, "%s", text);
-    firn_buffer_reset(&s->scratch);
-    if (is_token(&e->source.table)) FIRN_TRY(name_of(s, &e->source.table, &text, err));
-    else if (p->topic->owner)
-        text = p->topic->owner;
-    else
-        return firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it does not say of which table it is");
-    (void) snprintf(name, sizeof name, "%s", text);
-    stream_table *table = stream_find_table(s, schema, name);
-    if (!table) return firn_fail_memory(err, "a stream of changes");
-    return stream_table_in(s, p->topic, table, ret_table, err);
-}
-
-static firn_status
-find_owner_table(kafka_stream *s, stream_partition *p, const intake_message *m, topic_table **ret_table, firn_error *err)
-{
-    if (m->origin && m->origin->table) {
-        *ret_table = m->origin->table;
-        return FIRN_OK;
-    }
-    FIRN_TRY(find_named_table(s, p, &m->event, ret_table, err));
-    if (m->origin) m->origin->table = *ret_table;
-    return FIRN_OK;
-}
-
-static bool
-is_of_us(const kafka_stream *s, const intake_message *m)
-{
-    return m->origin ? m->origin->is_of_prefix : source_is_of_prefix(&m->event.source, s->settings.topic_prefix);
-}
-
-static bool
-is_row(dbz_event_kind kind)
-{
-    return kind == DBZ_CREATE || kind == DBZ_UPDATE || kind == DBZ_DELETE || kind == DBZ_READ || kind == DBZ_TRUNCATE;
-}
-
-/* ---- what a table takes ---- */
-
-/* The beginning of the topic is gone, and this is what comes first: whether nothing between was of the table. */
-static firn_status
-check_beginning(const kafka_stream *s, const stream_partition *p, const topic_table *t, load_verdict verdict, firn_error *err)
-{
-    (void) s;
-    if (!p->from_beginning || !p->low || verdict == LOAD_HAS || t->places[p->number].has_before >= 0 || t->places[p->number].order.has_order) return FIRN_OK;
-    (void) firn_fail(err, FIRN_E_KAFKA_OFFSET_LOST,
-                     "topic '%s', partition %d, begins at offset %" PRId64 " with a change that came after the load of '%s': what came before it is not there to be seen",
-                     p->topic->name, (int) p->number, p->low, t->table->name);
-    firn_hint(err, "load the table again, and follow it within the topic's retention (retention.ms, retention.bytes)");
-    firn_state(err, "nothing was skipped: the table has not got any further");
-    return err->status;
-}
-
-static firn_status
-fail_unclear(const topic_table *t, firn_error *err)
-{
-    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it cannot be told whether table '%s' has it already, and it has no key to merge by", t->table->name);
-    firn_hint(err, "load the table again: a load notes which transactions it has seen");
-    return err->status;
-}
-
-/* What has no key goes to any partition of its topic: nobody can say what came before what. */
-static firn_status
-check_order(const stream_topic *topic, const dbz_event *e, firn_error *err)
-{
-    bool is_fine = e->kind == DBZ_CREATE || e->kind == DBZ_READ || (e->key.data && e->kind != DBZ_TRUNCATE);
-
-    if (is_fine || topic->partition_count <= 1) return FIRN_OK;
-    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it is %s, and the topic has %u partitions: its place among the table's other changes is not known",
-                     e->kind == DBZ_TRUNCATE ? "a TRUNCATE" : "a change of a row without a key", topic->partition_count);
-    firn_hint(err, "such a table needs a topic with one partition: make it anew so, and load the table again; or set follow: dead_letter_topic: to keep such messages aside");
-    return err->status;
-}
-
-/* Whether the table is to get the event. */
-static firn_status
-judge(kafka_stream *s, stream_partition *p, topic_table *t, const intake_message *m, bool *ret_takes, firn_error *err)
-{
-    const dbz_event *e = &m->event;
-    int64_t          offset = p->messages[p->first]->record->offset;
-    table_place     *place = topic_table_place(t, p->number);
-
-    *ret_takes = false;
-    if (!place) return firn_fail_memory(err, "a stream of changes");
-    if (!t->table->is_followed) {
-        /* Of another schema, or of a table that nobody follows: the caller is told of the relation. */
-        *ret_takes = !t->table->is_stopped && strcmp(t->table->schema, s->settings.schema) == 0;
-        return *ret_takes ? flattened_row_check(e, t->table->key_count || e->key.data, NULL, t->table->name, err) : FIRN_OK;
-    }
-    if (t->table->is_stopped || offset < place->has_before) return FIRN_OK;
-    if (place->run != s->run || !s->running) {
-        place->before_run = place->order;
-        place->run = s->running ? s->run : s->run + 1;
-    }
-    load_verdict verdict = load_point_judge(&t->table->load, e);
-    FIRN_TRY(check_beginning(s, p, t, verdict, err));
-    if (verdict == LOAD_HAS) {
-        p->from_beginning = false; /* older than the load: nothing is missing */
-        return FIRN_OK;
-    }
-    FIRN_TRY(flattened_row_check(e, t->table->is_keyed, &t->table->load, t->table->name, err));
-    event_novelty novelty = event_order_judge(&place->order, e, m->content_hash, t->table->is_keyed);
-    if (novelty == EVENT_REPEATS) return FIRN_OK;
-    if (novelty == EVENT_UNCLEAR || (verdict == LOAD_UNCLEAR && !t->table->is_keyed)) return fail_unclear(t, err);
-    *ret_takes = true;
-    return FIRN_OK;
-}
-
-/* What comes next was here before, though it is not older than what the table has. */
-static firn_status
-begin_again(topic_table *t, int32_t partition, firn_error *err)
-{
-    table_place *place = topic_table_place(t, partition);
-
-    if (!place) return firn_fail_memory(err, "a stream of changes");
-    event_order_begin_again(&place->order);
-    return FIRN_OK;
-}
+/* ---- the change of a message ---- */
 
 /* The next messages of the table come with their changes. */
 static firn_status
@@ -396,9 +249,8 @@ take_change(kafka_stream *s, topic_table *t, const intake_message *m, firn_error
 
 /* ---- what a message says ---- */
 
-/* Into the message; where it was not read already. */
-static firn_status
-read_event(kafka_stream *s, const stream_partition *p, intake_message *m, firn_error *err)
+firn_status
+stream_read_event(kafka_stream *s, const stream_partition *p, intake_message *m, firn_error *err)
 {
     if (FIRN_LIKELY(m->was_read)) return FIRN_OK;
     const topic_table *last = p->topic->tables;
@@ -412,114 +264,6 @@ read_event(kafka_stream *s, const stream_partition *p, intake_message *m, firn_e
     return FIRN_OK;
 }
 
-/* ---- changed keys ---- */
-
-typedef enum next_row {
-    NEXT_ROW_OTHER,
-    NEXT_ROW_TWIN,
-    NEXT_ROW_NOT_YET,
-    NEXT_ROW_AGAIN, /* the connector was killed before the twin, and sends both anew */
-    NEXT_ROW_LOST,  /* it was stopped before the twin, and goes on behind it */
-} next_row;
-
-/* Of several partitions, the row with the new key may be in another one. */
-static bool
-has_new_key(const stream_partition *p)
-{
-    return p->topic->partition_count == 1 && p->messages[p->first]->has_new_key;
-}
-
-static bool
-is_twin(const dbz_event *removed, const dbz_event *event)
-{
-    return event->kind == DBZ_CREATE && event->order.is_known && dbz_order_compare(&event->order, &removed->order) == 0 &&
-           firn_slice_equal(event->source.table.text, removed->source.table.text) &&
-           firn_slice_equal(event->source.schema.text, removed->source.schema.text);
-}
-
-/* Of an update that changed the key Debezium makes a delete, a tombstone and a create, all of one place in the log. */
-static firn_status
-find_twin(kafka_stream *s, const stream_partition *p, const intake_message **ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
-{
-    *ret_next = NEXT_ROW_OTHER;
-    for (size_t i = 1; i < p->count; i++) {
-        intake_message *m = p->messages[p->first + i];
-
-        if (!m->record->payload) continue;
-        *ret_steps = (unsigned) i + 1;
-        if (read_event(s, p, m, err)) {
-            /* One that is no event is told of when it is its turn; a registry that is away now says nothing of it. */
-            if (!record_is_damaged(err->status)) return err->status;
-            firn_error_reset(err);
-            return FIRN_OK;
-        }
-        const dbz_event *twin = &m->event;
-        *ret_twin = m;
-        if (is_twin(p->head, twin)) *ret_next = NEXT_ROW_TWIN;
-        else if (is_row(twin->kind) && has_new_key(p))
-            *ret_next = event_goes_back(twin, p->head) ? NEXT_ROW_AGAIN : NEXT_ROW_LOST;
-        return FIRN_OK;
-    }
-    *ret_next = NEXT_ROW_NOT_YET;
-    return FIRN_OK;
-}
-
-/* Values that such a create does not have (unchanged TOAST) are those of the row with the old key: both are one update then. The
- * delete is the pending change. */
-static firn_status
-join_twin(kafka_stream *s, stream_partition *p, topic_table *t, const intake_message *twin, unsigned steps, firn_error *err)
-{
-    change removed = s->pending, added = {0};
-    bool   takes = false;
-
-    if (!removed.old.bytes.data || !removed.old_is_key) return FIRN_OK;
-    /* It stays when its message goes, which is before the change does. */
-    firn_buffer_reset(&s->scratch);
-    FIRN_TRY(firn_buffer_add(&s->scratch, removed.old.bytes.data, removed.old.bytes.size, err));
-    removed.old.bytes.data = s->pending.old.bytes.data = s->scratch.data;
-    firn_buffer_reset(&s->room);
-    FIRN_TRY(firn_buffer_reserve(&s->room, dbz_table_room(t->rows, &twin->event), err));
-    FIRN_TRY(dbz_table_change(t->rows, &twin->event, s->room.data, &added, err));
-    if (!added.new.has_unchanged || added.relation != removed.relation) return FIRN_OK;
-    FIRN_TRY(judge(s, p, t, twin, &takes, err));
-    if (!takes) return FIRN_OK;
-    s->pending = (change){.op = CHANGE_UPDATE, .old_is_key = true, .relation = added.relation, .old = removed.old, .new = added.new};
-    s->pending_steps = steps;
-    return FIRN_OK;
-}
-
-/* The offset that both have was stored with the delete, and the connector goes on behind it (Debezium 3.2). */
-static firn_status
-fail_twin_lost(firn_error *err)
-{
-    (void) firn_fail(err, FIRN_E_KAFKA_MESSAGE, "it is the delete of a changed key, and the row with the new key does not come behind it: Debezium was stopped between the two, and has left it out");
-    firn_hint(err, "load the table again: the row is not in the topic");
-    return err->status;
-}
-
-/* The partition was at its end, and nothing more came: time in which nobody looked does not count, as that of a commit. */
-static bool
-has_waited(const kafka_stream *s, const stream_partition *p)
-{
-    int64_t end = p->messages[p->first + p->count - 1]->record->offset + 1;
-
-    return p->eof >= end && s->drained_us >= p->heard_us + p->twin_wait_us;
-}
-
-/* What follows a delete; p->awaits_next: to be waited for. */
-static firn_status
-await_twin(kafka_stream *s, stream_partition *p, const intake_message **ret_twin, unsigned *ret_steps, next_row *ret_next, firn_error *err)
-{
-    *ret_next = NEXT_ROW_OTHER;
-    p->awaits_next = false;
-    if (p->head->kind != DBZ_DELETE || !p->head->key.data) return FIRN_OK;
-    FIRN_TRY(find_twin(s, p, ret_twin, ret_steps, ret_next, err));
-    if (*ret_next != NEXT_ROW_NOT_YET) return FIRN_OK;
-    p->twin_wait_us = has_new_key(p) ? NEW_KEY_US : GRACE_US;
-    p->awaits_next = !has_waited(s, p);
-    return FIRN_OK;
-}
-
 /* ---- runs ---- */
 
 static uint64_t
@@ -528,7 +272,7 @@ transaction_of(const dbz_event *e)
     const dbz_source *source = &e->source;
 
     if (source->transaction_number) return source->transaction_number;
-    if (is_token(&source->transaction)) return firn_hash_bytes(source->transaction.text.data, source->transaction.text.size) | 1;
+    if (jtoken_has_text(&source->transaction)) return firn_hash_bytes(source->transaction.text.data, source->transaction.text.size) | 1;
     return source->commit_scn ? source->commit_scn : source->lsn;
 }
 
@@ -571,7 +315,7 @@ learn_form(kafka_stream *s, stream_partition *p, intake_message *m)
     firn_error ignored = {0};
 
     if (p->topic->role != DBZ_ROLE_ROWS || !m->record->payload) return;
-    if (!read_event(s, p, m, &ignored) && is_row(m->event.kind)) p->form = row_form_of(&m->event);
+    if (!stream_read_event(s, p, m, &ignored) && dbz_kind_is_row(m->event.kind)) p->form = row_form_of(&m->event);
 }
 
 /* Reads the first message, once. *ret_row false: nothing in it for anybody; it is behind us. */
@@ -597,9 +341,9 @@ read_head(kafka_stream *s, stream_partition *p, bool *ret_row, change_item *ret_
         step(s, p);
         return FIRN_OK;
     }
-    if (read_event(s, p, m, err)) return record_is_damaged(err->status) ? damage(s, p, NULL, ret_item, err) : err->status;
-    if (is_row(m->event.kind)) p->form = row_form_of(&m->event);
-    if (!is_row(m->event.kind) || !is_of_us(s, m)) {
+    if (stream_read_event(s, p, m, err)) return record_is_damaged(err->status) ? damage(s, p, NULL, ret_item, err) : err->status;
+    if (dbz_kind_is_row(m->event.kind)) p->form = row_form_of(&m->event);
+    if (!dbz_kind_is_row(m->event.kind) || !stream_is_of_us(s, m)) {
         step(s, p);
         return FIRN_OK;
     }
@@ -617,24 +361,24 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
     bool         takes = false;
     const intake_message *m = p->messages[p->first], *twin = NULL;
     unsigned     twin_steps = 0;
-    next_row     next;
+    changed_key  next;
 
-    FIRN_TRY(await_twin(s, p, &twin, &twin_steps, &next, err));
+    FIRN_TRY(changed_key_await(s, p, &twin, &twin_steps, &next, err));
     if (p->awaits_next) {
         if (s->running) end_run(s, ret_item);
         return FIRN_OK;
     }
-    firn_status status = find_owner_table(s, p, m, &t, err);
+    firn_status status = stream_find_owner(s, p, m, &t, err);
     if (!status) stream_note_owner(s, p->topic, t);
-    if (!status) status = next == NEXT_ROW_AGAIN ? begin_again(t, p->number, err) : judge(s, p, t, m, &takes, err);
+    if (!status) status = next == CHANGED_KEY_AGAIN ? stream_begin_again(t, p->number, err) : stream_judge(s, p, t, m, &takes, err);
     if (!status && takes) FIRN_TRY(stream_check_owner(p->topic, t, err));
-    if (!status && takes && t->table->is_followed && next == NEXT_ROW_LOST) {
-        (void) fail_twin_lost(err);
+    if (!status && takes && t->table->is_followed && next == CHANGED_KEY_LOST) {
+        (void) !changed_key_fail_lost(err);
         return stop_for(s, p, t->table->name, ret_item, err);
     }
-    if (!status && takes && t->table->is_followed) status = check_order(p->topic, p->head, err);
+    if (!status && takes && t->table->is_followed) status = stream_check_order(p->topic, p->head, err);
     if (!status && takes) status = take_change(s, t, m, err);
-    if (!status && takes && next == NEXT_ROW_TWIN) status = join_twin(s, p, t, twin, twin_steps, err);
+    if (!status && takes && next == CHANGED_KEY_TWIN) status = changed_key_join(s, p, t, twin, twin_steps, err);
     if (status) {
         bool is_ours = err->code != FIRN_E_KAFKA_OFFSET_LOST && status != FIRN_NO_MEMORY;
         return is_ours ? damage(s, p, t ? t->table->name : NULL, ret_item, err) : status;
@@ -654,7 +398,7 @@ take_row(kafka_stream *s, stream_partition *p, change_item *ret_item, firn_error
 static bool
 is_unsettled(const stream_partition *p, uint64_t now_us)
 {
-    bool is_late = now_us - p->heard_us >= GRACE_US;
+    bool is_late = now_us - p->heard_us >= STREAM_GRACE_US;
 
     if (!p->is_open || (p->awaits_next && is_late)) return false;
     return p->count || p->eof < p->read_offset || !is_late;
@@ -664,7 +408,7 @@ is_unsettled(const stream_partition *p, uint64_t now_us)
 static bool
 may_read(const kafka_stream *s, const stream_partition *p)
 {
-    if (p->awaits_next && !has_waited(s, p)) return false;
+    if (p->awaits_next && !changed_key_has_waited(s, p)) return false;
     return p->count && (!s->is_settling || p->is_open);
 }
 

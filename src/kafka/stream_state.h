@@ -83,7 +83,24 @@ FIRN_MUST_USE firn_status stream_table_in(kafka_stream *s, stream_topic *topic, 
 FIRN_MUST_USE firn_status stream_accept_assigned(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
 FIRN_MUST_USE firn_status stream_accept_revoked(kafka_stream *s, const rd_kafka_topic_partition_list_t *partitions, firn_error *err);
 
+/* ---- stream_judge.c ---- */
+bool                      stream_is_of_us(const kafka_stream *s, const intake_message *m);
+/* The table whose row the message has. FIRN_CORRUPT (KAFKA_MESSAGE): it does not say. */
+FIRN_MUST_USE firn_status stream_find_owner(kafka_stream *s, stream_partition *p, const intake_message *m, topic_table **ret_table,
+                                            firn_error *err);
+/* Whether the table is to get the event: it is not in its load, and did not come before. */
+FIRN_MUST_USE firn_status stream_judge(kafka_stream *s, stream_partition *p, topic_table *t, const intake_message *m, bool *ret_takes,
+                                       firn_error *err);
+/* What comes next was here before, though it is not older than what the table has. */
+FIRN_MUST_USE firn_status stream_begin_again(topic_table *t, int32_t partition, firn_error *err);
+/* What has no key goes to any partition of its topic: nobody can say what came before what. */
+FIRN_MUST_USE firn_status stream_check_order(const stream_topic *topic, const dbz_event *e, firn_error *err);
+
 /* ---- kafka_stream.c ---- */
+/* How long more of a transaction may take to come once its partition has no more. */
+#define STREAM_GRACE_US ((uint64_t) 300000)
+/* Into the message; where it was not read already. */
+FIRN_MUST_USE firn_status stream_read_event(kafka_stream *s, const stream_partition *p, intake_message *m, firn_error *err);
 /* Of the last message that was taken in the partition; made when somebody asks. */
 uint64_t stream_mark(const kafka_stream *s, const stream_partition *p);
 
