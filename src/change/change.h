@@ -96,6 +96,7 @@ typedef struct change_relation {
     replica_identity     identity;
     unsigned             column_count, key_count;
     const change_column *columns;
+    uint32_t             repeat_count; /* times that the stream has described it again in the same words, which may mean other columns */
     uint32_t             ref_count; /* atomic */
 } change_relation;
 

@@ -112,6 +112,7 @@ relation_cache_put(relation_cache *cache, const pgoutput_relation *relation, fir
     relation_entry *entry = place_of(cache, relation->id);
     if (entry->newest && is_same(entry->newest, made)) {
         change_relation_unref(made);
+        entry->newest->repeat_count++;
         return FIRN_OK;
     }
     if (!entry->newest) cache->count++;

@@ -22,7 +22,7 @@ typedef struct relation_cache {
 
 /* {0} is empty. */
 void relation_cache_done(relation_cache *cache);
-/* A RELATION message: an equal shape keeps its object, and what was told. */
+/* A RELATION message: an equal shape keeps its object, whose repeat_count says so, and what was told. */
 FIRN_MUST_USE firn_status relation_cache_put(relation_cache *cache, const pgoutput_relation *relation, firn_error *err);
 /* NULL: never described. Valid until the next put. */
 relation_entry *relation_cache_search(relation_cache *cache, uint32_t id);

@@ -494,13 +494,18 @@ begin_transaction(follow_loop *loop, const change_transaction *transaction, firn
 
 /* ---- items ---- */
 
+/* Where the table has no shape yet, or where the stream has described it anew. */
 static firn_status
 change_shape(follow_loop *loop, followed_table *table, change_relation *relation, firn_error *err)
 {
     table_evolve_settings settings = {
         .position = loop->commit_position, .changed_at_us = loop->commit_time_us, .stream = loop->stream, .relation = relation};
-    bool                  of_table = false;
+    bool                  of_table = false, is_same = false;
 
+    if (table->shape && table->shape->relation == relation) {
+        if (table_evolve_look_again(table, loop->ctx, &settings, &is_same, &of_table, err)) return stop_or_fail(loop, table, 0, of_table, err);
+        if (is_same) return FIRN_OK;
+    }
     /* What came before in the old shape is applied by itself; within this transaction, where nobody sees it yet. */
     if (has_changes(table)) {
         if (!table->changed_in_transaction) FIRN_TRY(apply_alone(loop, table, err));
@@ -566,7 +571,7 @@ take_change(follow_loop *loop, const change *event, firn_error *err)
         loop->skipped[!table ? SKIP_NOT_FOLLOWED : table->is_stopped ? SKIP_TABLE_STOPPED : SKIP_BEFORE_POSITION]++;
         return FIRN_OK;
     }
-    if (!table->shape || table->shape->relation != event->relation) {
+    if (!table->shape || table->shape->relation != event->relation || table->shape->repeat_count != event->relation->repeat_count) {
         FIRN_TRY(change_shape(loop, table, event->relation, err));
         if (table->is_stopped) return FIRN_OK;
     }

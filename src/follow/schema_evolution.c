@@ -114,6 +114,34 @@ match_by_name(const plan *p, unsigned column, bool as_in_lake)
     return is_other && place_of_field(p, p->lake->fields[index].id) ? -1 : index;
 }
 
+static bool
+is_there(const plan *p, int32_t place)
+{
+    for (unsigned c = 0; c < p->described->field_count; c++) {
+        if (p->origins[c].place == place) return true;
+    }
+    return false;
+}
+
+/* A column bears a name that another one has in the lake. Whether the row may have come while it was still that one's: columns come in the order of
+ * their places, and all that the lake knows and that are still there were there then, on their side of it. */
+static bool
+may_be_older(const plan *p, unsigned column)
+{
+    int                 index = schema_column_index(p->lake, p->described->fields[column].name);
+    const column_place *old = index >= 0 ? place_of_field(p, p->lake->fields[index].id) : NULL;
+    unsigned            below = 0, above = 0;
+
+    if (!old || p->origins[column].place <= 0 || old->place == p->origins[column].place) return false;
+    for (unsigned i = 0; i < p->known_count; i++) {
+        if (p->known[i].place == old->place || !is_there(p, p->known[i].place)) continue;
+        if (p->known[i].place < old->place) below++;
+        else
+            above++;
+    }
+    return below <= column && above <= p->described->field_count - 1 - column;
+}
+
 static firn_status
 match_columns(plan *p, firn_error *err)
 {
@@ -327,12 +355,12 @@ add_column(plan *p, unsigned column, schema_field *field, firn_error *err)
     change.field_id = field->id;
     FIRN_TRY(type_text(p, wanted->type, &change.after, err));
     p->differs = true;
-    if (!has_rows(p)) return note(p, change, err);
     if (origin->place == COLUMN_PLACE_UNCLEAR) {
         change.action = SCHEMA_RELOAD;
         change.note = "columns were renamed or made again before firn came to it, and the stream does not tell which this one is";
         return note(p, change, err);
     }
+    if (!has_rows(p)) return note(p, change, err);
     if (origin->missing_value && p->table->format_version >= 3 && is_default_readable(wanted->type))
         FIRN_TRY(missing_value_to_json(wanted->type, origin->missing_value, p->arena, &field->initial_default, err));
     field->write_default = field->initial_default;
@@ -344,6 +372,22 @@ add_column(plan *p, unsigned column, schema_field *field, firn_error *err)
                                                           : "old rows have a default, which Spark cannot read in a decimal of up to 18 digits";
     }
     return note(p, change, err);
+}
+
+/* The stream has names only. */
+static firn_status
+check_places(plan *p, firn_error *err)
+{
+    for (unsigned c = 0; c < p->described->field_count; c++) {
+        if (!may_be_older(p, c)) continue;
+        FIRN_TRY(note(p,
+                      (schema_change){.kind = SCHEMA_ADD_COLUMN,
+                                      .action = SCHEMA_RELOAD,
+                                      .column = p->described->fields[c].name,
+                                      .note = "another column had this name, and the stream does not tell which one a row has"},
+                      err));
+    }
+    return FIRN_OK;
 }
 
 static firn_status
@@ -505,6 +549,7 @@ schema_evolution_plan(const table_metadata *table, const table_schema *described
     FIRN_TRY(read_places(&p, err));
     FIRN_TRY(match_columns(&p, err));
     FIRN_TRY(make_fields(&p, err));
+    FIRN_TRY(check_places(&p, err));
     FIRN_TRY(check_names(&p, err));
     FIRN_TRY(compare_key(&p, key_ids, &ret_evolution->key_changed, err));
     ret_evolution->change_count = p.change_count;

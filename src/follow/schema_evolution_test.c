@@ -143,6 +143,26 @@ what_is_not_clear_is_the_lakes_or_loaded_anew(void **state)
 }
 
 static void
+a_name_that_may_still_be_another_columns_is_loaded_anew(void **state)
+{
+    world              *w = *state;
+    const schema_field  as_before[] = {ID, NAME, PRICE}, moved[] = {ID, PRICE, NAME}, both[] = {ID, {.name = "price", .type = &text_type}};
+    const column_origin last[] = {{.place = 1}, {.place = 2}, {.place = 4}}, moved_on[] = {{.place = 1}, {.place = 3}, {.place = 4}};
+    const column_origin middle[] = {{.place = 1}, {.place = 3}, {.place = 4}}, first[] = {{.place = 1}, {.place = 2}};
+
+    evolve(w, as_before, last, 3, SCHEMA_APPLY); /* price dropped and made again */
+    assert_int_equal(w->evolution.verdict, SCHEMA_RELOAD);
+    evolve(w, as_before, moved_on, 3, SCHEMA_APPLY); /* name dropped, price called name, price made again */
+    assert_int_equal(w->evolution.verdict, SCHEMA_RELOAD);
+    evolve(w, as_before, moved_on, 3, SCHEMA_STOP);
+    assert_int_equal(w->evolution.verdict, SCHEMA_STOPPED);
+    evolve(w, moved, middle, 3, SCHEMA_APPLY); /* name dropped and made again: it stands behind price */
+    assert_int_equal(w->evolution.verdict, SCHEMA_APPLIED);
+    evolve(w, both, first, 2, SCHEMA_APPLY); /* price dropped, name called price: with name there would be three */
+    assert_int_equal(w->evolution.verdict, SCHEMA_APPLIED);
+}
+
+static void
 a_rename_is_a_rename_also_when_names_are_swapped(void **state)
 {
     world              *w = *state;
@@ -363,6 +383,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_same_columns_change_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_clear_is_the_lakes_or_loaded_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_that_may_still_be_another_columns_is_loaded_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rename_is_a_rename_also_when_names_are_swapped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_places_columns_are_matched_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dropped_name_that_comes_again_is_another_column, set_up, tear_down),

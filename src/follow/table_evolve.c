@@ -165,6 +165,18 @@ commit_schema(followed_table *table, const follow_context *ctx, uint32_t relatio
 }
 
 firn_status
+table_evolve_look_again(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, bool *ret_same,
+                        bool *ret_of_table, firn_error *err)
+{
+    FIRN_AUTO(table_shape_freep) table_shape *shape = NULL;
+
+    FIRN_TRY(new_shape(table, ctx, settings, &shape, ret_of_table, err));
+    *ret_same = !shape->evolution.change_count && !shape->evolution.schema && !shape->evolution.places;
+    if (*ret_same) table->shape->repeat_count = shape->repeat_count;
+    return FIRN_OK;
+}
+
+firn_status
 table_evolve(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings, bool *ret_of_table,
              firn_error *err)
 {

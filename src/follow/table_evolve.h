@@ -19,6 +19,11 @@ typedef struct table_evolve_settings {
 FIRN_MUST_USE firn_status table_evolve(followed_table *table, const follow_context *ctx,
                                        const table_evolve_settings *settings, bool *ret_of_table, firn_error *err);
 
+/* The stream has described table->shape's relation again, in the same words: columns may have been dropped and made again, or have changed
+ * their names among them. *ret_same: they are those of the shape. Errors as above. */
+FIRN_MUST_USE firn_status table_evolve_look_again(followed_table *table, const follow_context *ctx, const table_evolve_settings *settings,
+                                                  bool *ret_same, bool *ret_of_table, firn_error *err);
+
 /* What the lake says of the relation whose rows it has; 0: nothing. */
 uint32_t table_evolve_known_relation(const followed_table *table);
 

@@ -190,6 +190,7 @@ table_shape_new(change_stream *stream, change_relation *relation, const table_ru
 
     if (!shape) return firn_fail_memory(err, "a table's shape");
     shape->relation = change_relation_ref(relation);
+    shape->repeat_count = relation->repeat_count;
     FIRN_TRY(stream->ops->describe(stream, relation, table_metadata_schema(lake), rules, &shape->arena, &shape->description, &places, err));
     FIRN_TRY(make_origins(shape, places, &shape->arena, &origins, err));
     FIRN_TRY(schema_evolution_plan(lake, shape->description->schema, origins, policy, &shape->arena, &shape->evolution, err));

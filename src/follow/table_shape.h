@@ -14,6 +14,7 @@
 
 typedef struct table_shape {
     change_relation    *relation; /* referenced */
+    uint32_t            repeat_count; /* the relation's, when its columns were looked up last */
     firn_arena          arena;
     source_description *description, *key_description;
     schema_evolution    evolution; /* from the lake's table as it was when the shape was made */

@@ -49,6 +49,13 @@ def assert_all_equal(project, duck, names=NAMES):
         assert_equal(source, duck.read(project.lake, "bronze.n", name), "DuckDB")
 
 
+def wait_for(what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, what.__doc__
+        time.sleep(0.1)
+
+
 def events_applied(project, table):
     return int(project.lake.static_table("bronze.n", table).metadata.properties.get("firn.events-applied", 0))
 
@@ -277,6 +284,34 @@ def test_columns_that_were_renamed_again_meanwhile(project, followed, duck, stat
         c.execute(f"UPDATE t SET a = a + 1, {name} = '{name}' WHERE id BETWEEN {number * 10} AND {number * 10 + 5}")
     result = project.run("follow", "--source", "n", "--until-caught-up", "--load", timeout=60).expect(0)
     assert ("loaded again" in result.err or "reload" in result.err) == is_loaded, result.err
+    assert_all_equal(project, duck, ("t",))
+
+
+@pytest.mark.parametrize("running", (False, True), ids=["behind", "running"])
+@pytest.mark.parametrize("statements, is_loaded", [
+    (("DROP z, ADD z text",), True),
+    (("DROP y", "RENAME z TO y", "ADD z text"), True),
+    (("DROP y, ADD y text",), False),  # it is the last one now
+    (("SET (fillfactor = 90)", "ALTER a SET STATISTICS 50"), False),  # described again, and nothing is new
+], ids=["made again", "names moved on", "in the middle", "nothing"])
+def test_other_columns_under_the_same_names(project, followed, duck, statements, is_loaded, running):
+    """PostgreSQL describes the table in the same words, and rows that nobody touched have other values."""
+    c = followed("CREATE TABLE t (id int PRIMARY KEY, a int, y text, z text); INSERT INTO t SELECT g, g, 'y' || g, 'z' || g FROM generate_series(1, 100) g")
+    process = project.start("follow", "--source", "n", "--load") if running else None
+    c.execute("UPDATE t SET y = 'Y', z = 'Z' WHERE id < 10")
+    if running:
+        wait_for(lambda: events_applied(project, "t") == 9)
+    for statement in statements:
+        c.execute(f"ALTER TABLE t {statement}")
+    c.execute("UPDATE t SET a = a + 1, z = 'new' WHERE id BETWEEN 5 AND 20")
+    if running:
+        wait_for(lambda: read_pyiceberg(project.lake, "bronze.n", "t")["z"].to_pylist().count("new") == 16)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+        assert process.returncode == 0
+    else:
+        told = follow(project, "--load").err
+    assert ("another column had this name" in told) == is_loaded, told
     assert_all_equal(project, duck, ("t",))
 
 
