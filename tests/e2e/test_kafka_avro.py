@@ -1,12 +1,14 @@
 """The chain of test_kafka.py with events in Avro: Debezium, an Avro converter, a schema registry, Kafka, firn follow."""
 import json
+import time
 
 import pytest
 
 from servers.kafka import Broker, Connect
 from servers.registry import PLUGINS, Registry
 from firn import LOADER_PASSWORD
-from test_kafka import Chain
+from test_kafka_forms import FormChain, PLACE, UNWRAP, Writers
+from workload import TABLES as WORKLOAD
 
 TABLES = """
 CREATE TABLE plain (id int PRIMARY KEY, v text, amount numeric(12,2), at timestamptz, n numeric, f double precision, tags text[], big text);
@@ -29,10 +31,15 @@ def kafka_connect():
 
 
 @pytest.fixture
-def chain(project, new_database, kafka_connect):
-    made = Chain(project, new_database, kafka_connect, "avro")
+def chain(project, new_database, kafka_connect, request):
+    made = FormChain(project, new_database, kafka_connect, request.node.name.removeprefix("test_").replace("_", ""))
     yield made
     made.clean()
+
+
+def use_registry(chain, url=None):
+    chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{chain.broker.port}",
+                                schema_registry={"url": url or chain.connect.registry.url})
 
 
 def register_avro(chain):
@@ -46,7 +53,7 @@ def register_avro(chain):
 
 def test_every_kind_of_change(chain, duck):
     chain.make(TABLES + "INSERT INTO plain VALUES (1, 'loaded', 1.5, now(), 1e20, 'NaN', '{a}', repeat('x', 9000)); INSERT INTO wide VALUES (1, 'k')")
-    chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{chain.broker.port}", schema_registry={"url": chain.connect.registry.url})
+    use_registry(chain)
     register_avro(chain)
     run = chain.connection.execute
     run("INSERT INTO plain SELECT g, 'v' || g, g / 7.0, now() - g * interval '1 day', g * 1e20, g / 3.0, ARRAY['t' || g, NULL], repeat('y', 5000) FROM generate_series(2, 500) g")
@@ -69,8 +76,31 @@ def test_the_registry_is_away(chain, duck):
     register_avro(chain)
     chain.connection.execute("INSERT INTO plain (id) VALUES (1)")
     chain.wait()
-    chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{chain.broker.port}", schema_registry={"url": "http://127.0.0.1:9"})
+    use_registry(chain, "http://127.0.0.1:9")
     assert "schema registry" in chain.follow(code=75).err
-    chain.project.kafka_cluster("primary", bootstrap_servers=f"127.0.0.1:{chain.broker.port}", schema_registry={"url": chain.connect.registry.url})
+    use_registry(chain)
     chain.follow()
     chain.assert_equal(duck, ("plain", "wide", "bare"))
+
+
+def test_flattened_rows(chain, duck):
+    """ExtractNewRecordState before the Avro converter, while transactions lie in each other, Debezium sends again and firn is killed."""
+    chain.make(WORKLOAD)
+    use_registry(chain)
+    register_avro(chain)
+    chain.set(transforms="unwrap", transforms_unwrap_type=UNWRAP, transforms_unwrap_delete_tombstone_handling_mode="rewrite",
+              transforms_unwrap_add_fields=PLACE)
+    with Writers(chain, ("TRUNCATE", "UPDATE plain")):
+        time.sleep(1)
+        process = chain.project.start("follow", "--source", chain.name)
+        time.sleep(2)
+        process.kill()
+        process.communicate()
+        chain.restart()
+        time.sleep(2)
+    chain.connection.execute("UPDATE keyed SET id = -id WHERE id BETWEEN 1 AND 40; ALTER TABLE pair ADD COLUMN more int; UPDATE pair SET more = a, b = b || 'x' WHERE a % 5 = 3")
+    chain.wait()
+    result = chain.follow()
+    print(result)
+    assert "were not in the lake" not in result.err
+    chain.assert_equal(duck)
