@@ -366,8 +366,8 @@ def test_a_table_is_compared_while_it_is_followed(followed):
 
 def test_a_followed_table_is_repaired_at_the_position_of_the_source(followed):
     """What the stream of changes did not have is mended; what the source changes meanwhile is no difference, and comes once."""
-    followed.server.sql("ALTER PUBLICATION firn_shop DROP TABLE idle; INSERT INTO idle VALUES (7);"
-                        "ALTER PUBLICATION firn_shop ADD TABLE idle; INSERT INTO idle VALUES (2)", followed.database)
+    followed.server.sql("ALTER PUBLICATION firn_shop SET (publish = 'update, delete'); INSERT INTO idle VALUES (7);"
+                        "ALTER PUBLICATION firn_shop SET (publish = 'insert, update, delete, truncate'); INSERT INTO idle VALUES (2)", followed.database)
     with writers(followed, 13):
         tables = validate(followed, "--repair", "--yes")
     assert {name: table["state"] for name, table in tables.items()} == {**dict.fromkeys(NAMES, "equal"), "idle": "repaired"}
