@@ -1,8 +1,11 @@
 #include "postgres/replication_link.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/calendar.h"
@@ -12,8 +15,10 @@
 #define RECEIVE_SIZE_MIN ((size_t) 64 << 10) /* a block with less room is left */
 #define MESSAGE_SIZE_MAX (((size_t) 1 << 30) + ((size_t) 1 << 20))
 #define STATEMENT_SIZE_MAX ((size_t) 1 << 16)
-#define NAP_US 1000
-#define TLS_RECORD_SIZE ((size_t) 16 << 10) /* libpq receives about as much at once */
+#define NAP_US 8000
+#define SOCKET_BYTES (64 << 10) /* the kernel doubles it */
+#define NEAR_US 1000u
+#define RECEIVED_SIZE_MIN ((size_t) 8 << 10) /* less at once: there is no more */
 #define EMPTY_NAPS_MAX 8
 #define WHAT "reading the stream of changes"
 
@@ -104,6 +109,21 @@ check(replication_link *link, const postgres_feed_settings *settings, task_cance
     return replication_check(settings, catalog, link->connection, ret_state, err);
 }
 
+/*
+ * PostgreSQL sends each message by itself, and each is a packet on its way while the receiver has room: more work than all of the decoding.
+ * With little room, most of them are added to what waits in the server's socket already. A server that is far away needs the room.
+ */
+static void
+limit_window(const postgres_connection *c)
+{
+    int             size = SOCKET_BYTES;
+    struct tcp_info info = {0};
+    socklen_t       info_size = sizeof info;
+
+    if (getsockopt(PQsocket(c->pg), IPPROTO_TCP, TCP_INFO, &info, &info_size) < 0 || info.tcpi_rtt >= NEAR_US) return;
+    (void) !setsockopt(PQsocket(c->pg), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 firn_status
 replication_link_open(replication_link *link, const postgres_feed_settings *settings, task_cancel *const cancels[2],
                       uint64_t position, replication_state *ret_state, firn_error *err)
@@ -116,6 +136,7 @@ replication_link_open(replication_link *link, const postgres_feed_settings *sett
     link->is_binary = ret_state->native_types;
     firn_buffer_init(&sql, STATEMENT_SIZE_MAX);
     FIRN_TRY(add_start(&sql, settings, link->connection->server_version, position, ret_state, link->is_binary, err));
+    limit_window(link->connection);
     FIRN_TRY(start(link, (const char *) sql.data, err));
     link->server_position = ret_state->written_position;
     return FIRN_OK;
@@ -273,7 +294,7 @@ replication_link_receive(replication_link *link, link_segment *ret_segment, firn
     *ret_segment = (link_segment){0};
     FIRN_TRY(make_room(link, RECEIVE_SIZE_MIN, err));
     FIRN_TRY(link->through_libpq ? receive_through_libpq(link, &size, err) : receive_some(link, &size, err));
-    link->is_drained = size < (link->through_libpq ? TLS_RECORD_SIZE / 2 : RECEIVE_SIZE_MIN);
+    link->is_drained = size < RECEIVED_SIZE_MIN;
     if (!size) return FIRN_OK;
     link->empty_naps = 0;
     link->byte_count += size;
