@@ -130,7 +130,7 @@ typedef struct table_look {
     const char *name;
     uint32_t    relation_id;  /* as in change_relation */
     bool        is_published; /* its changes come */
-    uint32_t    published_by; /* the transaction since which they do, without its epoch; 0: not known */
+    uint64_t    published_by; /* the transaction since which they do; its epoch is the last that it may be. 0: not known */
 } table_look;
 
 typedef struct table_looks {

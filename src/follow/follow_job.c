@@ -8,6 +8,7 @@
 #include "base/crash_point.h"
 #include "base/text.h"
 #include "follow/follow_loop.h"
+#include "follow/source_look.h"
 #include "state/dead_commit.h"
 #include "state/table_resync.h"
 
@@ -172,11 +173,14 @@ static firn_status
 adopt(followed_table *table, follow_loop *loop, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    char           published_by[16];
     table_property properties[] = {{PROPERTY_POSITION, NULL},
                                    {PROPERTY_FOLLOWED_LOAD, table_metadata_property(table->base, PROPERTY_LOAD_POSITION)},
-                                   {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING}};
+                                   {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING},
+                                   {PROPERTY_PUBLISHED_BY, published_by}}; /* the last: only PostgreSQL's stream knows it */
 
-    if (table->stream) return followed_table_set_place(table, loop->ctx, properties, FIRN_COUNT(properties), err);
+    (void) snprintf(published_by, sizeof published_by, "%" PRIu32, table->published_by);
+    if (table->stream) return followed_table_set_place(table, loop->ctx, properties, FIRN_COUNT(properties) - 1, err);
     FIRN_TRY(followed_table_position(table, loop->stream, table->position, table->base, &arena, &properties[0].value, err));
     return followed_table_set(table, loop->ctx, properties, FIRN_COUNT(properties), err);
 }
@@ -252,10 +256,11 @@ begin(follow_loop *loop, firn_error *err)
     }
     FIRN_TRY(show_tables(loop, err));
     FIRN_TRY(follow_loop_open(loop, err));
-    FIRN_TRY(adopt_tables(loop, err));
     loop->stream->ops->counts(loop->stream, &counts);
     if (loop->ctx->settings->until_caught_up) loop->target = loop->feed->by_ordinals ? CHANGE_ORDINAL_FIRST : counts.server_position;
     if (loop->ctx->settings->until_position) loop->target = loop->ctx->settings->until_position;
+    FIRN_TRY(source_look_ask(loop, firn_clock_monotonic_us(), err));
+    FIRN_TRY(adopt_tables(loop, err));
     loop->cut.folder = loop->ctx->settings->state_folder;
     change_position_format(loop->start_position, position);
     if (loop->feed->by_ordinals) (void) snprintf(message, sizeof message, "following %u tables from their offsets", loop->table_count - stopped);

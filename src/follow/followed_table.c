@@ -86,6 +86,7 @@ followed_table_look(followed_table *table, bool by_ordinals, firn_error *err)
     table->wants_reload = state == TABLE_TO_LOAD_AGAIN;
     table->is_stopped = table_follow_is_stopped(state);
     if (table->is_stopped) (void) snprintf(table->reason, sizeof table->reason, "%s", reason ? reason : "");
+    table->published_by = table->is_adopted ? (uint32_t) table_metadata_property_i64(table->base, PROPERTY_PUBLISHED_BY, 0) : 0;
     table->position = CHANGE_ORDINAL_FIRST;
     if (by_ordinals) return FIRN_OK;
     return read_position(table, table->is_adopted ? PROPERTY_POSITION : PROPERTY_LOAD_POSITION, &table->position, err);

@@ -35,6 +35,7 @@ typedef struct followed_table {
     index_opening             *opening; /* of the index, ahead of its use; NULL: none */
     uint64_t                   lost_at;       /* everything of it lies before: the source has it no more (source_look.h); 0: it has */
     uint32_t                   lost_relation; /* that has its name now; 0: none */
+    uint32_t                   published_by;  /* as PROPERTY_PUBLISHED_BY has it, or as it was seen first; 0: not known */
     bool                       lost_between;  /* it is published since after its load: what changed in between did not come */
     table_shape               *shape; /* NULL: no change of it was seen yet */
     change_stream             *stream; /* of ordinals: the parts that it reads are what the fence looks at. Borrowed; NULL: none is open */

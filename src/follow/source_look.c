@@ -7,6 +7,7 @@
 #include "source/transaction_snapshot.h"
 #include "state/table_properties.h"
 
+#define PUBLISHED_BEHIND_LOAD 1u /* no transaction of a user */
 #define LOOK_US_MAX ((uint64_t) 10000000)
 #define LOOK_US_MIN ((uint64_t) 1000000)
 
@@ -28,19 +29,21 @@ find_look(const table_looks *looks, const char *name)
     return NULL;
 }
 
-/* Whether the source sends its changes since after the load's snapshot only: put into the publication by hand, or taken out and put in again. */
+/* Whether the source sends its changes only since after the load's snapshot: it was put into the publication by hand, or was out of it for a while.
+ * Known are, of a table that nobody has followed since its load, what the load has seen, else who had published it then. */
 static firn_status
-is_published_late(const followed_table *table, const table_look *look, bool *ret_late, firn_error *err)
+is_published_late(followed_table *table, const table_look *look, bool *ret_late, firn_error *err)
 {
     FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
     const char          *text = table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT);
     transaction_snapshot snapshot;
-    bool                 is_valid;
+    bool                 is_valid = false;
 
-    *ret_late = false;
-    if (!look->published_by || !text || !*text) return FIRN_OK;
-    FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
+    *ret_late = table->published_by && (uint32_t) look->published_by != table->published_by;
+    if (table->published_by) return FIRN_OK;
+    if (!table->is_adopted && text && *text) FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
     *ret_late = is_valid && !transaction_snapshot_sees(&snapshot, look->published_by);
+    table->published_by = *ret_late ? PUBLISHED_BEHIND_LOAD : (uint32_t) look->published_by;
     return FIRN_OK;
 }
 
@@ -54,7 +57,7 @@ judge(followed_table *table, const table_looks *looks, firn_error *err)
 
     table->lost_between = false;
     if (look && !is_other && look->is_published) {
-        FIRN_TRY(is_published_late(table, look, &table->lost_between, err));
+        if (look->published_by) FIRN_TRY(is_published_late(table, look, &table->lost_between, err));
         if (!table->lost_between) {
             table->lost_at = 0;
             return FIRN_OK;

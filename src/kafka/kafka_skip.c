@@ -81,7 +81,7 @@ judge_postgres(const load_point *point, const dbz_source *source)
     if (behind >= point->position && (point->is_exact || behind - point->position > INEXACT_BYTES)) return LOAD_LACKS;
     if (source->transaction_number && is_applied(point, source->transaction_number)) return LOAD_HAS;
     if (!point->has_snapshot || !source->transaction_number) return behind >= point->position ? LOAD_LACKS : LOAD_UNCLEAR;
-    if (transaction_snapshot_sees(&point->snapshot, source->transaction_number)) return LOAD_HAS;
+    if (transaction_snapshot_sees(&point->snapshot, transaction_snapshot_near(&point->snapshot, (uint32_t) source->transaction_number))) return LOAD_HAS;
     if (!point->was_followed) return LOAD_LACKS;
     return point->knows_applied && behind >= point->applied_since ? LOAD_LACKS : LOAD_UNCLEAR;
 }

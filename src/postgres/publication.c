@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #define SQL_BYTES_MAX ((size_t) 16 << 20)
+#define FIRST_NORMAL_TRANSACTION 3u
 /* Longer statements are shown by `firn check --sql` only. */
 #define SHOWN_BYTES_MAX 1500
 
@@ -26,8 +27,16 @@ static const char tables_sql_tail[] =
     "  FROM tree t JOIN pg_class c ON c.oid = t.oid WHERE c.relkind = 'r')"
     " SELECT r.relname, coalesce(bool_and(l.identified), true), r.relpersistence = 'p' AND coalesce(bool_and(l.logged), true),"
     "  r.oid IN (SELECT oid FROM published) OR coalesce(bool_and(l.published), false), r.oid,"
-    "  (SELECT x.xmin FROM pg_publication_rel x JOIN pg_publication p ON p.oid = x.prpubid WHERE p.pubname = $2 AND x.prrelid = r.oid)"
+    "  (SELECT x.xmin FROM pg_publication_rel x JOIN pg_publication p ON p.oid = x.prpubid WHERE p.pubname = $2 AND x.prrelid = r.oid),"
+    "  txid_snapshot_xmax(txid_current_snapshot())"
     " FROM roots r LEFT JOIN leaves l ON l.root = r.oid GROUP BY r.oid, r.relname, r.relpersistence ORDER BY r.relname";
+
+/* A row says its transaction without the epoch: the last one before `next`. 0: it does not say it any more. */
+static uint64_t
+with_epoch(uint32_t xid, uint64_t next)
+{
+    return xid < FIRST_NORMAL_TRANSACTION || !next ? 0 : next - 1 - (uint32_t) ((uint32_t) (next - 1) - xid);
+}
 
 static firn_status
 look_at_tables(postgres_connection *catalog, const source_table *const tables[], unsigned table_count, firn_arena *arena,
@@ -57,7 +66,8 @@ look_at_tables(postgres_connection *catalog, const source_table *const tables[],
                                                .logged = postgres_cell_true(rows, row, 2),
                                                .published = postgres_cell_true(rows, row, 3),
                                                .oid = postgres_cell_oid(rows, row, 4),
-                                               .published_by = postgres_cell_oid(rows, row, 5)};
+                                               .published_by = with_epoch(postgres_cell_oid(rows, row, 5),
+                                                                          (uint64_t) postgres_cell_i64(rows, row, 6))};
         if (!state->tables[i].name) return firn_fail_memory(err, "the publication's tables");
     }
     state->table_count = count;

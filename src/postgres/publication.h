@@ -15,8 +15,8 @@ typedef struct publication_table {
     bool        identified; /* the table, or each of its partitions */
     bool        logged;
     bool        published; /* the table, or each of its partitions */
-    uint32_t    published_by; /* the transaction that has put the table itself into it, without its epoch; 0: not known, as where it is of
-                               * all tables: its row says only who has changed anything of it */
+    uint64_t    published_by; /* the transaction that has put the table itself into it; its epoch is the last that it may be. 0: not known, as where
+                               * it is of all tables: its row says only who has changed anything of it */
 } publication_table;
 
 typedef struct publication_state {

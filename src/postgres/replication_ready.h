@@ -8,7 +8,7 @@
 
 typedef struct published_table {
     const char *name;
-    uint32_t    published_by; /* the transaction that has put it into the publication, without its epoch */
+    uint64_t    published_by; /* the transaction that has put it into the publication */
 } published_table;
 
 typedef struct replication_ready {

@@ -67,7 +67,12 @@ transaction_snapshot_parse(const char *text, firn_arena *arena, transaction_snap
 bool
 transaction_snapshot_sees(const transaction_snapshot *s, uint64_t xid)
 {
-    xid = s->xmax + (uint64_t) (int64_t) (int32_t) ((uint32_t) xid - (uint32_t) s->xmax);
     if (xid < s->xmin) return true;
     return xid < s->xmax && !transaction_list_has(s->running, s->running_count, xid);
+}
+
+uint64_t
+transaction_snapshot_near(const transaction_snapshot *s, uint32_t xid)
+{
+    return s->xmax + (uint64_t) (int64_t) (int32_t) (xid - (uint32_t) s->xmax);
 }

@@ -23,7 +23,8 @@ FIRN_MUST_USE firn_status transaction_snapshot_parse(const char *text, firn_aren
 FIRN_MUST_USE firn_status transaction_list_parse(const char *text, firn_arena *arena, const uint64_t **ret_xids, unsigned *ret_count,
                                                  bool *ret_valid, firn_error *err);
 bool transaction_list_has(const uint64_t *xids, unsigned count, uint64_t xid);
-/* Of a number with or without its epoch: without, the one nearest to the snapshot is meant. */
 bool transaction_snapshot_sees(const transaction_snapshot *snapshot, uint64_t xid);
+/* A number without its epoch: the one nearest to the snapshot. */
+uint64_t transaction_snapshot_near(const transaction_snapshot *snapshot, uint32_t xid);
 
 #endif

@@ -16,7 +16,7 @@ sees(const char *text, uint64_t xid)
 
     assert_int_equal(transaction_snapshot_parse(text, &arena, &snapshot, &valid, &err), FIRN_OK);
     assert_true(valid);
-    return transaction_snapshot_sees(&snapshot, xid);
+    return transaction_snapshot_sees(&snapshot, xid > UINT32_MAX ? xid : transaction_snapshot_near(&snapshot, (uint32_t) xid));
 }
 
 static void

@@ -14,6 +14,7 @@
 #define PROPERTY_LOAD_SNAPSHOT "firn.load-snapshot" /* which transactions the load, or the last resync, has seen, as pg_current_snapshot() gives it */
 #define PROPERTY_APPLIED "firn.applied-transactions" /* of a table without a key: follow/applied_transactions.h */
 #define PROPERTY_POSITION_EXACT "firn.position-exact" /* of the load's point: "true", "false" */
+#define PROPERTY_PUBLISHED_BY "firn.published-by" /* the transaction (without its epoch) that had put the table into the publication when following began; "0": not known, "1": one behind the load */
 #define PROPERTY_POSITION "firn.position" /* in each commit's summary, too */
 #define PROPERTY_CONSISTENT "firn.consistent-position"
 #define PROPERTY_FOLLOWED_LOAD "firn.followed-load"

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from conftest import LOADER
-from test_follow import assert_all_equal, follow, followed  # noqa: F401 (a fixture)
+from test_follow import CRASH_BINARY, assert_all_equal, follow, followed  # noqa: F401 (a fixture)
 from test_follow_load import properties, write_until
 
 TABLES = ("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE other (id int PRIMARY KEY);"
@@ -125,6 +125,9 @@ def test_published_by_hand_after_the_load(project, followed, duck):  # noqa: F81
     c.execute("UPDATE t SET a = 'unseen' WHERE id = 1; INSERT INTO other VALUES (1)")
     c.execute("ALTER PUBLICATION firn_n ADD TABLE t")
     c.execute("UPDATE t SET a = 'seen' WHERE id = 2")
+    process = project.start("follow", "--source", "n", "--until-caught-up", env={"FIRN_CRASH_POINT": "reload.after-adopt:2"}, executable=CRASH_BINARY)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, "killed between taking the tables over and stopping one"
     result = follow(project, code=1)
     assert "was put into the publication after it was loaded" in result.err and "1 stopped" in result.err, result.err
     assert_all_equal(project, duck, ("other",))
