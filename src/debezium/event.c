@@ -91,15 +91,24 @@ dbz_op_kind(const jtoken *op, dbz_event_kind *ret_kind)
 
 typedef struct envelope_marks {
     time_tokens times;
-    bool        has_op, has_source, is_odd; /* odd: a member of another kind than an envelope has */
+    bool        has_op, has_source, has_before, has_after, is_odd; /* odd: a member of another kind than an envelope has */
 } envelope_marks;
+
+/* Which of two would count is not for us to say. */
+static bool
+comes_once(jscan *s, bool *has_come)
+{
+    if (*has_come && !s->failure) s->failure = "a member comes twice";
+    *has_come = true;
+    return !s->failure;
+}
 
 /* A row: an object, or null. */
 static bool
-read_row(jscan *s, firn_slice *ret_row, envelope_marks *marks)
+read_row(jscan *s, firn_slice *ret_row, bool *has_come, envelope_marks *marks)
 {
     jtoken value;
-    if (!jscan_value(s, &value)) return false;
+    if (!comes_once(s, has_come) || !jscan_value(s, &value)) return false;
     if (value.kind == JTOKEN_OBJECT)
         *ret_row = value.text;
     else if (value.kind != JTOKEN_NULL)
@@ -111,11 +120,11 @@ static bool
 read_member(jscan *s, const jtoken *name, dbz_event *event, envelope_marks *marks)
 {
     jtoken value;
-    if (DBZ_IS(name, "before")) return read_row(s, &event->before, marks);
-    if (DBZ_IS(name, "after")) return read_row(s, &event->after, marks);
+    if (DBZ_IS(name, "before")) return read_row(s, &event->before, &marks->has_before, marks);
+    if (DBZ_IS(name, "after")) return read_row(s, &event->after, &marks->has_after, marks);
     if (DBZ_IS(name, "source")) {
         if (jscan_peek(s) != JTOKEN_OBJECT) return marks->is_odd = true, jscan_value(s, &value);
-        marks->has_source = true;
+        if (!comes_once(s, &marks->has_source)) return false;
         return source_block_read(s, &event->source, &event->order);
     }
     if (DBZ_IS(name, "transaction")) return read_transaction(s, &event->transaction);
@@ -135,11 +144,11 @@ read_after(jscan *s, dbz_event_memo *memo, dbz_event *event, envelope_marks *mar
     envelope_tail tail;
     *ret_knows_rest = event_memo_take_row(memo, s, event, &tail);
     if (!*ret_knows_rest) {
-        if (!read_row(s, &event->after, marks)) return false;
+        if (!read_row(s, &event->after, &marks->has_after, marks)) return false;
         *ret_knows_rest = event_memo_take(memo, s, event, &tail);
     }
     if (!*ret_knows_rest) return true;
-    marks->has_source = true;
+    marks->has_source = marks->has_after = true;
     marks->has_op = tail.has_op;
     marks->times = tail.times;
     if (tail.has_op) event->kind = tail.kind;

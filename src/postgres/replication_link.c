@@ -17,7 +17,7 @@
 #define STATEMENT_SIZE_MAX ((size_t) 1 << 16)
 #define NAP_US 8000
 #define SOCKET_BYTES (64 << 10) /* the kernel doubles it */
-#define NEAR_US 1000u
+#define NEAR_US 500u
 #define RECEIVED_SIZE_MIN ((size_t) 8 << 10) /* less at once: there is no more */
 #define EMPTY_NAPS_MAX 8
 #define WHAT "reading the stream of changes"
