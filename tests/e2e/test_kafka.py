@@ -53,6 +53,7 @@ class Chain:
     def wait(self):
         """Until all that the source has committed is in Kafka: Connect notes offsets of what the broker has acknowledged."""
         end = int(self.connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()[0])
+        seen = None
         for attempt in range(900):  # a task that was restarted may find its slot still taken: Debezium asks again each ten seconds
             if attempt % 50 == 49 and any(task["state"] == "FAILED" for task in self.connect.request("GET", f"/connectors/firn_{self.name}/status")["tasks"]):
                 self.connect.request("POST", f"/connectors/firn_{self.name}/restart?includeTasks=true&onlyFailed=true", {})
@@ -60,6 +61,10 @@ class Chain:
             offsets = self.connect.request("GET", f"/connectors/firn_{self.name}/offsets")["offsets"]
             if offsets and offsets[0]["offset"].get("lsn", 0) >= end:
                 return
+            if attempt % 200 == 199:  # or it may say RUNNING and read nothing, for good
+                if seen == offsets:
+                    self.connect.request("POST", f"/connectors/firn_{self.name}/restart?includeTasks=true", {})
+                seen = offsets
             time.sleep(0.2)
         raise AssertionError(f"Debezium does not come to the end of the source's log: {offsets}")
 
