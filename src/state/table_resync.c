@@ -67,6 +67,7 @@ table_resync_fill(const table_metadata *base, const resync_point *point, resync_
                                        {PROPERTY_FOLLOW_STATE, FOLLOW_STATE_FOLLOWING},
                                        {PROPERTY_LOAD_SNAPSHOT, point->visible},
                                        {PROPERTY_POSITION_EXACT, "true"},
+                                       {PROPERTY_PUBLISHED_BY, "0"}, /* whoever has by now */
                                        {PROPERTY_APPLIED, NULL}},
                         .removed = {PROPERTY_RESYNC, PROPERTY_SOURCE_RELATION}};
     /* The snapshot is just that of the position. */

@@ -25,7 +25,7 @@ typedef struct resync_point {
 
 /* What a change has of the end; it must live as long as the change. */
 typedef struct resync_end {
-    table_property properties[7];
+    table_property properties[8];
     char           applied[64];
     const char    *removed[2];
 } resync_end;

@@ -49,6 +49,7 @@ def test_only_rows_that_differ_are_written(project, followed, duck, version):  #
     lost = project.run("follow", "--source", "n", "--until-caught-up").expect(1)
     assert "FIRN-2008" in lost.err and "--resync" in lost.err
     before = snapshot_counts(project)
+    c.execute("DROP PUBLICATION firn_n; CREATE PUBLICATION firn_n FOR TABLE keyed, pair, plain")  # what came of it does not matter any more
 
     result = follow(project, "--resync")
 
