@@ -306,10 +306,11 @@ bool
 event_memo_take_row(dbz_event_memo *memo, jscan *s, dbz_event *event, envelope_tail *ret_tail)
 {
     const uint8_t *row = s->at;
-    if (!memo->is_known || s->failure || row == s->end || *row != '{') return false;
+    size_t         left = (size_t) (s->end - row);
+    if (!memo->is_known || s->failure || left < sizeof "{}," - 1 || *row != '{') return false;
     for (int i = 0; i <= 2 * LENGTH_SPREAD; i++) {
         size_t distance = memo->distance + (size_t) (i % 2 ? -(i + 1) / 2 : i / 2);
-        if (distance > (size_t) (s->end - row) - 2) continue;
+        if (!distance || distance > left - 2) continue;
         const uint8_t *at = s->end - distance;
         if (at[-1] != '}' || *at != ',' || !take_at(memo, at, s, event, ret_tail)) continue;
         event->after = firn_slice_of(row, (size_t) (at - row));

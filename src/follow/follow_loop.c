@@ -68,6 +68,7 @@ open_surely(follow_loop *loop, const follow_start *start, firn_error *err)
         (void) !loop->feed->open(loop->feed->state, start, loop->stream_cancel, &loop->stream, err);
         if (loop->ctx->was_open && source_wait_again(&wait, err)) continue;
         firn_status status = err->status;
+        if (!status && wait.was_told) loop->restart_count++;
         if (status != FIRN_CONFLICT || in_use_count++ == IN_USE_ATTEMPTS) return status;
         if (task_cancel_wait(loop->ctx->cancel, IN_USE_WAIT_MS)) return status;
         firn_error_reset(err);

@@ -348,7 +348,7 @@ def test_check_tells_of_the_slot(bank):
 
 def test_lost_connections_are_made_again(bank, server, duck):
     """Readers' backends are ended again and again: the same rows, once each."""
-    bank.connection.execute("UPDATE left_account SET padding = repeat(md5(id::text), 30)")
+    bank.connection.execute("UPDATE left_account SET padding = repeat(md5(id::text), 200)")
     configure(bank, max_retries=50)
     ended = 0
     with Movers(server, bank.database, count=1):
@@ -357,7 +357,7 @@ def test_lost_connections_are_made_again(bank, server, duck):
             found = server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '" + LOADER + "' "
                                "AND application_name = 'firn' AND query LIKE 'COPY%'")
             ended += int(found)
-            time.sleep(0.15)
+            time.sleep(0.05)
             if ended > 20:
                 break
         out, err = process.communicate(timeout=300)
