@@ -69,14 +69,10 @@ find_lake_position(void *state, lake_position *ret_position, firn_error *err)
 static firn_status
 warn_if_late(const table_metadata *table, const published_table *published, firn_error *err)
 {
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    const char          *text = table_metadata_property(table, PROPERTY_LOAD_SNAPSHOT);
-    transaction_snapshot snapshot;
-    bool                 is_valid;
+    bool is_late;
 
-    if (!text || !*text) return FIRN_OK;
-    FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
-    if (!is_valid || transaction_snapshot_sees(&snapshot, published->published_by)) return FIRN_OK;
+    FIRN_TRY(transaction_snapshot_lacks(table_metadata_property(table, PROPERTY_LOAD_SNAPSHOT), published->published_by, &is_late, err));
+    if (!is_late) return FIRN_OK;
     log_warning("'%s' was put into the publication after it was loaded: what changed in between will not come; load it again: "
                 "firn load --no-resume --table-filter '%s'", published->name, published->name);
     return FIRN_OK;

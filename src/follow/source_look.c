@@ -34,15 +34,11 @@ find_look(const table_looks *looks, const char *name)
 static firn_status
 is_published_late(followed_table *table, const table_look *look, bool *ret_late, firn_error *err)
 {
-    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
-    const char          *text = table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT);
-    transaction_snapshot snapshot;
-    bool                 is_valid = false;
+    const char *load = table->is_adopted ? NULL : table_metadata_property(table->base, PROPERTY_LOAD_SNAPSHOT);
 
     *ret_late = table->published_by && (uint32_t) look->published_by != table->published_by;
     if (table->published_by) return FIRN_OK;
-    if (!table->is_adopted && text && *text) FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
-    *ret_late = is_valid && !transaction_snapshot_sees(&snapshot, look->published_by);
+    FIRN_TRY(transaction_snapshot_lacks(load, look->published_by, ret_late, err));
     table->published_by = *ret_late ? PUBLISHED_BEHIND_LOAD : (uint32_t) look->published_by;
     return FIRN_OK;
 }

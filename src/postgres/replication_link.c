@@ -18,7 +18,7 @@
 #define NAP_US 8000
 #define SOCKET_BYTES (64 << 10) /* the kernel doubles it */
 #define NEAR_US 500u
-#define RECEIVED_SIZE_MIN ((size_t) 8 << 10) /* less at once: there is no more */
+#define DRAINED_SIZE ((size_t) 8 << 10) /* less at once: there is no more */
 #define EMPTY_NAPS_MAX 8
 #define WHAT "reading the stream of changes"
 
@@ -294,7 +294,7 @@ replication_link_receive(replication_link *link, link_segment *ret_segment, firn
     *ret_segment = (link_segment){0};
     FIRN_TRY(make_room(link, RECEIVE_SIZE_MIN, err));
     FIRN_TRY(link->through_libpq ? receive_through_libpq(link, &size, err) : receive_some(link, &size, err));
-    link->is_drained = size < RECEIVED_SIZE_MIN;
+    link->is_drained = size < DRAINED_SIZE;
     if (!size) return FIRN_OK;
     link->empty_naps = 0;
     link->byte_count += size;

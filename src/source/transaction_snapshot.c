@@ -76,3 +76,17 @@ transaction_snapshot_near(const transaction_snapshot *s, uint32_t xid)
 {
     return s->xmax + (uint64_t) (int64_t) (int32_t) (xid - (uint32_t) s->xmax);
 }
+
+firn_status
+transaction_snapshot_lacks(const char *text, uint64_t xid, bool *ret_lacks, firn_error *err)
+{
+    FIRN_AUTO(firn_arena_done) firn_arena arena = {0};
+    transaction_snapshot snapshot;
+    bool                 is_valid;
+
+    *ret_lacks = false;
+    if (!text || !*text) return FIRN_OK;
+    FIRN_TRY(transaction_snapshot_parse(text, &arena, &snapshot, &is_valid, err));
+    *ret_lacks = is_valid && !transaction_snapshot_sees(&snapshot, xid);
+    return FIRN_OK;
+}

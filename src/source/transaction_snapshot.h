@@ -27,4 +27,7 @@ bool transaction_snapshot_sees(const transaction_snapshot *snapshot, uint64_t xi
 /* A number without its epoch: the one nearest to the snapshot. */
 uint64_t transaction_snapshot_near(const transaction_snapshot *snapshot, uint32_t xid);
 
+/* Of a text that may be missing (NULL, "") or none: *ret_lacks: it is a snapshot, which does not see `xid`. */
+FIRN_MUST_USE firn_status transaction_snapshot_lacks(const char *text, uint64_t xid, bool *ret_lacks, firn_error *err);
+
 #endif

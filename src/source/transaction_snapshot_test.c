@@ -16,7 +16,11 @@ sees(const char *text, uint64_t xid)
 
     assert_int_equal(transaction_snapshot_parse(text, &arena, &snapshot, &valid, &err), FIRN_OK);
     assert_true(valid);
-    return transaction_snapshot_sees(&snapshot, xid > UINT32_MAX ? xid : transaction_snapshot_near(&snapshot, (uint32_t) xid));
+    if (xid <= UINT32_MAX) xid = transaction_snapshot_near(&snapshot, (uint32_t) xid);
+    bool lacks = false;
+    assert_int_equal(transaction_snapshot_lacks(text, xid, &lacks, &err), FIRN_OK);
+    assert_int_equal(lacks, !transaction_snapshot_sees(&snapshot, xid));
+    return !lacks;
 }
 
 static void
@@ -59,6 +63,8 @@ what_is_no_snapshot_is_not_valid(void **state FIRN_UNUSED)
         bool                 valid = true;
 
         assert_int_equal(transaction_snapshot_parse(texts[i], &arena, &snapshot, &valid, &err), FIRN_OK);
+        assert_false(valid);
+        assert_int_equal(transaction_snapshot_lacks(texts[i], 1, &valid, &err), FIRN_OK);
         assert_false(valid);
     }
 }
